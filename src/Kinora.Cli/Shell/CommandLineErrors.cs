@@ -1,0 +1,81 @@
+// Turns what the parser could not place into one sentence with the nearest known word.
+
+using System.CommandLine;
+using System.CommandLine.Parsing;
+
+namespace Kinora.Cli.Shell;
+
+/// <summary>Explains a command line that does not parse.</summary>
+internal static class CommandLineErrors
+{
+    /// <summary>One message for the first thing that is wrong, or null when the line is fine.</summary>
+    public static string? Describe(ParseResult result)
+    {
+        var command = result.CommandResult.Command;
+        string path = string.Join(' ', Path(command));
+        string? problem = UnknownWord(result, command) ?? (result.Errors.Count > 0 ? result.Errors[0].Message.Trim() : null);
+        return problem is null ? null : $"{path}: {problem}\nSee: {path} --help";
+    }
+
+    private static IEnumerable<string> Path(Command command) => command.Parents.OfType<Command>().SelectMany(Path).Append(command.Name);
+
+    private static string? UnknownWord(ParseResult result, Command command)
+    {
+        // A flag the parser does not know lands in a positional argument; a prompt that begins with a dash belongs behind "--".
+        string? flag = command.Arguments.Select(result.GetResult).OfType<ArgumentResult>().SelectMany(a => a.Tokens).Select(t => t.Value)
+            .Concat(result.UnmatchedTokens).FirstOrDefault(IsFlag);
+        if (flag is not null && !BehindDoubleDash(result, flag))
+        {
+            string bare = flag.Split('=')[0];
+            var known = Options(command).SelectMany(o => o.Aliases.Append(o.Name)).Where(n => n.StartsWith("--", StringComparison.Ordinal));
+            return $"unknown option {bare}.{Suggest(bare, known)}{(command.Arguments.Count > 0 ? " Text that begins with a dash goes after \"--\"." : "")}";
+        }
+
+        if (result.UnmatchedTokens.Count > 0)
+        {
+            string word = result.UnmatchedTokens[0];
+            return command.Subcommands.Count > 0
+                ? $"unknown command \"{word}\".{Suggest(word, command.Subcommands.Select(c => c.Name))}"
+                : $"unexpected argument \"{word}\".{(command.Arguments.Count > 0 ? " Text with spaces needs quotes." : "")}";
+        }
+
+        return command.Subcommands.Count > 0 && command.Action is null ? "a command is missing." : null;
+    }
+
+    private static IEnumerable<Option> Options(Command command) =>
+        command.Options.Concat(command.Parents.OfType<Command>().SelectMany(Options).Where(o => o.Recursive));
+
+    private static bool IsFlag(string token) => token.Length > 1 && token[0] == '-' && (token[1] == '-' || char.IsAsciiLetter(token[1])) && token != "--";
+
+    private static bool BehindDoubleDash(ParseResult result, string word)
+    {
+        var tokens = result.Tokens.ToList();
+        int divider = tokens.FindIndex(t => t.Type == TokenType.DoubleDash);
+        return divider >= 0 && tokens.FindIndex(t => string.Equals(t.Value, word, StringComparison.Ordinal)) > divider;
+    }
+
+    private static string Suggest(string word, IEnumerable<string> known)
+    {
+        string? nearest = known.MinBy(k => EditDistance(word, k));
+        return nearest is not null && EditDistance(word, nearest) <= Math.Max(2, word.Length / 3) ? $" Did you mean {nearest}?" : "";
+    }
+
+    /// <summary>Levenshtein distance between two short words.</summary>
+    public static int EditDistance(string a, string b)
+    {
+        int[] row = [.. Enumerable.Range(0, b.Length + 1)];
+        for (int i = 1; i <= a.Length; i++)
+        {
+            int diagonal = row[0];
+            row[0] = i;
+            for (int j = 1; j <= b.Length; j++)
+            {
+                int substitution = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
+                diagonal = row[j];
+                row[j] = Math.Min(substitution, 1 + Math.Min(row[j], row[j - 1]));
+            }
+        }
+
+        return row[b.Length];
+    }
+}

@@ -1,0 +1,31 @@
+// Which exit code and which sentence an exception becomes.
+
+namespace Kinora.Cli.Shell;
+
+/// <summary>The one place that maps exceptions to exit codes.</summary>
+internal static class Failures
+{
+    private const int NoSpaceLeft = 28; // ENOSPC
+
+    /// <summary>The exit code and the one message for stderr.</summary>
+    public static (int ExitCode, string Message) Explain(Exception failure, string verb, bool canceled)
+    {
+        var cause = Unwrap(failure);
+        string who = verb == "kinora" ? verb : $"kinora {verb}";
+        return cause switch
+        {
+            OperationCanceledException when canceled => (ExitCodes.Canceled, $"{who}: stopped"),
+            CommandException e => (e.ExitCode, $"{who}: {e.Message}"),
+            IOException e when IsDiskFull(e) => (ExitCodes.Input, $"{who}: the disk is full: {e.Message} Free some space or write elsewhere; no partial file was kept."),
+            FileNotFoundException e => (ExitCodes.Input, $"{who}: {e.Message}"),
+            IOException or UnauthorizedAccessException => (ExitCodes.Input, $"{who}: {cause.Message}"),
+            _ => (ExitCodes.Internal, $"{who}: internal error: {cause.Message} ({cause.GetType().Name})"),
+        };
+    }
+
+    private static bool IsDiskFull(IOException failure) => (failure.HResult & 0xFFFF) == NoSpaceLeft;
+
+    private static Exception Unwrap(Exception failure) =>
+        failure is AggregateException { InnerExceptions.Count: 1 } or System.Reflection.TargetInvocationException or TypeInitializationException
+        && failure.InnerException is { } inner ? Unwrap(inner) : failure;
+}
