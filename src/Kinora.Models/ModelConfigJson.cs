@@ -1,0 +1,123 @@
+using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
+using Kinora.Engine;
+
+namespace Kinora.Models;
+
+/// <summary>
+/// Reads and writes <c>config.json</c> and <c>model_index.json</c> strictly: a key that the record does not have, and a
+/// <c>required</c> key that the file does not have, are errors that name the key; so is a value of the wrong type.
+/// The records are bound through source-generated <see cref="JsonTypeInfo{T}"/>, never by reflection.
+/// </summary>
+public static class ModelConfigJson
+{
+    private const long MaximumFileSize = 16L << 20;
+
+    /// <summary>Reads a configuration file. <see cref="ConfigException"/> lists every problem at once.</summary>
+    public static T ReadFile<T>(string path, JsonTypeInfo<T> type)
+    {
+        byte[] utf8;
+        try
+        {
+            var file = new FileInfo(path);
+            if (file.Exists && file.Length > MaximumFileSize)
+                throw new ConfigException($"{path}: a configuration has at most {MaximumFileSize >> 20} MiB, this file has {file.Length >> 20} MiB. Is it the right file?");
+            utf8 = File.ReadAllBytes(path);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new ConfigException($"{path}: cannot be read ({e.Message})", e);
+        }
+        return Read(utf8, type, path);
+    }
+
+    /// <summary>Reads a configuration from UTF-8 JSON; <paramref name="source"/> names it in messages.</summary>
+    public static T Read<T>(ReadOnlySpan<byte> utf8, JsonTypeInfo<T> type, string source)
+    {
+        if (utf8.StartsWith("\uFEFF"u8)) utf8 = utf8[3..];
+        try
+        {
+            using var document = JsonDocument.Parse(utf8.ToArray());
+            var problems = new List<string>();
+            CollectProblems(document.RootElement, type, "", problems);
+            if (problems.Count > 0) throw Refusal(source, problems);
+            return document.Deserialize(type) ?? throw Refusal(source, ["the document is null"]);
+        }
+        catch (JsonException e)
+        {
+            throw new ConfigException($"{source}: {Where(e)}{FirstLine(e.Message)}", e);
+        }
+    }
+
+    /// <summary>The JSON text of a configuration: keys in declaration order, two spaces, a final newline.</summary>
+    public static string Write<T>(T config, JsonTypeInfo<T> type) => JsonSerializer.Serialize(config, type).ReplaceLineEndings("\n") + "\n";
+
+    /// <summary>Writes a configuration beside its weights.</summary>
+    public static void WriteFile<T>(string path, T config, JsonTypeInfo<T> type) => File.WriteAllText(path, Write(config, type));
+
+    private static void CollectProblems(JsonElement element, JsonTypeInfo type, string prefix, List<string> problems)
+    {
+        if (type.Kind != JsonTypeInfoKind.Object) return;
+        if (element.ValueKind != JsonValueKind.Object)
+        {
+            problems.Add($"{(prefix.Length == 0 ? "the document" : $"`{prefix.TrimEnd('.')}`")}: expected an object, got {Describe(element.ValueKind)}");
+            return;
+        }
+        var seen = new HashSet<string>(StringComparer.Ordinal);
+        foreach (var key in element.EnumerateObject())
+        {
+            if (!seen.Add(key.Name)) { problems.Add($"`{prefix}{key.Name}`: appears twice"); continue; }
+            var property = type.Properties.FirstOrDefault(p => p.Name == key.Name);
+            if (property is null)
+            {
+                problems.Add($"`{prefix}{key.Name}`: unknown key{Suggestion(key.Name, type)}");
+                continue;
+            }
+            if (key.Value.ValueKind == JsonValueKind.Object && type.Options.TryGetTypeInfo(property.PropertyType, out var nested))
+                CollectProblems(key.Value, nested, $"{prefix}{key.Name}.", problems);
+        }
+        foreach (var property in type.Properties)
+            if (property.IsRequired && !seen.Contains(property.Name)) problems.Add($"`{prefix}{property.Name}`: missing");
+    }
+
+    private static ConfigException Refusal(string source, IReadOnlyList<string> problems) =>
+        new(problems.Count == 1 ? $"{source}: {problems[0]}" : $"{source}: {problems.Count} problems:\n  {string.Join("\n  ", problems)}");
+
+    private static string Suggestion(string key, JsonTypeInfo type)
+    {
+        var nearest = type.Properties.Select(p => (p.Name, Distance: EditDistance(key, p.Name))).MinBy(p => p.Distance);
+        return nearest.Name is not null && nearest.Distance <= Math.Max(2, key.Length / 3) ? $"; did you mean `{nearest.Name}`?" : "";
+    }
+
+    private static string Where(JsonException e) => e.Path is { Length: > 2 } path ? $"`{path[2..]}`: " : e.LineNumber is { } line ? $"line {line + 1}: " : "";
+
+    private static string FirstLine(string message)
+    {
+        var cut = message.IndexOf(" Path:", StringComparison.Ordinal);
+        return cut < 0 ? message : message[..cut];
+    }
+
+    private static string Describe(JsonValueKind kind) => kind switch
+    {
+        JsonValueKind.Array => "an array", JsonValueKind.String => "a string", JsonValueKind.Number => "a number",
+        JsonValueKind.True or JsonValueKind.False => "a boolean", _ => "null",
+    };
+
+    // Levenshtein distance with one row of memory.
+    private static int EditDistance(string a, string b)
+    {
+        var row = Enumerable.Range(0, b.Length + 1).ToArray();
+        for (var i = 1; i <= a.Length; i++)
+        {
+            var diagonal = row[0];
+            row[0] = i;
+            for (var j = 1; j <= b.Length; j++)
+            {
+                var substitution = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
+                diagonal = row[j];
+                row[j] = Math.Min(substitution, Math.Min(row[j], row[j - 1]) + 1);
+            }
+        }
+        return row[b.Length];
+    }
+}
