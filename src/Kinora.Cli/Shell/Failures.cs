@@ -1,5 +1,8 @@
 // Which exit code and which sentence an exception becomes.
 
+using Kinora.Engine;
+using Kinora.Media;
+
 namespace Kinora.Cli.Shell;
 
 /// <summary>The one place that maps exceptions to exit codes.</summary>
@@ -16,12 +19,24 @@ internal static class Failures
         {
             OperationCanceledException when canceled => (ExitCodes.Canceled, $"{who}: stopped"),
             CommandException e => (e.ExitCode, $"{who}: {e.Message}"),
+            ConfigException e => (ExitCodes.Input, $"{who}: {e.Message}"),
+            CheckpointException e => (ExitCodes.Integrity, $"{who}: {e.Message}"),
+            DeviceException e => (ExitCodes.Usage, $"{who}: {e.Message}"),
+            KinoraException e => (ExitCodes.Internal, $"{who}: {e.Message}"),
+            MediaException e => (ForMedia(e.Kind), $"{who}: {e.Message}"),
             IOException e when IsDiskFull(e) => (ExitCodes.Input, $"{who}: the disk is full: {e.Message} Free some space or write elsewhere; no partial file was kept."),
             FileNotFoundException e => (ExitCodes.Input, $"{who}: {e.Message}"),
             IOException or UnauthorizedAccessException => (ExitCodes.Input, $"{who}: {cause.Message}"),
             _ => (ExitCodes.Internal, $"{who}: internal error: {cause.Message} ({cause.GetType().Name})"),
         };
     }
+
+    private static int ForMedia(MediaErrorKind kind) => kind switch
+    {
+        MediaErrorKind.InvalidArgument => ExitCodes.Usage,
+        MediaErrorKind.Internal or MediaErrorKind.NativeLibrary => ExitCodes.Internal,
+        _ => ExitCodes.Input,
+    };
 
     private static bool IsDiskFull(IOException failure) => (failure.HResult & 0xFFFF) == NoSpaceLeft;
 
