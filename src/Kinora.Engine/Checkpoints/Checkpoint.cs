@@ -1,0 +1,222 @@
+// The weights of one network on disk: a safetensors file, or several with an index.
+// Source of the index layout: huggingface/transformers v4.46, "*.safetensors.index.json": { "metadata": {…}, "weight_map": { name: file } }.
+
+using System.Collections.Concurrent;
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text.Json;
+
+namespace Kinora.Engine.Checkpoints;
+
+/// <summary>
+/// Every tensor of a network's weights by name, in one file or in shards. Tensors that were read stay valid after disposal.
+/// </summary>
+public sealed class Checkpoint : IDisposable
+{
+    private const string Extension = ".safetensors";
+    private const string IndexExtension = ".safetensors.index.json";
+    private const long MaxIndexBytes = 64L << 20;
+
+    private static readonly ConcurrentDictionary<(string Path, long Length, DateTime Written), string> KnownHashes = new();
+
+    private readonly SafetensorsFile[] _files;
+    private readonly Dictionary<string, SafetensorsFile> _fileOfTensor = new(StringComparer.Ordinal);
+
+    private Checkpoint(string path, SafetensorsFile[] files)
+    {
+        Path = path;
+        _files = files;
+    }
+
+    /// <summary>The file, index or folder that was opened.</summary>
+    public string Path { get; }
+
+    /// <summary>Names of all tensors.</summary>
+    public IReadOnlyCollection<string> Names => _fileOfTensor.Keys;
+
+    /// <summary>The <c>__metadata__</c> of the first file.</summary>
+    public IReadOnlyDictionary<string, string> Metadata => _files[0].Metadata;
+
+    /// <summary>Bytes of all elements as stored.</summary>
+    public long NumBytes => _files.Sum(f => f.Tensors.Values.Sum(t => t.NumBytes));
+
+    /// <summary>Opens a <c>.safetensors</c> file, a <c>.safetensors.index.json</c>, or a folder that holds one of them.</summary>
+    /// <exception cref="CheckpointException">Something is missing, damaged, or ambiguous.</exception>
+    public static Checkpoint Open(string path)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        if (Directory.Exists(path))
+        {
+            path = FindInFolder(path);
+        }
+        return path.EndsWith(IndexExtension, StringComparison.Ordinal) ? OpenShards(path) : OpenSingle(path);
+    }
+
+    /// <summary>How the file describes a tensor; null when there is none of that name.</summary>
+    public StoredTensor? Find(string name) => _fileOfTensor.TryGetValue(name, out SafetensorsFile? file) ? file.Tensors[name] : null;
+
+    /// <summary>Loads one tensor.</summary>
+    /// <param name="name">Its name.</param>
+    /// <param name="dtype">The element type wanted; by default the file's.</param>
+    /// <param name="device">Where to; the CPU by default.</param>
+    /// <exception cref="CheckpointException">There is no tensor of that name.</exception>
+    public Tensor Read(string name, DType? dtype = null, Device? device = null) =>
+        _fileOfTensor.TryGetValue(name, out SafetensorsFile? file)
+            ? file.Read(name, dtype, device)
+            : throw new CheckpointException($"{Path} has no tensor `{name}`.");
+
+    /// <summary>Builds a network from this checkpoint: every parameter present, none left over, every shape right.</summary>
+    /// <param name="path">What <see cref="Open"/> takes.</param>
+    /// <param name="build">Makes the network from the root of its parameter names.</param>
+    /// <param name="dtype">Element type of the parameters in memory.</param>
+    /// <param name="device">Where they go.</param>
+    /// <param name="trainable">Whether they take part in training.</param>
+    /// <exception cref="CheckpointException">The weights are not exactly those of the network; the message lists every difference.</exception>
+    public static TModule Load<TModule>(string path, Func<ParameterPath, TModule> build, DType dtype = DType.Float32, Device? device = null, bool trainable = false)
+        where TModule : Module
+    {
+        ArgumentNullException.ThrowIfNull(build);
+        using Checkpoint checkpoint = Open(path);
+        var source = new CheckpointParameters(checkpoint, trainable);
+        ParameterPath root = ParameterPath.Root(source, dtype, device);
+        try
+        {
+            TModule module = build(root);
+            source.Report.ThrowUnlessEmpty();
+            return module;
+        }
+        catch
+        {
+            root.Store.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>
+    /// SHA-256, in lower-case hexadecimal, of the weights: of the file's bytes, or for shards of their hashes in name order.
+    /// Remembered for the life of the process while length and time of the file stay the same.
+    /// </summary>
+    public string Sha256()
+    {
+        if (_files.Length == 1)
+        {
+            return HashFile(_files[0].Path);
+        }
+        string all = string.Concat(_files.Select(f => f.Path).Order(StringComparer.Ordinal).Select(HashFile));
+        return Convert.ToHexStringLower(SHA256.HashData(System.Text.Encoding.ASCII.GetBytes(all)));
+    }
+
+    /// <summary>SHA-256 of a file in lower-case hexadecimal, remembered as <see cref="Sha256"/> says.</summary>
+    public static string HashFile(string path)
+    {
+        var info = new FileInfo(path);
+        return KnownHashes.GetOrAdd((info.FullName, info.Length, info.LastWriteTimeUtc), static key =>
+        {
+            using FileStream file = File.OpenRead(key.Path);
+            return Convert.ToHexStringLower(SHA256.HashData(file));
+        });
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        foreach (SafetensorsFile file in _files)
+        {
+            file.Dispose();
+        }
+    }
+
+    private static string FindInFolder(string folder)
+    {
+        string[] indexes = Directory.GetFiles(folder, "*" + IndexExtension);
+        string[] found = indexes.Length > 0 ? indexes : Directory.GetFiles(folder, "*" + Extension);
+        return found.Length switch
+        {
+            1 => found[0],
+            0 => throw new CheckpointException($"{folder} holds no {Extension} file."),
+            _ => throw new CheckpointException($"{folder} holds several weight files ({string.Join(", ", found.Select(System.IO.Path.GetFileName).Order(StringComparer.Ordinal))}); name the one to load."),
+        };
+    }
+
+    private static Checkpoint OpenSingle(string path)
+    {
+        SafetensorsFile file = SafetensorsFile.Open(path);
+        var checkpoint = new Checkpoint(path, [file]);
+        foreach (string name in file.Tensors.Keys)
+        {
+            checkpoint._fileOfTensor.Add(name, file);
+        }
+        return checkpoint;
+    }
+
+    private static Checkpoint OpenShards(string indexPath)
+    {
+        SortedDictionary<string, string> map = ReadIndex(indexPath);
+        string folder = System.IO.Path.GetDirectoryName(System.IO.Path.GetFullPath(indexPath))!;
+        var files = new SortedDictionary<string, SafetensorsFile>(StringComparer.Ordinal);
+        try
+        {
+            foreach (string shard in map.Values.Distinct(StringComparer.Ordinal))
+            {
+                files.Add(shard, SafetensorsFile.Open(System.IO.Path.Combine(folder, shard)));
+            }
+            var checkpoint = new Checkpoint(indexPath, [.. files.Values]);
+            foreach (var (name, shard) in map)
+            {
+                if (!files[shard].Tensors.ContainsKey(name))
+                {
+                    throw new CheckpointException($"{indexPath}: `{name}` should be in {shard}, which lacks it.");
+                }
+                checkpoint._fileOfTensor.Add(name, files[shard]);
+            }
+            foreach (var (shard, file) in files)
+            {
+                if (file.Tensors.Keys.FirstOrDefault(n => !map.TryGetValue(n, out string? s) || s != shard) is { } stray)
+                {
+                    throw new CheckpointException($"{indexPath}: {shard} holds `{stray}`, which the index does not place there.");
+                }
+            }
+            return checkpoint;
+        }
+        catch
+        {
+            foreach (SafetensorsFile file in files.Values)
+            {
+                file.Dispose();
+            }
+            throw;
+        }
+    }
+
+    private static SortedDictionary<string, string> ReadIndex(string path)
+    {
+        try
+        {
+            using FileStream file = File.OpenRead(path);
+            if (file.Length > MaxIndexBytes)
+            {
+                throw new CheckpointException(string.Create(CultureInfo.InvariantCulture, $"{path}: {file.Length} bytes; an index has at most {MaxIndexBytes}."));
+            }
+            using JsonDocument json = JsonDocument.Parse(file, new JsonDocumentOptions { MaxDepth = 8 });
+            var map = new SortedDictionary<string, string>(StringComparer.Ordinal);
+            foreach (JsonProperty entry in json.RootElement.GetProperty("weight_map").EnumerateObject())
+            {
+                string shard = entry.Value.GetString() ?? "";
+                // A plain name beside the index: nothing that could lead elsewhere.
+                if (!shard.EndsWith(Extension, StringComparison.Ordinal) || shard != System.IO.Path.GetFileName(shard) || shard.Contains('\\', StringComparison.Ordinal))
+                {
+                    throw new CheckpointException($"{path}: `{entry.Name}` is in '{shard}', expected the name of a {Extension} file in the same folder.");
+                }
+                if (!map.TryAdd(entry.Name, shard))
+                {
+                    throw new CheckpointException($"{path}: `{entry.Name}` occurs twice.");
+                }
+            }
+            return map.Count > 0 ? map : throw new CheckpointException($"{path}: weight_map is empty.");
+        }
+        catch (Exception e) when (e is JsonException or InvalidOperationException or KeyNotFoundException or IOException or UnauthorizedAccessException)
+        {
+            throw new CheckpointException($"{path}: {e.Message} Expected {{ \"weight_map\": {{ name: file }} }}.", e);
+        }
+    }
+}
