@@ -10,12 +10,6 @@ namespace Kinora.Cli.Shell;
 /// <summary>The frame around every verb.</summary>
 public static class CommandShell
 {
-    /// <summary>Show the stack trace of a failure.</summary>
-    public static readonly Option<bool> Verbose = new("--verbose") { Description = "Say more; show the stack trace of a failure.", Recursive = true };
-
-    /// <summary>No progress and no remarks on stderr; results and errors only.</summary>
-    public static readonly Option<bool> Quiet = new("--quiet", "-q") { Description = "No progress and no remarks, only results and errors.", Recursive = true };
-
     /// <summary>Runs <paramref name="args"/> against <paramref name="root"/> and returns an exit code; never throws.</summary>
     public static async Task<int> RunAsync(Command root, IReadOnlyList<string> args, CommandIo io, CancellationToken cancellationToken = default)
     {
@@ -24,8 +18,10 @@ public static class CommandShell
         ArgumentNullException.ThrowIfNull(io);
         root.Add(new HelpOption { Action = new HelpWithExamples(), Recursive = true, Description = "Show this help." });
         root.Add(new VersionOption { Description = "Show the version.", Action = new PrintVersion() });
-        root.Add(Verbose);
-        root.Add(Quiet);
+        var verbose = new Option<bool>("--verbose") { Description = "Say more; show the stack trace of a failure.", Recursive = true };
+        var quiet = new Option<bool>("--quiet", "-q") { Description = "No progress and no remarks, only results and errors.", Recursive = true };
+        root.Add(verbose);
+        root.Add(quiet);
 
         // No response files: a prompt may begin with '@'.
         var result = root.Parse(args, new ParserConfiguration { EnablePosixBundling = false, ResponseFileTokenReplacer = null });
@@ -36,13 +32,12 @@ public static class CommandShell
             return ExitCodes.Usage;
         }
 
-        bool verbose = result.GetValue(Verbose);
         using var cancellation = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, signal => OnSignal(signal, cancellation, io));
         using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, signal => OnSignal(signal, cancellation, io));
         try
         {
-            using var session = CommandSession.Enter(io, result.GetValue(Quiet), verbose);
+            using var session = CommandSession.Enter(io, result.GetValue(quiet), result.GetValue(verbose));
             var configuration = new InvocationConfiguration
             {
                 Output = io.Output,
@@ -56,7 +51,7 @@ public static class CommandShell
         {
             var (exitCode, message) = Failures.Explain(failure, result.CommandResult.Command.Name, cancellation.IsCancellationRequested);
             await io.Error.WriteLineAsync(message).ConfigureAwait(false);
-            if (verbose) { await io.Error.WriteLineAsync(failure.ToString()).ConfigureAwait(false); }
+            if (result.GetValue(verbose)) { await io.Error.WriteLineAsync(failure.ToString()).ConfigureAwait(false); }
             else if (exitCode == ExitCodes.Internal) { await io.Error.WriteLineAsync("Run again with --verbose to see where.").ConfigureAwait(false); }
             return exitCode;
         }

@@ -18,7 +18,7 @@ public sealed class ConsoleProgress : IDisposable
     private readonly Func<TimeSpan> _clock;
     private string? _stage;
     private TimeSpan _stageStart;
-    private TimeSpan _lastDraw = TimeSpan.MinValue;
+    private TimeSpan? _lastDraw;
     private int _lineLength;
 
     /// <summary>Shows progress of the running command.</summary>
@@ -48,7 +48,7 @@ public sealed class ConsoleProgress : IDisposable
             var now = _clock();
             if (!string.Equals(stage, _stage, StringComparison.Ordinal)) { Begin(stage, now); }
             bool last = total > 0 && done >= total;
-            if (_terminal && (last || now - _lastDraw >= RedrawInterval)) { Draw(done, total, note, now); }
+            if (_terminal && (last || _lastDraw is null || now - _lastDraw >= RedrawInterval)) { Draw(done, total, note, now); }
             if (last) { End(now, note); }
         }
     }
@@ -75,7 +75,7 @@ public sealed class ConsoleProgress : IDisposable
         Erase();
         _stage = stage;
         _stageStart = now;
-        _lastDraw = TimeSpan.MinValue;
+        _lastDraw = null;
         if (!_terminal) { _error.WriteLine($"{stage} ..."); }
     }
 
