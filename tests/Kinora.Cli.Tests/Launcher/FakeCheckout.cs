@@ -90,7 +90,7 @@ internal sealed class FakeCheckout : IDisposable
 
     public Process Start(string launcher, string folder, (string Name, string Value)? environment, bool unprivileged, params string[] args)
     {
-        var start = new ProcessStartInfo { RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true, WorkingDirectory = folder };
+        var start = new ProcessStartInfo { UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true, WorkingDirectory = folder };
         if (unprivileged && geteuid() == 0)
         {
             // "nobody" on every Linux.
