@@ -17,6 +17,7 @@ public static class Program
             "kinora doctor                                                           check this machine",
             "kinora test                                                             run the tests (launcher)")
         {
+            TrainCommand.Create(),
             DoctorCommand.Create(),
         };
 }

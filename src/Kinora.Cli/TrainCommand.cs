@@ -1,0 +1,61 @@
+using System.CommandLine;
+using Kinora.Cli.Shell;
+using Kinora.Training;
+using Kinora.Training.Loop;
+using Kinora.Training.Recipes;
+
+namespace Kinora.Cli;
+
+/// <summary><c>kinora train</c>: recipe in, model folder out.</summary>
+public static class TrainCommand
+{
+    public static Command Create()
+    {
+        var recipe = new Argument<string>("recipe") { Description = "The recipe, a YAML file." };
+        var folder = new Option<string?>("--run") { Description = "The run's folder; default runs/<recipe name>. An existing run continues." };
+        var device = new Option<string>("--device") { Description = "cpu, cuda, or cuda:1.", DefaultValueFactory = _ => "cpu" };
+        var until = new Option<string?>("--until") { Description = $"Stop after this stage: {string.Join(", ", TrainingRun.Stages)}." };
+        until.AcceptOnlyFromAmong([.. TrainingRun.Stages]);
+        var decay = new Option<bool>("--decay-now") { Description = "Ask the run to start its stage's final learning-rate decay now." };
+        var check = new Option<bool>("--check") { Description = "Read and check the recipe, train nothing." };
+        var command = new Verb("train", "Train a model from a recipe; continues a run that was stopped.",
+            "kinora train recipes/kinora-world.yaml",
+            "kinora train recipes/kinora-world.yaml --decay-now     finish the running stage early",
+            "torchrun --nproc-per-node 2 --no-python kinora train recipes/kinora-world.yaml     two processes")
+        {
+            recipe, folder, device, until, decay, check,
+        };
+        command.SetAction((result, cancellationToken) => Task.Run(() =>
+        {
+            var parsed = RecipeFile.Read(result.GetRequiredValue(recipe));
+            var options = new TrainingOptions { Folder = result.GetValue(folder), Device = result.GetRequiredValue(device), Until = result.GetValue(until) };
+            if (result.GetValue(check))
+            {
+                CommandSession.Current.Result($"{parsed.Name}: the recipe is valid");
+                return ExitCodes.Success;
+            }
+            if (result.GetValue(decay))
+            {
+                TrainingRun.RequestDecay(parsed, options);
+                CommandSession.Current.Result($"{parsed.Name}: the final decay starts at the next log line of the run, or when it is next started");
+                return ExitCodes.Success;
+            }
+            using var progress = new ConsoleProgress();
+            string model = TrainingRun.Execute(parsed, options, new Reporter(progress), cancellationToken);
+            CommandSession.Current.Result(model);
+            return ExitCodes.Success;
+        }, CancellationToken.None));
+        return command;
+    }
+
+    private sealed class Reporter(ConsoleProgress progress) : IProgress<TrainingProgress>
+    {
+        public void Report(TrainingProgress value)
+        {
+            if (value.Line is not null)
+                progress.Line(value.Line);
+            else
+                progress.Report(value.Stage, value.Done, value.Total, value.Note);
+        }
+    }
+}

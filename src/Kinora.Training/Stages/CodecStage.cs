@@ -1,0 +1,121 @@
+// Stage 1: the causal video autoencoder learns to reproduce world clips. Clips are rendered as they are needed; none is seen twice.
+
+using System.Globalization;
+using Kinora.Engine;
+using Kinora.Models.Systems.KinoraWorld;
+using Kinora.Training.Data;
+using Kinora.Training.Loop;
+using Kinora.Training.Recipes;
+
+namespace Kinora.Training.Stages;
+
+internal sealed class CodecStage : ITrainingStage
+{
+    public const string StageName = "codec";
+    private const int SampleClips = 4;
+    private readonly Recipe _recipe;
+    private readonly WorldSource _world;
+    private readonly BatchShare _share;
+    private readonly Device _device;
+    private readonly ParameterPath _root;
+    private readonly VideoAutoencoderObjective _objective;
+    private readonly int _frames;
+    private OrderedStream<byte[]>? _clips;
+
+    public CodecStage(Recipe recipe, WorldSource world, BatchShare share, Device device)
+    {
+        (_recipe, _world, _share, _device) = (recipe, world, share, device);
+        _frames = recipe.Codec.Frames > 0 ? recipe.Codec.Frames : recipe.World.Frames;
+        _objective = recipe.Codec.Loss.ToObjective();
+        _root = ParameterPath.Root(new InitializedParameters(recipe.Seed), DType.Float32, device);
+        Autoencoder = new VideoAutoencoder(_root, recipe.Codec.Network.ToConfig());
+        Parameters = [.. Autoencoder.Parameters()];
+    }
+
+    public VideoAutoencoder Autoencoder { get; }
+
+    public string Name => StageName;
+
+    public IReadOnlyList<(string Name, Tensor Value)> Parameters { get; }
+
+    public IReadOnlyList<string> Metrics { get; } = ["loss", "l1", "gradient", "kl", "mse"];
+
+    // The backward pass costs twice the forward pass.
+    public double GigaflopsPerSample => 3e-9 * (VideoAutoencoder.EncodeFlops(Autoencoder.Config, _frames, _recipe.World.Height, _recipe.World.Width)
+        + VideoAutoencoder.DecodeFlops(Autoencoder.Config, _frames, _recipe.World.Height, _recipe.World.Width));
+
+    private int ClipBytes => _frames * _recipe.World.Height * _recipe.World.Width * 3;
+
+    public void Start(long firstStep)
+    {
+        int parts = _share.Parts;
+        _clips?.Dispose();
+        _clips = new OrderedStream<byte[]>(firstStep * parts, number => Render(_share.First(number / parts, (int)(number % parts))));
+    }
+
+    public (Tensor Loss, Tensor[] Metrics) Loss(long step, int part)
+    {
+        byte[] pixels = _clips!.Take();
+        using var scope = TensorScope.Enter();
+        var x = PixelTensor.ToModel(pixels, _share.PartSize, _frames, _recipe.World.Height, _recipe.World.Width, _device);
+        var loss = _objective.Loss(Autoencoder, x, Noise(_share.First(step, part)));
+        scope.Keep(loss.Total);
+        return (loss.Total, scope.Keep(loss.Total.Detach(), loss.L1.Detach(), loss.Gradient.Detach(), loss.Kl.Detach(), loss.MeanSquare.Detach()));
+    }
+
+    public string? Sample(long step, string folder)
+    {
+        using var noGrad = GradMode.NoGrad();
+        using var scope = TensorScope.Enter();
+        var pixels = new byte[SampleClips * ClipBytes];
+        for (int i = 0; i < SampleClips; i++)
+        {
+            var scene = _world.Scene(SampleSeeds.Seed(_recipe.Seed, Purpose.Validation, i), WorldPart.HeldOut);
+            _world.Render(scene, _frames, pixels.AsSpan(i * ClipBytes, ClipBytes));
+        }
+        var x = PixelTensor.ToModel(pixels, SampleClips, _frames, _recipe.World.Height, _recipe.World.Width, _device);
+        Tensor reconstruction;
+        using (Autocast.Enter(_recipe.Precision == ComputePrecision.Bfloat16 ? DType.BFloat16 : null))
+            reconstruction = Autoencoder.Decode(Autoencoder.Encode(x).Mean);
+        double meanSquare = (reconstruction.Clamp(-1, 1) - x).Square().Mean().Item();
+        double psnr = 10 * Math.Log10(4 / meanSquare);
+
+        var rows = new List<byte[]>();
+        for (int i = 0; i < SampleClips; i++)
+        {
+            rows.Add(pixels.AsSpan(i * ClipBytes, ClipBytes).ToArray());
+            rows.Add(PixelTensor.ToBytes(reconstruction.Select(0, i)));
+        }
+        SampleWriter.Sheet(Path.Combine(folder, string.Create(CultureInfo.InvariantCulture, $"step-{step:D8}.png")), rows, _frames, _recipe.World.Width, _recipe.World.Height);
+        return string.Create(CultureInfo.InvariantCulture, $"codec: step {step}: {psnr:F2} dB on unseen clips");
+    }
+
+    public void Dispose()
+    {
+        _clips?.Dispose();
+        _root.Store.Dispose();
+    }
+
+    private byte[] Render(long firstSample)
+    {
+        var pixels = new byte[_share.PartSize * ClipBytes];
+        for (int i = 0; i < _share.PartSize; i++)
+        {
+            var scene = _world.Scene(SampleSeeds.Seed(_recipe.Seed, Purpose.CodecScene, firstSample + i), WorldPart.Train);
+            _world.Render(scene, _frames, pixels.AsSpan(i * ClipBytes, ClipBytes));
+        }
+        return pixels;
+    }
+
+    private Tensor Noise(long firstSample)
+    {
+        var config = Autoencoder.Config;
+        var world = _recipe.World;
+        var noise = Tensor.Empty([_share.PartSize, config.LatentChannels, config.LatentFrames(_frames), world.Height / config.SpatialCompression, world.Width / config.SpatialCompression]);
+        var values = noise.AsSpan<float>();
+        int each = values.Length / _share.PartSize;
+        for (int i = 0; i < _share.PartSize; i++)
+            SampleSeeds.For(_recipe.Seed, Purpose.CodecNoise, firstSample + i).FillNormal(values.Slice(i * each, each));
+        return noise.To(_device);
+    }
+}

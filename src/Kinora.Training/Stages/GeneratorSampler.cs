@@ -1,0 +1,74 @@
+// Validation clips: fixed held-out prompts, fixed seeds, Euler steps of the flow ODE with guidance. Small and direct on purpose:
+// it shares the networks that are being trained, which a pipeline loaded from a folder could not.
+
+using System.Globalization;
+using Kinora.Engine;
+using Kinora.Engine.Random;
+using Kinora.Models.Systems.KinoraWorld;
+using Kinora.Models.Text;
+using Kinora.Training.Data;
+using Kinora.Training.Recipes;
+
+namespace Kinora.Training.Stages;
+
+internal sealed class GeneratorSampler(Recipe recipe, WorldSource world, ByteLevelBpeTokenizer tokenizer, VideoAutoencoder autoencoder, TextEncoder encoder, VideoTransformer transformer, Device device)
+{
+    private const int Clips = 8;
+
+    /// <summary>Writes a contact sheet, the clips and their captions; returns a line about them.</summary>
+    public string Write(long step, string folder)
+    {
+        using var noGrad = GradMode.NoGrad();
+        using var scope = TensorScope.Enter();
+        string[] captions = [.. Enumerable.Range(0, Clips).Select(Caption)];
+        var clips = Generate(captions);
+        string name = Path.Combine(folder, string.Create(CultureInfo.InvariantCulture, $"step-{step:D8}"));
+        SampleWriter.Sheet(name + ".png", clips, recipe.World.Frames, recipe.World.Width, recipe.World.Height);
+        for (int i = 0; i < clips.Length; i++)
+            SampleWriter.Clip(string.Create(CultureInfo.InvariantCulture, $"{name}-{i}.mp4"), clips[i], recipe.World.Frames, recipe.World.Width, recipe.World.Height, recipe.World.FrameRate);
+        File.WriteAllLines(name + ".txt", captions);
+        return string.Create(CultureInfo.InvariantCulture, $"generator: step {step}: {Clips} validation clips in {name}.png");
+    }
+
+    private string Caption(int index)
+    {
+        var random = SampleSeeds.For(recipe.Seed, Purpose.Validation, index);
+        return world.Caption(world.Scene(random.NextUInt64(), WorldPart.HeldOut), random.NextUInt64());
+    }
+
+    private byte[][] Generate(string[] captions)
+    {
+        int n = captions.Length;
+        var tokens = new CaptionTokens(2 * n, recipe.Text.CaptionTokens);
+        for (int i = 0; i < n; i++)
+        {
+            tokens.Set(i, tokenizer, "");
+            tokens.Set(n + i, tokenizer, captions[i]);
+        }
+        using var autocast = Autocast.Enter(recipe.Precision == ComputePrecision.Bfloat16 ? DType.BFloat16 : null);
+        var mask = tokens.Mask(device);
+        var text = encoder.Forward(tokens.Ids(device), mask);
+
+        var config = autoencoder.Config;
+        long[] shape = [config.LatentChannels, config.LatentFrames(recipe.World.Frames), recipe.World.Height / config.SpatialCompression, recipe.World.Width / config.SpatialCompression];
+        var x = Tensor.Stack([.. Enumerable.Range(0, n).Select(i => Generator.ForSample(recipe.Seed, i).Normal(shape))], 0).To(device);
+        double[] sigmas = Sigmas();
+        for (int k = 0; k < recipe.Generator.SampleSteps; k++)
+        {
+            using var stepScope = TensorScope.Enter();
+            var sigma = Tensor.Full([2 * n], sigmas[k], DType.Float32, device);
+            var (unconditional, conditional) = transformer.Forward(Tensor.Cat([x, x], 0), sigma, text, mask).Chunk2(0);
+            var velocity = unconditional + (conditional - unconditional) * recipe.Generator.SampleGuidance;
+            TensorScope.Replace(ref x, stepScope.Keep(x + velocity * (sigmas[k + 1] - sigmas[k])));
+        }
+        var pixels = autoencoder.Decode(autoencoder.DenormalizeLatents(x));                                      // [B, 3, F, H, W]
+        return [.. Enumerable.Range(0, n).Select(i => PixelTensor.ToBytes(pixels.Select(0, i)))];
+    }
+
+    private double[] Sigmas()
+    {
+        int steps = recipe.Generator.SampleSteps;
+        double shift = recipe.Generator.Flow.Shift;
+        return [.. Enumerable.Range(0, steps + 1).Select(k => 1.0 - (double)k / steps).Select(s => shift * s / (1 + (shift - 1) * s))];
+    }
+}

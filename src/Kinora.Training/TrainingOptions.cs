@@ -1,0 +1,14 @@
+namespace Kinora.Training;
+
+/// <summary>What the command line adds to a recipe.</summary>
+public sealed record TrainingOptions
+{
+    /// <summary>The run's folder; null for <c>runs/&lt;recipe name&gt;</c>.</summary>
+    public string? Folder { get; init; }
+
+    /// <summary>Device to train on: <c>cpu</c>, <c>cuda</c>, <c>cuda:1</c>.</summary>
+    public string Device { get; init; } = "cpu";
+
+    /// <summary>The last stage to run: <c>codec</c>, <c>text</c>, <c>latents</c>, <c>generator</c>; null for all.</summary>
+    public string? Until { get; init; }
+}
