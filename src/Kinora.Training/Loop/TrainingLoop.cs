@@ -92,7 +92,7 @@ internal sealed class TrainingLoop(RunFolder run, ITrainingStage stage, Optimiza
                     cancellationToken.ThrowIfCancellationRequested();
                 }
             }
-            if (group.Rank == 0 && ((recipe.SampleEvery > 0 && step % recipe.SampleEvery == 0) || last))
+            if (group.Rank == 0 && recipe.SampleEvery > 0 && (step % recipe.SampleEvery == 0 || last))
             {
                 using (ema.Apply())
                 {

@@ -7,28 +7,28 @@ namespace Kinora.Training.Loop;
 internal sealed record TrainingState
 {
     /// <summary>Optimizer steps done; the next step has this number.</summary>
-    public long Step { get; init; }
+    public long Step { get; set; }
 
     /// <summary>Seconds of training so far, over all runs.</summary>
-    public double ElapsedSeconds { get; init; }
+    public double ElapsedSeconds { get; set; }
 
     /// <summary>The optimizer's own count, for bias correction.</summary>
-    public long OptimizerSteps { get; init; }
+    public long OptimizerSteps { get; set; }
 
     /// <summary>Updates of the moving average.</summary>
-    public long EmaUpdates { get; init; }
+    public long EmaUpdates { get; set; }
 
     /// <summary>The step at which the learning rate reaches its end; smaller than the recipe's when the decay was started early.</summary>
-    public long TotalSteps { get; init; }
+    public long TotalSteps { get; set; }
 
     /// <summary>Steps in the log window that is not yet written.</summary>
-    public int WindowSteps { get; init; }
+    public int WindowSteps { get; set; }
 
     /// <summary>Sums of the metrics over that window.</summary>
-    public IReadOnlyList<double> WindowSums { get; init; } = [];
+    public IReadOnlyList<double> WindowSums { get; set; } = [];
 
     /// <summary>SHA-256 of the recipe's stage, to notice a recipe that changed under a run.</summary>
-    public string RecipeHash { get; init; } = "";
+    public string RecipeHash { get; set; } = "";
 }
 
 /// <summary>Source-generated JSON of run files.</summary>

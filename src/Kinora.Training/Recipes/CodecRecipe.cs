@@ -15,7 +15,7 @@ public sealed record CodecNetworkRecipe
     public required IReadOnlyList<int> DecoderLayersPerBlock { get; init; }
 
     /// <summary>Channels of a latent.</summary>
-    public int LatentChannels { get; init; } = 16;
+    public int LatentChannels { get; set; } = 16;
 
     internal int SpatialCompression => ToConfig().SpatialCompression;
 
@@ -29,10 +29,10 @@ public sealed record CodecNetworkRecipe
 public sealed record CodecLossRecipe
 {
     /// <summary>Mean absolute error of differences between neighboring columns, rows and frames: edges and motion.</summary>
-    public double Gradient { get; init; } = 0.5;
+    public double Gradient { get; set; } = 0.5;
 
     /// <summary>Kullback–Leibler divergence of the posterior from the unit normal, per latent value.</summary>
-    public double Divergence { get; init; } = 1e-4;
+    public double Divergence { get; set; } = 1e-4;
 
     internal VideoAutoencoderObjective ToObjective() => new() { GradientWeight = Gradient, KlWeight = Divergence };
 }
@@ -44,13 +44,13 @@ public sealed record CodecRecipe
     public required CodecNetworkRecipe Network { get; init; }
 
     /// <summary>The loss.</summary>
-    public CodecLossRecipe Loss { get; init; } = new();
+    public CodecLossRecipe Loss { get; set; } = new();
 
     /// <summary>How it is trained.</summary>
     public required OptimizationRecipe Optimization { get; init; }
 
     /// <summary>Frames of a training clip: 1 + a multiple of the temporal compression; 0 for the world's length. Short clips train faster and the network is convolutional in time.</summary>
-    public int Frames { get; init; }
+    public int Frames { get; set; }
 
     internal void Collect(List<string> violations)
     {

@@ -4,66 +4,66 @@ namespace Kinora.Training.Recipes;
 public sealed record GeneratorNetworkRecipe
 {
     /// <summary>Transformer blocks.</summary>
-    public int NumLayers { get; init; } = 7;
+    public int NumLayers { get; set; } = 7;
 
     /// <summary>Attention heads.</summary>
-    public int NumAttentionHeads { get; init; } = 5;
+    public int NumAttentionHeads { get; set; } = 5;
 
     /// <summary>Width of a head; the hidden size is heads × this.</summary>
-    public int AttentionHeadDim { get; init; } = 64;
+    public int AttentionHeadDim { get; set; } = 64;
 
     /// <summary>Feed-forward width over the hidden size.</summary>
-    public double MlpRatio { get; init; } = 4;
+    public double MlpRatio { get; set; } = 4;
 
     /// <summary>Width of the text as the blocks attend to it.</summary>
-    public int CrossAttentionDim { get; init; } = 192;
+    public int CrossAttentionDim { get; set; } = 192;
 
     /// <summary>Latent frames, rows and columns in one token.</summary>
-    public IReadOnlyList<int> PatchSize { get; init; } = [1, 2, 2];
+    public IReadOnlyList<int> PatchSize { get; set; } = [1, 2, 2];
 }
 
 /// <summary>How noise levels are drawn: logit-normal, then shifted.</summary>
 public sealed record FlowRecipe
 {
     /// <summary>Mean of the normal whose sigmoid is σ.</summary>
-    public double LogitMean { get; init; }
+    public double LogitMean { get; set; }
 
     /// <summary>Standard deviation of that normal.</summary>
-    public double LogitStd { get; init; } = 1;
+    public double LogitStd { get; set; } = 1;
 
     /// <summary>σ′ = s σ / (1 + (s − 1) σ), in training and in sampling.</summary>
-    public double Shift { get; init; } = 3;
+    public double Shift { get; set; } = 3;
 }
 
 /// <summary>Stage <c>generator</c>: flow matching on cached latents.</summary>
 public sealed record GeneratorRecipe
 {
     /// <summary>The network's size.</summary>
-    public GeneratorNetworkRecipe Network { get; init; } = new();
+    public GeneratorNetworkRecipe Network { get; set; } = new();
 
     /// <summary>Noise levels.</summary>
-    public FlowRecipe Flow { get; init; } = new();
+    public FlowRecipe Flow { get; set; } = new();
 
     /// <summary>Whether the text encoder keeps learning.</summary>
-    public bool TrainTextEncoder { get; init; } = true;
+    public bool TrainTextEncoder { get; set; } = true;
 
     /// <summary>Probability that a caption is replaced by the empty prompt, which makes guidance possible.</summary>
-    public double CaptionDropout { get; init; } = 0.1;
+    public double CaptionDropout { get; set; } = 0.1;
 
     /// <summary>Probability that the first latent frame (or several) is given clean: image-to-video and continuation.</summary>
-    public double FrameMasking { get; init; } = 0.2;
+    public double FrameMasking { get; set; } = 0.2;
 
     /// <summary>Probability that a whole batch is single frames: text-to-image.</summary>
-    public double ImageBatches { get; init; } = 0.1;
+    public double ImageBatches { get; set; } = 0.1;
 
     /// <summary>How it is trained.</summary>
     public required OptimizationRecipe Optimization { get; init; }
 
     /// <summary>Sampler steps of validation clips.</summary>
-    public int SampleSteps { get; init; } = 25;
+    public int SampleSteps { get; set; } = 25;
 
     /// <summary>Guidance scale of validation clips.</summary>
-    public double SampleGuidance { get; init; } = 4;
+    public double SampleGuidance { get; set; } = 4;
 
     internal void Collect(List<string> violations)
     {

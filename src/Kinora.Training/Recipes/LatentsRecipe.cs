@@ -7,10 +7,10 @@ public sealed record LatentsRecipe
     public required int Clips { get; init; }
 
     /// <summary>Clips encoded at a time.</summary>
-    public int BatchSize { get; init; } = 16;
+    public int BatchSize { get; set; } = 16;
 
     /// <summary>Wall-clock budget in minutes; 0 for none. The cache ends early when it is spent.</summary>
-    public double MaxMinutes { get; init; }
+    public double MaxMinutes { get; set; }
 
     internal void Collect(List<string> violations)
     {

@@ -1,3 +1,6 @@
+// Optional keys have a setter, not init: source-generated JSON passes every init-only property, and would overwrite the default of an
+// absent key with zero. Nothing but the reader sets them.
+
 using System.Text.Json.Serialization;
 using Kinora.Engine;
 using Kinora.Engine.Optimization;
@@ -11,10 +14,10 @@ public sealed record Recipe
     public required string Name { get; init; }
 
     /// <summary>Seeds weights, data and noise. Two runs with equal recipes on the same machine are equal bit for bit.</summary>
-    public ulong Seed { get; init; } = 1;
+    public ulong Seed { get; set; } = 1;
 
     /// <summary>Dtype of matrix products: <c>bfloat16</c> or <c>float32</c>. Weights, norms, residuals and the optimizer are always float32.</summary>
-    public ComputePrecision Precision { get; init; } = ComputePrecision.Bfloat16;
+    public ComputePrecision Precision { get; set; } = ComputePrecision.Bfloat16;
 
     /// <summary>The clips to learn from.</summary>
     public required WorldRecipe World { get; init; }
@@ -69,16 +72,16 @@ public enum ComputePrecision
 public sealed record WorldRecipe
 {
     /// <summary>Frame width in pixels.</summary>
-    public int Width { get; init; } = 64;
+    public int Width { get; set; } = 64;
 
     /// <summary>Frame height in pixels.</summary>
-    public int Height { get; init; } = 64;
+    public int Height { get; set; } = 64;
 
     /// <summary>Frames of a clip: 1 + a multiple of the codec's temporal compression.</summary>
-    public int Frames { get; init; } = 17;
+    public int Frames { get; set; } = 17;
 
     /// <summary>Frames per second.</summary>
-    public double FrameRate { get; init; } = 8;
+    public double FrameRate { get; set; } = 8;
 
     internal void Collect(List<string> violations, CodecRecipe codec)
     {
@@ -100,53 +103,53 @@ public sealed record OptimizationRecipe
     public required int BatchSize { get; init; }
 
     /// <summary>Parts that a process's share of the batch is computed in, one after the other, to save memory.</summary>
-    public int Accumulation { get; init; } = 1;
+    public int Accumulation { get; set; } = 1;
 
     /// <summary>The largest learning rate.</summary>
     public required double LearningRate { get; init; }
 
     /// <summary>The learning-rate curve after the warm-up.</summary>
     [JsonConverter(typeof(LearningRateShapeConverter))]
-    public LearningRateShape Schedule { get; init; } = LearningRateShape.WarmupStableDecay;
+    public LearningRateShape Schedule { get; set; } = LearningRateShape.WarmupStableDecay;
 
     /// <summary>Steps of linear warm-up.</summary>
-    public long WarmupSteps { get; init; } = 100;
+    public long WarmupSteps { get; set; } = 100;
 
     /// <summary>Steps of the final decay (warm-up, stable, decay).</summary>
-    public long DecaySteps { get; init; } = 1000;
+    public long DecaySteps { get; set; } = 1000;
 
     /// <summary>Learning rate at the end as a fraction of the largest.</summary>
-    public double FinalFraction { get; init; }
+    public double FinalFraction { get; set; }
 
     /// <summary>Decoupled weight decay of matrices.</summary>
-    public double WeightDecay { get; init; } = 0.01;
+    public double WeightDecay { get; set; } = 0.01;
 
     /// <summary>Decay of the first moment.</summary>
-    public double Beta1 { get; init; } = 0.9;
+    public double Beta1 { get; set; } = 0.9;
 
     /// <summary>Decay of the second moment.</summary>
-    public double Beta2 { get; init; } = 0.99;
+    public double Beta2 { get; set; } = 0.99;
 
     /// <summary>Limit of the global gradient norm; 0 for none.</summary>
-    public double MaxGradientNorm { get; init; } = 1;
+    public double MaxGradientNorm { get; set; } = 1;
 
     /// <summary>Decay of the weights' moving average in the long run.</summary>
-    public double EmaDecay { get; init; } = 0.999;
+    public double EmaDecay { get; set; } = 0.999;
 
     /// <summary>
     /// Wall-clock budget in minutes; 0 for none. When just enough time for <see cref="DecaySteps"/> is left, the decay starts
     /// and the stage ends after it. The learning rate itself depends on steps only.
     /// </summary>
-    public double MaxMinutes { get; init; }
+    public double MaxMinutes { get; set; }
 
     /// <summary>Steps between log lines.</summary>
-    public int LogEvery { get; init; } = 20;
+    public int LogEvery { get; set; } = 20;
 
     /// <summary>Steps between checkpoints.</summary>
-    public int CheckpointEvery { get; init; } = 500;
+    public int CheckpointEvery { get; set; } = 500;
 
     /// <summary>Steps between validation clips; 0 for none.</summary>
-    public int SampleEvery { get; init; } = 1000;
+    public int SampleEvery { get; set; } = 1000;
 
     internal void Collect(List<string> violations, string stage)
     {

@@ -4,35 +4,35 @@ namespace Kinora.Training.Recipes;
 public sealed record TextNetworkRecipe
 {
     /// <summary>Width of the encoder.</summary>
-    public int HiddenSize { get; init; } = 192;
+    public int HiddenSize { get; set; } = 192;
 
     /// <summary>Width of its feed-forward layers.</summary>
-    public int IntermediateSize { get; init; } = 768;
+    public int IntermediateSize { get; set; } = 768;
 
     /// <summary>Transformer layers.</summary>
-    public int NumHiddenLayers { get; init; } = 3;
+    public int NumHiddenLayers { get; set; } = 3;
 
     /// <summary>Attention heads.</summary>
-    public int NumAttentionHeads { get; init; } = 3;
+    public int NumAttentionHeads { get; set; } = 3;
 
     /// <summary>Longest prompt in tokens.</summary>
-    public int MaxPositionEmbeddings { get; init; } = 64;
+    public int MaxPositionEmbeddings { get; set; } = 64;
 }
 
 /// <summary>Stage <c>text</c>: a tokenizer from the caption corpus, and an encoder that learns to read scenes out of captions.</summary>
 public sealed record TextRecipe
 {
     /// <summary>Tokens of the byte-level BPE, the 256 bytes and special tokens included.</summary>
-    public int VocabSize { get; init; } = 1024;
+    public int VocabSize { get; set; } = 1024;
 
     /// <summary>Captions that the tokenizer learns from.</summary>
-    public int TokenizerCaptions { get; init; } = 20_000;
+    public int TokenizerCaptions { get; set; } = 20_000;
 
     /// <summary>Tokens that captions are padded to during training.</summary>
-    public int CaptionTokens { get; init; } = 48;
+    public int CaptionTokens { get; set; } = 48;
 
     /// <summary>The network's size.</summary>
-    public TextNetworkRecipe Network { get; init; } = new();
+    public TextNetworkRecipe Network { get; set; } = new();
 
     /// <summary>How it is trained.</summary>
     public required OptimizationRecipe Optimization { get; init; }
