@@ -135,9 +135,9 @@ public sealed class VideoAutoencoder : Module
         public Tensor Forward(Tensor x, CausalHistory? history)                                  // [B, F, H, W, C]
         {
             using var scope = TensorScope.Enter();
-            var h = _norm1.Forward(x).Silu();
+            var h = F.Silu(_norm1.Forward(x));
             h = _mix is null ? _conv1!.Forward(h) : _mix.Forward(h, history);
-            h = _conv2.Forward(_norm2.Forward(h).Silu());
+            h = _conv2.Forward(F.Silu(_norm2.Forward(h)));
             return scope.Keep(x + h);
         }
 
@@ -174,7 +174,7 @@ public sealed class VideoAutoencoder : Module
                 if (i > 0) h = _downs[i - 1].Forward(SpaceTimeFolding.Fold(Tensor.Cat([h.Narrow(1, 0, 1), h], 1), 2, 2));
                 foreach (var block in _stages[i]) h = block.Forward(h, null);
             }
-            return scope.Keep(_convOut.Forward(_normOut.Forward(h).Silu()));                     // [B, f, h, w, 2C]
+            return scope.Keep(_convOut.Forward(F.Silu(_normOut.Forward(h))));                     // [B, f, h, w, 2C]
         }
 
         public static long Flops(VideoAutoencoderConfig config, long f, long h, long w)
@@ -224,7 +224,7 @@ public sealed class VideoAutoencoder : Module
                 foreach (var block in _stages[i]) h = block.Forward(h, history);
                 if (i > 0) h = DropDouble(SpaceTimeFolding.Unfold(_ups[i - 1].Forward(h), 2, 2), history);
             }
-            h = _convOut.Forward(_normOut.Forward(h).Silu());
+            h = _convOut.Forward(F.Silu(_normOut.Forward(h)));
             return scope.Keep(SpaceTimeFolding.Unfold(h, 1, _patch));                            // [B, F, H, W, 3]
         }
 
