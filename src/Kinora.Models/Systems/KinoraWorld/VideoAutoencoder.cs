@@ -19,6 +19,7 @@ namespace Kinora.Models.Systems.KinoraWorld;
 // Numerics  RMS norms, the residual stream and the posterior are float32; convolutions and linears run in the autocast type.
 public sealed class VideoAutoencoder : Module
 {
+    private const double InitialLogVariance = -8;
     private readonly Encoder _encoder;
     private readonly Decoder _decoder;
 
@@ -37,8 +38,7 @@ public sealed class VideoAutoencoder : Module
     {
         using var scope = TensorScope.Enter();
         CheckClip(x);
-        var moments = _encoder.Forward(x.Permute(0, 2, 3, 4, 1)).To(DType.Float32);              // [B, f, h, w, 2C]
-        var (mean, logVariance) = moments.Permute(0, 4, 1, 2, 3).Chunk2(1);
+        var (mean, logVariance) = _encoder.Forward(x.Permute(0, 2, 3, 4, 1));
         var posterior = LatentPosterior.Create(mean, logVariance);
         scope.Keep(posterior.Mean);
         scope.Keep(posterior.LogVariance);
@@ -152,7 +152,8 @@ public sealed class VideoAutoencoder : Module
         private readonly ResidualBlock[][] _stages;
         private readonly Linear[] _downs;
         private readonly RmsNorm _normOut;
-        private readonly Linear _convOut;
+        private readonly BlockShortcut _shortcut;
+        private readonly Linear _mean, _logVariance;
 
         public Encoder(ParameterPath path, VideoAutoencoderConfig config) : base(path)
         {
@@ -162,10 +163,13 @@ public sealed class VideoAutoencoder : Module
             _stages = Stages(path["stages"], widths, config.EncoderLayersPerBlock, config.NormEps);
             _downs = [.. Enumerable.Range(0, widths.Count - 1).Select(i => new Linear(path["downs"][i], 8 * widths[i], widths[i + 1], init: Init.XavierUniform))];
             _normOut = new RmsNorm(path["norm_out"], widths[^1], config.NormEps);
-            _convOut = new Linear(path["conv_out"], widths[^1], 2 * config.LatentChannels, init: Init.XavierUniform);
+            _mean = new Linear(path["mean"], widths[^1], config.LatentChannels, init: Init.Zeros);
+            _shortcut = new BlockShortcut(path["shortcut"], config, decodes: false);
+            // A narrow posterior to start with: noise as large as the signal teaches the decoder to ignore the latents.
+            _logVariance = new Linear(path["log_variance"], widths[^1], config.LatentChannels, init: Init.Zeros, biasInit: Init.Constant(InitialLogVariance));
         }
 
-        public Tensor Forward(Tensor x)                                                          // [B, F, H, W, 3]
+        public (Tensor Mean, Tensor LogVariance) Forward(Tensor x)                               // [B, F, H, W, 3]
         {
             using var scope = TensorScope.Enter();
             var h = _convIn.Forward(SpaceTimeFolding.Fold(x, 1, _patch));                        // [B, F, H/2, W/2, C0]
@@ -174,7 +178,10 @@ public sealed class VideoAutoencoder : Module
                 if (i > 0) h = _downs[i - 1].Forward(SpaceTimeFolding.Fold(Tensor.Cat([h.Narrow(1, 0, 1), h], 1), 2, 2));
                 foreach (var block in _stages[i]) h = block.Forward(h, null);
             }
-            return scope.Keep(_convOut.Forward(F.Silu(_normOut.Forward(h))));                     // [B, f, h, w, 2C]
+            h = F.Silu(_normOut.Forward(h));
+            var mean = _mean.Forward(h) + _shortcut.Encode(x);                                   // [B, f, h, w, C]
+            var logVariance = _logVariance.Forward(h).To(DType.Float32);
+            return (scope.Keep(mean.Permute(0, 4, 1, 2, 3)), scope.Keep(logVariance.Permute(0, 4, 1, 2, 3)));
         }
 
         public static long Flops(VideoAutoencoderConfig config, long f, long h, long w)
@@ -191,7 +198,7 @@ public sealed class VideoAutoencoder : Module
                 }
                 total += config.EncoderLayersPerBlock[i] * ResidualBlock.Flops(i > 0, f, h, w, widths[i]);
             }
-            return total + 2 * f * h * w * widths[^1] * 2 * config.LatentChannels;
+            return total + 2 * f * h * w * widths[^1] * 2 * config.LatentChannels + BlockShortcut.Flops(config, f, h, w);
         }
     }
 
@@ -203,6 +210,7 @@ public sealed class VideoAutoencoder : Module
         private readonly Linear[] _ups;
         private readonly RmsNorm _normOut;
         private readonly FrameConv2d _convOut;
+        private readonly BlockShortcut _shortcut;
 
         public Decoder(ParameterPath path, VideoAutoencoderConfig config) : base(path)
         {
@@ -212,7 +220,8 @@ public sealed class VideoAutoencoder : Module
             _stages = Stages(path["stages"], widths, config.DecoderLayersPerBlock, config.NormEps);
             _ups = [.. Enumerable.Range(0, widths.Count - 1).Select(i => new Linear(path["ups"][i], widths[i + 1], 8 * widths[i], init: Init.XavierUniform))];
             _normOut = new RmsNorm(path["norm_out"], widths[0], config.NormEps);
-            _convOut = new FrameConv2d(path["conv_out"], widths[0], config.InChannels * _patch * _patch, Init.XavierUniform);
+            _convOut = new FrameConv2d(path["conv_out"], widths[0], config.InChannels * _patch * _patch, Init.Zeros);
+            _shortcut = new BlockShortcut(path["shortcut"], config, decodes: true);
         }
 
         public Tensor Forward(Tensor z, CausalHistory? history)                                  // [B, f, h, w, C]
@@ -222,15 +231,11 @@ public sealed class VideoAutoencoder : Module
             for (var i = _stages.Length - 1; i >= 0; i--)
             {
                 foreach (var block in _stages[i]) h = block.Forward(h, history);
-                if (i > 0) h = DropDouble(SpaceTimeFolding.Unfold(_ups[i - 1].Forward(h), 2, 2), history);
+                if (i > 0) h = DropCopies(SpaceTimeFolding.Unfold(_ups[i - 1].Forward(h), 2, 2), 1, history);
             }
             h = _convOut.Forward(F.Silu(_normOut.Forward(h)));
-            return scope.Keep(SpaceTimeFolding.Unfold(h, 1, _patch));                            // [B, F, H, W, 3]
+            return scope.Keep(SpaceTimeFolding.Unfold(h, 1, _patch) + _shortcut.Decode(z, history)); // [B, F, H, W, 3]
         }
-
-        // The clip's first frame came out twice; it stands alone.
-        private static Tensor DropDouble(Tensor h, CausalHistory? history) =>
-            history is { IsFirstPart: false } ? h : h.Narrow(1, 1, (int)h.Size(1) - 1).Contiguous();
 
         public static long Flops(VideoAutoencoderConfig config, long frames, long height, long width)
         {
@@ -244,9 +249,53 @@ public sealed class VideoAutoencoder : Module
                 total += config.DecoderLayersPerBlock[i] * ResidualBlock.Flops(i > 0, FramesAt(i), At(height, i), At(width, i), widths[i]);
                 if (i > 0) total += 2 * FramesAt(i) * At(height, i) * At(width, i) * widths[i] * 8 * widths[i - 1];
             }
-            return total + FrameConv2d.Flops(frames, At(height, 0), At(width, 0), widths[0], config.InChannels * config.PatchSize * config.PatchSize);
+            return total + FrameConv2d.Flops(frames, At(height, 0), At(width, 0), widths[0], config.InChannels * config.PatchSize * config.PatchSize)
+                + BlockShortcut.Flops(config, FramesAt(last), At(height, last), At(width, last));
         }
     }
+
+    // A linear map between a latent and the block of pixels that it stands for, beside the convolutions. It starts as a truncated cosine
+    // transform, and the last layers of the convolutional paths start at zero: at the first step the autoencoder is a coarse block codec,
+    // and the convolutions learn what that lacks.
+    private sealed class BlockShortcut : Module
+    {
+        private readonly int _t, _s;
+        private readonly Linear _linear;
+
+        public BlockShortcut(ParameterPath path, VideoAutoencoderConfig config, bool decodes) : base(path)
+        {
+            (_t, _s) = (config.TemporalCompression, config.SpatialCompression);
+            var pixels = BlockSize(config);
+            var init = new BlockCosineInit(_t, _s, config.InChannels, decodes);
+            _linear = decodes ? new Linear(path, config.LatentChannels, pixels, init: init) : new Linear(path, pixels, config.LatentChannels, init: init);
+        }
+
+        public Tensor Encode(Tensor x)                                                           // [B, F, H, W, 3]
+        {
+            using var scope = TensorScope.Enter();
+            using var full = Autocast.Enter(null);
+            var first = x.Narrow(1, 0, 1);
+            var copies = first.Expand(first.Size(0), _t - 1, first.Size(2), first.Size(3), first.Size(4));
+            // Dividing here and not in the weights keeps these near one, where an optimizer's step is small.
+            return scope.Keep(_linear.Forward(SpaceTimeFolding.Fold(Tensor.Cat([copies, x], 1), _t, _s)) / (_t * _s * _s)); // [B, f, h, w, C]
+        }
+
+        public Tensor Decode(Tensor z, CausalHistory? history)                                   // [B, f, h, w, C]
+        {
+            using var scope = TensorScope.Enter();
+            using var full = Autocast.Enter(null);
+            return scope.Keep(DropCopies(SpaceTimeFolding.Unfold(_linear.Forward(z.To(DType.Float32)), _t, _s), _t - 1, history));
+        }
+
+        public static long Flops(VideoAutoencoderConfig config, long f, long h, long w) => 2 * f * h * w * BlockSize(config) * config.LatentChannels;
+
+        private static int BlockSize(VideoAutoencoderConfig config) =>
+            config.TemporalCompression * config.SpatialCompression * config.SpatialCompression * config.InChannels;
+    }
+
+    // The clip's first frame came out more than once; it stands alone.
+    private static Tensor DropCopies(Tensor x, int copies, CausalHistory? history) =>
+        history is { IsFirstPart: false } ? x : x.Narrow(1, copies, (int)x.Size(1) - copies).Contiguous();
 
     private static ResidualBlock[][] Stages(ParameterPath path, IReadOnlyList<int> widths, IReadOnlyList<int> layers, double eps) =>
         [.. widths.Select((width, i) => Enumerable.Range(0, layers[i]).Select(j => new ResidualBlock(path[i][j], width, acrossFrames: i > 0, eps)).ToArray())];
