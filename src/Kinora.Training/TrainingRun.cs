@@ -14,6 +14,7 @@ using Kinora.Training.Loop;
 using Kinora.Training.Recipes;
 using Kinora.Training.Reports;
 using Kinora.Training.Stages;
+using Kinora.World;
 
 namespace Kinora.Training;
 
@@ -106,7 +107,7 @@ public sealed class TrainingRun
             var corpus = Enumerable.Range(0, _recipe.Text.TokenizerCaptions).Select(i =>
             {
                 var random = SampleSeeds.For(_recipe.Seed, Purpose.TokenizerCorpus, i);
-                return _world.Caption(_world.Scene(random.NextUInt64(), WorldPart.Train), random.NextUInt64());
+                return CaptionGrammar.Describe(SceneSampler.Sample(random.NextUInt64()), random.NextUInt64());
             });
             var tokenizer = ByteLevelBpeTokenizer.Train(corpus, _recipe.Text.VocabSize, "<|pad|>", "<|begin|>", "<|end|>");
             ModelExport.WriteTokenizer(_run.Model, tokenizer, _recipe.Text.Network.MaxPositionEmbeddings);
@@ -145,7 +146,7 @@ public sealed class TrainingRun
         var autoencoder = ModelExport.ReadCodec(_run.Model, _device);
         try
         {
-            using var stage = new GeneratorStage(_recipe, _world, tokenizer, cache, autoencoder, Share(_recipe.Generator.Optimization), _device);
+            using var stage = new GeneratorStage(_recipe, tokenizer, cache, autoencoder, Share(_recipe.Generator.Optimization), _device);
             ModelExport.ReadTextEncoder(_run.Model, stage.Encoder);
             Loop(stage, _recipe.Generator.Optimization).Run(Report, result => ExportGenerator(stage, result), cancellationToken);
         }

@@ -1,60 +1,49 @@
-using System.Globalization;
-using Kinora.Engine.Random;
 using Kinora.Models.Systems.KinoraWorld;
 using Kinora.Training.Recipes;
+using Kinora.World;
 
 namespace Kinora.Training.Data;
 
-/// <summary>Which combinations of things a scene may show.</summary>
-internal enum WorldPart
-{
-    /// <summary>What training sees.</summary>
-    Train,
-
-    /// <summary>What it never sees.</summary>
-    HeldOut,
-}
-
-/// <summary>The world as training uses it: scenes, captions, labels, pixels.</summary>
+/// <summary>The world as training uses it: scenes of one size, and what their captions tell, as class labels.</summary>
 internal sealed class WorldSource(WorldRecipe recipe)
 {
-    private static readonly string[] Colors = ["red", "green", "blue", "white"];
-    private static readonly string[] Motions = ["left", "right", "up", "down"];
+    /// <summary>What the text stage asks of a caption. Classes of second actors and relations begin with "none".</summary>
+    public IReadOnlyList<AttributeSpec> Attributes { get; } =
+    [
+        new("noun", Vocabulary.Nouns.Count),
+        new("color", Vocabulary.Colors.Count),
+        new("motion", Vocabulary.Motions.Count),
+        new("setting", Vocabulary.Settings.Count),
+        new("camera", Vocabulary.CameraMoves.Count),
+        new("second_noun", 1 + Vocabulary.Nouns.Count),
+        new("second_color", 1 + Vocabulary.Colors.Count),
+        new("relation", 1 + Vocabulary.Relations.Count),
+    ];
 
-    public IReadOnlyList<AttributeSpec> Attributes { get; } = [new("color", Colors.Length), new("motion", Motions.Length)];
+    /// <summary>Draws the whole clip.</summary>
+    public void Render(Scene scene, Span<byte> rgb) => Renderer.Render(scene, recipe.Width, recipe.Height, recipe.Frames, rgb);
 
-    public PlaceholderScene Scene(ulong seed, WorldPart part)
+    /// <summary>The class of every attribute, or <see cref="TextEncoderObjective.Unknown"/> where this caption is silent about it.</summary>
+    public static long[] Labels(Scene scene, string caption)
     {
-        var random = new Generator(seed);
-        return new PlaceholderScene(random.NextInt(Colors.Length), random.NextInt(Motions.Length), random.NextInt(recipe.Width / 4, recipe.Width / 2), random.NextInt(recipe.Height / 4, recipe.Height / 2));
+        var first = scene.Actors[0];
+        var second = scene.Actors.Count > 1 ? scene.Actors[1] : null;
+        return
+        [
+            (long)first.Noun,
+            (long)first.Color,
+            TellsMotion(scene, caption) ? (long)first.Motion : TextEncoderObjective.Unknown,
+            Tells(caption, CaptionGrammar.SettingPhrases(scene.Setting)) ? (long)scene.Setting : TextEncoderObjective.Unknown,
+            (long)scene.Camera,
+            second is null ? 0 : 1 + (long)second.Noun,
+            second is null ? 0 : 1 + (long)second.Color,
+            scene.Relation is { } relation ? 1 + (long)relation : 0,
+        ];
     }
 
-    public string Caption(PlaceholderScene scene, ulong seed) => string.Create(CultureInfo.InvariantCulture, $"a {Colors[scene.Color]} square moves {Motions[scene.Motion]}");
+    private static bool TellsMotion(Scene scene, string caption) => scene.Relation == Relation.Chases
+        ? Tells(caption, ["to the left", "to the right"])
+        : Tells(caption, CaptionGrammar.MotionPhrases(scene.Actors[0].Motion));
 
-    public long[] Labels(PlaceholderScene scene) => [scene.Color, scene.Motion];
-
-    public void Render(PlaceholderScene scene, int frames, Span<byte> rgb)
-    {
-        rgb.Fill(64);
-        int size = recipe.Width / 4;
-        for (int f = 0; f < frames; f++)
-        {
-            int dx = scene.Motion switch { 0 => -f, 1 => f, _ => 0 }, dy = scene.Motion switch { 2 => -f, 3 => f, _ => 0 };
-            for (int y = 0; y < size; y++)
-            {
-                for (int x = 0; x < size; x++)
-                {
-                    int px = scene.X + dx + x, py = scene.Y + dy + y;
-                    if (px < 0 || py < 0 || px >= recipe.Width || py >= recipe.Height)
-                        continue;
-                    var pixel = rgb.Slice(((f * recipe.Height + py) * recipe.Width + px) * 3, 3);
-                    pixel[0] = (byte)(scene.Color is 0 or 3 ? 255 : 0);
-                    pixel[1] = (byte)(scene.Color is 1 or 3 ? 255 : 0);
-                    pixel[2] = (byte)(scene.Color is 2 or 3 ? 255 : 0);
-                }
-            }
-        }
-    }
+    private static bool Tells(string caption, IReadOnlyList<string> phrases) => phrases.Any(p => caption.Contains(p, StringComparison.OrdinalIgnoreCase));
 }
-
-internal sealed record PlaceholderScene(int Color, int Motion, int X, int Y);

@@ -49,13 +49,8 @@ public sealed record CodecRecipe
     /// <summary>How it is trained.</summary>
     public required OptimizationRecipe Optimization { get; init; }
 
-    /// <summary>Frames of a training clip: 1 + a multiple of the temporal compression; 0 for the world's length. Short clips train faster and the network is convolutional in time.</summary>
-    public int Frames { get; set; }
-
     internal void Collect(List<string> violations)
     {
-        int temporal = Network.TemporalCompression;
-        Recipe.Check(violations, Frames >= 0 && (Frames == 0 || (Frames - 1) % temporal == 0), $"`codec.frames` must be 0 or 1 + a multiple of {temporal}, got {Frames}");
         Recipe.Check(violations, Loss is { Gradient: >= 0, Divergence: >= 0 }, "`codec.loss` weights must not be negative");
         try
         {

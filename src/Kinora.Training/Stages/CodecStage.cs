@@ -6,6 +6,7 @@ using Kinora.Models.Systems.KinoraWorld;
 using Kinora.Training.Data;
 using Kinora.Training.Loop;
 using Kinora.Training.Recipes;
+using Kinora.World;
 
 namespace Kinora.Training.Stages;
 
@@ -25,7 +26,7 @@ internal sealed class CodecStage : ITrainingStage
     public CodecStage(Recipe recipe, WorldSource world, BatchShare share, Device device)
     {
         (_recipe, _world, _share, _device) = (recipe, world, share, device);
-        _frames = recipe.Codec.Frames > 0 ? recipe.Codec.Frames : recipe.World.Frames;
+        _frames = recipe.World.Frames;
         _objective = recipe.Codec.Loss.ToObjective();
         _root = ParameterPath.Root(new InitializedParameters(recipe.Seed), DType.Float32, device);
         Autoencoder = new VideoAutoencoder(_root, recipe.Codec.Network.ToConfig());
@@ -70,8 +71,8 @@ internal sealed class CodecStage : ITrainingStage
         var pixels = new byte[SampleClips * ClipBytes];
         for (int i = 0; i < SampleClips; i++)
         {
-            var scene = _world.Scene(SampleSeeds.Seed(_recipe.Seed, Purpose.Validation, i), WorldPart.HeldOut);
-            _world.Render(scene, _frames, pixels.AsSpan(i * ClipBytes, ClipBytes));
+            var scene = SceneSampler.Sample(SampleSeeds.Seed(_recipe.Seed, Purpose.Validation, i), WorldSplit.HeldOut);
+            _world.Render(scene, pixels.AsSpan(i * ClipBytes, ClipBytes));
         }
         var x = PixelTensor.ToModel(pixels, SampleClips, _frames, _recipe.World.Height, _recipe.World.Width, _device);
         Tensor reconstruction;
@@ -101,8 +102,8 @@ internal sealed class CodecStage : ITrainingStage
         var pixels = new byte[_share.PartSize * ClipBytes];
         for (int i = 0; i < _share.PartSize; i++)
         {
-            var scene = _world.Scene(SampleSeeds.Seed(_recipe.Seed, Purpose.CodecScene, firstSample + i), WorldPart.Train);
-            _world.Render(scene, _frames, pixels.AsSpan(i * ClipBytes, ClipBytes));
+            var scene = SceneSampler.Sample(SampleSeeds.Seed(_recipe.Seed, Purpose.CodecScene, firstSample + i));
+            _world.Render(scene, pixels.AsSpan(i * ClipBytes, ClipBytes));
         }
         return pixels;
     }

@@ -8,10 +8,11 @@ using Kinora.Models.Systems.KinoraWorld;
 using Kinora.Models.Text;
 using Kinora.Training.Data;
 using Kinora.Training.Recipes;
+using Kinora.World;
 
 namespace Kinora.Training.Stages;
 
-internal sealed class GeneratorSampler(Recipe recipe, WorldSource world, ByteLevelBpeTokenizer tokenizer, VideoAutoencoder autoencoder, TextEncoder encoder, VideoTransformer transformer, Device device)
+internal sealed class GeneratorSampler(Recipe recipe, ByteLevelBpeTokenizer tokenizer, VideoAutoencoder autoencoder, TextEncoder encoder, VideoTransformer transformer, Device device)
 {
     private const int Clips = 8;
 
@@ -20,31 +21,23 @@ internal sealed class GeneratorSampler(Recipe recipe, WorldSource world, ByteLev
     {
         using var noGrad = GradMode.NoGrad();
         using var scope = TensorScope.Enter();
-        string[] captions = [.. Enumerable.Range(0, Clips).Select(Caption)];
-        var clips = Generate(captions);
+        var tokens = new CaptionTokens(2 * Clips, recipe.Text.CaptionTokens);
+        var captions = new string[Clips];
+        for (int i = 0; i < Clips; i++)
+        {
+            var random = SampleSeeds.For(recipe.Seed, Purpose.Validation, i);
+            tokens.TrySet(i, tokenizer, "");
+            captions[i] = tokens.Set(Clips + i, tokenizer, SceneSampler.Sample(random.NextUInt64(), WorldSplit.HeldOut), random.NextUInt64());
+        }
+        var clips = Generate(tokens, Clips);
         string name = Path.Combine(folder, string.Create(CultureInfo.InvariantCulture, $"step-{step:D8}"));
         SampleWriter.Sheet(name + ".png", clips, recipe.World.Frames, recipe.World.Width, recipe.World.Height);
-        for (int i = 0; i < clips.Length; i++)
-            SampleWriter.Clip(string.Create(CultureInfo.InvariantCulture, $"{name}-{i}.mp4"), clips[i], recipe.World.Frames, recipe.World.Width, recipe.World.Height, recipe.World.FrameRate);
         File.WriteAllLines(name + ".txt", captions);
         return string.Create(CultureInfo.InvariantCulture, $"generator: step {step}: {Clips} validation clips in {name}.png");
     }
 
-    private string Caption(int index)
+    private byte[][] Generate(CaptionTokens tokens, int n)
     {
-        var random = SampleSeeds.For(recipe.Seed, Purpose.Validation, index);
-        return world.Caption(world.Scene(random.NextUInt64(), WorldPart.HeldOut), random.NextUInt64());
-    }
-
-    private byte[][] Generate(string[] captions)
-    {
-        int n = captions.Length;
-        var tokens = new CaptionTokens(2 * n, recipe.Text.CaptionTokens);
-        for (int i = 0; i < n; i++)
-        {
-            tokens.Set(i, tokenizer, "");
-            tokens.Set(n + i, tokenizer, captions[i]);
-        }
         using var autocast = Autocast.Enter(recipe.Precision == ComputePrecision.Bfloat16 ? DType.BFloat16 : null);
         var mask = tokens.Mask(device);
         var text = encoder.Forward(tokens.Ids(device), mask);

@@ -12,6 +12,7 @@ using Kinora.Models.Text;
 using Kinora.Training.Data;
 using Kinora.Training.Loop;
 using Kinora.Training.Recipes;
+using Kinora.World;
 
 namespace Kinora.Training.Stages;
 
@@ -19,7 +20,6 @@ internal sealed class GeneratorStage : ITrainingStage
 {
     public const string StageName = "generator";
     private readonly Recipe _recipe;
-    private readonly WorldSource _world;
     private readonly BatchShare _share;
     private readonly Device _device;
     private readonly ByteLevelBpeTokenizer _tokenizer;
@@ -29,9 +29,9 @@ internal sealed class GeneratorStage : ITrainingStage
     private OrderedStream<Batch>? _batches;
     private (long Epoch, int[] Order) _order = (-1, []);
 
-    public GeneratorStage(Recipe recipe, WorldSource world, ByteLevelBpeTokenizer tokenizer, LatentCache cache, VideoAutoencoder autoencoder, BatchShare share, Device device)
+    public GeneratorStage(Recipe recipe, ByteLevelBpeTokenizer tokenizer, LatentCache cache, VideoAutoencoder autoencoder, BatchShare share, Device device)
     {
-        (_recipe, _world, _share, _device, _tokenizer, _cache) = (recipe, world, share, device, tokenizer, cache);
+        (_recipe, _share, _device, _tokenizer, _cache) = (recipe, share, device, tokenizer, cache);
         _root = ParameterPath.Root(new InitializedParameters(recipe.Seed), DType.Float32, device);
         Encoder = new TextEncoder(_root["text_encoder"], TextStage.EncoderConfig(recipe, tokenizer));
         Transformer = new VideoTransformer(_root["transformer"], TransformerConfig(recipe));
@@ -41,7 +41,7 @@ internal sealed class GeneratorStage : ITrainingStage
                 value.RequiresGradInPlace(false);
         }
         Parameters = [.. _root.Store.All.Where(p => p.Value.RequiresGrad)];
-        _sampler = new GeneratorSampler(recipe, world, tokenizer, autoencoder, Encoder, Transformer, device);
+        _sampler = new GeneratorSampler(recipe, tokenizer, autoencoder, Encoder, Transformer, device);
     }
 
     public TextEncoder Encoder { get; }
@@ -167,7 +167,10 @@ internal sealed class GeneratorStage : ITrainingStage
             batch.HighNoise[i] = sigma >= 0.5 ? 1f : 0f;
             random.FillNormal(batch.Noise.AsSpan(i * batch.SampleSize, batch.SampleSize));
             CopyLatent(clip, frames, batch.Latents.AsSpan(i * batch.SampleSize, batch.SampleSize));
-            batch.Tokens.Set(i, _tokenizer, withoutCaption ? "" : _world.Caption(_world.Scene(LatentsStage.SceneSeed(_recipe, clip), WorldPart.Train), captionSeed));
+            if (withoutCaption)
+                batch.Tokens.TrySet(i, _tokenizer, "");
+            else
+                batch.Tokens.Set(i, _tokenizer, SceneSampler.Sample(LatentsStage.SceneSeed(_recipe, clip)), captionSeed);
         }
         return batch;
     }

@@ -7,6 +7,7 @@ using Kinora.Models.Systems.KinoraWorld;
 using Kinora.Training.Data;
 using Kinora.Training.Loop;
 using Kinora.Training.Recipes;
+using Kinora.World;
 
 namespace Kinora.Training.Stages;
 
@@ -63,7 +64,7 @@ internal static class LatentsStage
             return [];
         var pixels = new byte[count * clipBytes];
         for (int i = 0; i < count; i++)
-            world.Render(world.Scene(SceneSeed(recipe, first + i), WorldPart.Train), recipe.World.Frames, pixels.AsSpan(i * clipBytes, clipBytes));
+            world.Render(SceneSampler.Sample(SceneSeed(recipe, first + i)), pixels.AsSpan(i * clipBytes, clipBytes));
         return pixels;
     }
 

@@ -8,6 +8,7 @@ using Kinora.Models.Text;
 using Kinora.Training.Data;
 using Kinora.Training.Loop;
 using Kinora.Training.Recipes;
+using Kinora.World;
 
 namespace Kinora.Training.Stages;
 
@@ -57,7 +58,7 @@ internal sealed class TextStage : ITrainingStage
     {
         int parts = _share.Parts;
         _batches?.Dispose();
-        _batches = new OrderedStream<Batch>(firstStep * parts, number => Make(_share.First(number / parts, (int)(number % parts)), _share.PartSize, Purpose.TextScene, WorldPart.Train));
+        _batches = new OrderedStream<Batch>(firstStep * parts, number => Make(_share.First(number / parts, (int)(number % parts)), _share.PartSize, Purpose.TextScene, WorldSplit.Train));
     }
 
     public (Tensor Loss, Tensor[] Metrics) Loss(long step, int part)
@@ -72,7 +73,7 @@ internal sealed class TextStage : ITrainingStage
     {
         using var noGrad = GradMode.NoGrad();
         using var scope = TensorScope.Enter();
-        var loss = Compute(Make(0, SampleCaptions, Purpose.Validation, WorldPart.HeldOut));
+        var loss = Compute(Make(0, SampleCaptions, Purpose.Validation, WorldSplit.HeldOut));
         string accuracies = string.Join(", ", _world.Attributes.Zip(loss.Accuracies, (a, r) => string.Create(CultureInfo.InvariantCulture, $"{a.Name} {r:P1}")));
         return string.Create(CultureInfo.InvariantCulture, $"text: step {step}: on unseen scenes {accuracies}");
     }
@@ -85,16 +86,16 @@ internal sealed class TextStage : ITrainingStage
 
     private TextEncoderLoss Compute(Batch batch) => _objective.Loss(Encoder, _heads, batch.Tokens.Ids(_device), batch.Tokens.Mask(_device), [.. batch.Labels.Select(l => Tensor.FromArray<long>(l, [l.Length]).To(_device))]);
 
-    private Batch Make(long firstSample, int count, Purpose purpose, WorldPart part)
+    private Batch Make(long firstSample, int count, Purpose purpose, WorldSplit split)
     {
         var tokens = new CaptionTokens(count, _recipe.Text.CaptionTokens);
         long[][] labels = [.. _world.Attributes.Select(_ => new long[count])];
         for (int i = 0; i < count; i++)
         {
             var random = SampleSeeds.For(_recipe.Seed, purpose, firstSample + i);
-            var scene = _world.Scene(random.NextUInt64(), part);
-            tokens.Set(i, _tokenizer, _world.Caption(scene, random.NextUInt64()));
-            var answers = _world.Labels(scene);
+            var scene = SceneSampler.Sample(random.NextUInt64(), split);
+            string caption = tokens.Set(i, _tokenizer, scene, random.NextUInt64());
+            var answers = WorldSource.Labels(scene, caption);
             for (int a = 0; a < labels.Length; a++)
                 labels[a][i] = answers[a];
         }
