@@ -12,4 +12,6 @@ namespace Kinora.Models.Systems.KinoraWorld;
 [JsonSerializable(typeof(VideoAutoencoderConfig))]
 [JsonSerializable(typeof(VideoTransformerConfig))]
 [JsonSerializable(typeof(TextEncoderConfig))]
+[JsonSerializable(typeof(KinoraWorldIndex))]
+[JsonSerializable(typeof(FlowSchedulerConfig))]
 public sealed partial class KinoraWorldJson : JsonSerializerContext;

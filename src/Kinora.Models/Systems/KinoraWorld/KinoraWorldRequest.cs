@@ -1,0 +1,34 @@
+using Kinora.Engine;
+using Kinora.Models.Diffusion.Samplers;
+
+namespace Kinora.Models.Systems.KinoraWorld;
+
+/// <summary>One run of the pipeline: a clip for each seed. Sizes are legal and the prompt fits; whoever makes the request has checked.</summary>
+public sealed record KinoraWorldRequest
+{
+    /// <summary>What to show.</summary>
+    public required string Prompt { get; init; }
+    /// <summary>What guidance leads away from; empty means from the average clip.</summary>
+    public string NegativePrompt { get; init; } = "";
+    /// <summary>One clip for each. A seed gives the same noise whatever stands beside it.</summary>
+    public required IReadOnlyList<ulong> Seeds { get; init; }
+    /// <summary>Pixels.</summary>
+    public required int Width { get; init; }
+    /// <summary>Pixels.</summary>
+    public required int Height { get; init; }
+    /// <summary>Frames, 1 + a multiple of the codec's temporal compression; 1 makes an image.</summary>
+    public required int Frames { get; init; }
+    /// <summary>Integrates the flow.</summary>
+    public required FlowSampler Sampler { get; init; }
+    /// <summary>Sampling steps.</summary>
+    public required int Steps { get; init; }
+    /// <summary>Guidance scale; 1 is none and costs half.</summary>
+    public required double Guidance { get; init; }
+    /// <summary>Share of guidance rescaling in [0, 1].</summary>
+    public double GuidanceRescale { get; init; }
+    /// <summary>
+    /// The first frames [1, 3, n, H, W] in [−1, 1], n of 1 + 4k and fewer than <see cref="Frames"/>: held while the others are made.
+    /// One frame is image-to-video; more continue a clip.
+    /// </summary>
+    public Tensor? KnownFrames { get; init; }
+}
