@@ -62,6 +62,11 @@ KN_API int32_t kn_sdpa_bwd(kn_tensor q, kn_tensor k, kn_tensor v, kn_tensor o, k
 KN_API kn_tensor kn_sdpa(kn_tensor q, kn_tensor k, kn_tensor v, double scale, int32_t causal); // autograd aware
 KN_API int32_t kn_adamw(const kn_tensor* p, const kn_tensor* g, const kn_tensor* m, const kn_tensor* v, int32_t n, double lr, double b1, double b2, double eps, double wd, int64_t step, double grad_scale);
 
+// Instruction set of the CPU kernels: 0 generic, 1 avx2, 2 avx512, 3 avx512_bf16. force >= 0 sets it (an error when this processor
+// lacks it), -1 asks for the level in force, -2 for the best available. KINORA_CPU_LEVEL names the level to start with.
+KN_API int32_t kn_cpu_level(int32_t force);
+KN_API const char* kn_cpu_level_name(int32_t level);          // NULL when there is no such level
+
 // CUDA (compiled in when available)
 KN_API int32_t kn_cuda_available(void);
 KN_API int32_t kn_cuda_device_count(void);

@@ -55,6 +55,7 @@ internal static unsafe partial class NativeMethods
     [LibraryImport(Library)] internal static partial int kn_cpu_cache_enable(long limitBytes);
     [LibraryImport(Library)] internal static partial void kn_cpu_cache_trim();
     [LibraryImport(Library)] internal static partial void kn_cpu_cache_stats(long* liveCachedPeak);
+    [LibraryImport(Library)] internal static partial int kn_cpu_level(int force);
     [LibraryImport(Library)] internal static partial int kn_cuda_available();
     [LibraryImport(Library)] internal static partial int kn_cuda_device_count();
     [LibraryImport(Library)] internal static partial int kn_profiler(int enable);

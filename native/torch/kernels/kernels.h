@@ -1,0 +1,88 @@
+// The plain-C interface between the rest of the library and the CPU kernels. One table per instruction set; see level.cpp.
+//
+// A kernel computes one piece of work on the calling thread; threads, buffers and checks are the caller's. Types of data that may
+// be float32 or bf16 are named by a flag beside the pointer.
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+// Unary functions of elementwise kernels.
+enum kn_activation { KN_GELU_TANH = 0, KN_SILU = 1 };
+
+// y = LN(x) (1 + scale) + shift, LN without affine part: x [N, R, D], shift and scale [N, D]; mean and 1/deviation [N, R] are kept
+// for the backward pass.
+struct kn_layer_norm_modulate_args {
+  int64_t rows, dim;              // R, D
+  float eps;
+  int x_bf16, y_bf16;             // y_bf16 is also the type of grad_y
+  const void* x;
+  const float *shift, *scale;
+  float *mean, *rstd;
+  void* y;
+  const void* grad_y;
+  void* grad_x;                   // type of x
+};
+
+// y = x + gate h: x, h [N, R, D], gate [N, D].
+struct kn_gated_residual_args {
+  int64_t rows, dim;
+  int x_bf16, h_bf16;             // x_bf16 is also the type of y and grad_y
+  const void *x, *h;
+  const float* gate;
+  void* y;
+  const void* grad_y;
+  void* grad_h;
+};
+
+// y = x / sqrt(mean(x^2) + eps) weight, rows of D; weight may be NULL.
+struct kn_rms_norm_args {
+  int64_t dim;
+  float eps;
+  int bf16;
+  const void* x;
+  const float* weight;
+  void* y;
+  const void* grad_y;
+  void* grad_x;
+};
+
+// RMS norm of every head, then rotation of neighboring pairs: x [B, L, H, D] with element strides, weight [D], cos and sin
+// [L, D/2]; y and grad_x are dense.
+struct kn_qk_norm_rope_args {
+  int64_t length, heads, dim;
+  int64_t x_batch, x_token, x_head;        // strides of x
+  int64_t gy_batch, gy_token, gy_head;     // strides of grad_y
+  float eps;
+  int bf16;
+  const void* x;
+  const float *weight, *cos, *sin;
+  void* y;
+  const void* grad_y;
+  void* grad_x;
+};
+
+struct kn_kernels {
+  const char* name;
+  // Rows [row0, row1) of sample n. The backward kernels add their share of the sums over rows to buffers of D floats.
+  void (*layer_norm_modulate)(const kn_layer_norm_modulate_args*, int64_t n, int64_t row0, int64_t row1);
+  void (*layer_norm_modulate_backward)(const kn_layer_norm_modulate_args*, int64_t n, int64_t row0, int64_t row1, float* grad_shift, float* grad_scale);
+  void (*gated_residual)(const kn_gated_residual_args*, int64_t n, int64_t row0, int64_t row1);
+  void (*gated_residual_backward)(const kn_gated_residual_args*, int64_t n, int64_t row0, int64_t row1, float* grad_gate);
+  void (*rms_norm)(const kn_rms_norm_args*, int64_t row0, int64_t row1);
+  void (*rms_norm_backward)(const kn_rms_norm_args*, int64_t row0, int64_t row1, float* grad_weight);
+  // Tokens [token0, token1) of batch element b.
+  void (*qk_norm_rope)(const kn_qk_norm_rope_args*, int64_t b, int64_t token0, int64_t token1);
+  void (*qk_norm_rope_backward)(const kn_qk_norm_rope_args*, int64_t b, int64_t token0, int64_t token1, float* grad_weight);
+  // y = f(x), or with grad_y: y = grad_y f'(x).
+  void (*activation)(int function, int64_t n, int bf16, const void* x, const void* grad_y, void* y);
+  // sums[c] += sum over rows of x[r, c]
+  void (*column_sums)(int64_t rows, int64_t columns, int64_t row_stride, int bf16, const void* x, float* sums);
+};
+
+extern "C" {
+const kn_kernels* kn_kernels_generic(void);
+const kn_kernels* kn_kernels_avx2(void);
+const kn_kernels* kn_kernels_avx512(void);
+const kn_kernels* kn_kernels_avx512_bf16(void);
+}

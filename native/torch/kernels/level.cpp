@@ -1,0 +1,29 @@
+// All CPU kernels for one instruction set. CMake compiles this file once per set, with the flags that enable it and
+// KN_LEVEL = generic, avx2, avx512 or avx512_bf16. Nothing here may run before cpu_level.cpp has asked the processor.
+
+#include "fused.h"
+
+#define KN_JOIN_(a, b) a##b
+#define KN_JOIN(a, b) KN_JOIN_(a, b)
+#define KN_TEXT_(a) #a
+#define KN_TEXT(a) KN_TEXT_(a)
+
+namespace {
+
+const kn_kernels kTable = {
+    KN_TEXT(KN_LEVEL),
+    layer_norm_modulate,
+    layer_norm_modulate_backward,
+    gated_residual,
+    gated_residual_backward,
+    rms_norm,
+    rms_norm_backward,
+    qk_norm_rope,
+    qk_norm_rope_backward,
+    activation,
+    column_sums,
+};
+
+}  // namespace
+
+extern "C" const kn_kernels* KN_JOIN(kn_kernels_, KN_LEVEL)(void) { return &kTable; }
