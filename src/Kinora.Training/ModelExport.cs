@@ -77,6 +77,21 @@ internal static class ModelExport
         File.WriteAllText(Path.Combine(Component(model, "scheduler"), "scheduler_config.json"), text, new UTF8Encoding(false));
     }
 
+    /// <summary>The index, last of all: with it the folder is a model.</summary>
+    public static void WriteIndex(string model, Recipe recipe) => ModelFolder.WriteIndex(model, KinoraWorldIndex.Create(new KinoraWorldDefaults
+    {
+        Model = recipe.Name,
+        Width = recipe.World.Width,
+        Height = recipe.World.Height,
+        Frames = recipe.World.Frames,
+        FrameRate = recipe.World.FrameRate,
+        MaxPromptTokens = recipe.Text.CaptionTokens,
+        Sampler = "unipc",
+        Steps = recipe.Generator.SampleSteps,
+        Guidance = recipe.Generator.SampleGuidance,
+        GuidanceRescale = 0,
+    }));
+
     private static string Component(string model, string name)
     {
         string folder = Path.Combine(model, name);

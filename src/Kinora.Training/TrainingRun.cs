@@ -161,6 +161,7 @@ public sealed class TrainingRun
         ModelExport.WriteTextEncoder(_run.Model, stage.Encoder);
         ModelExport.WriteTransformer(_run.Model, stage.Transformer);
         ModelExport.WriteScheduler(_run.Model, _recipe.Generator.Flow);
+        ModelExport.WriteIndex(_run.Model, _recipe);
         ModelCard.Write(_run, _recipe, result);
     }
 
