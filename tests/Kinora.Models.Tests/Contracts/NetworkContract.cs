@@ -1,6 +1,6 @@
-using System.Globalization;
 using System.Runtime.CompilerServices;
 using Kinora.Engine;
+using Kinora.Engine.Checkpoints;
 
 namespace Kinora.Models.Tests.Contracts;
 
@@ -96,6 +96,20 @@ public abstract class NetworkContract<TNetwork> where TNetwork : Module
         }
         Tensor.LiveCount.ShouldBe(before);
         network.Path.Store.Dispose();
+    }
+
+    [Fact]
+    public void Load_OfWhatWasSaved_GivesTheSameBits()
+    {
+        using var scope = TensorScope.Enter();
+        var network = Noisy();
+        var path = Path.Combine(Directory.CreateTempSubdirectory("kinora-contract").FullName, "weights.safetensors");
+        SafetensorsWriter.Write(path, network.Parameters().Select(p => KeyValuePair.Create(p.Name, p.Value)));
+        var loaded = Checkpoint.Load(path, Build);
+        Forward(loaded, Inputs(2)).ToArray<float>().ShouldBe(Forward(network, Inputs(2)).ToArray<float>());
+        loaded.Path.Store.Dispose();
+        network.Path.Store.Dispose();
+        Directory.Delete(Path.GetDirectoryName(path)!, recursive: true);
     }
 
     [Fact]
