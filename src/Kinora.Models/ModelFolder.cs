@@ -42,8 +42,8 @@ public sealed class ModelFolder
 
     /// <summary>Opens a model by the path of its folder, or by its name in a <c>models</c> folder.</summary>
     /// <remarks>
-    /// A name is looked for in <c>$KINORA_MODELS</c>, then in <c>models</c> of the current folder, of the program's folder and of each
-    /// folder above the program's.
+    /// A name is looked for in <c>$KINORA_MODELS</c>, then in <c>models</c> of <c>$KINORA_HOME</c>, of the current folder, of the program's
+    /// folder and of each folder above the program's.
     /// </remarks>
     /// <exception cref="ConfigException">There is no such model, it belongs to another system, or its index is wrong.</exception>
     public static ModelFolder Find(string nameOrPath)
@@ -140,6 +140,10 @@ public sealed class ModelFolder
         if (Environment.GetEnvironmentVariable("KINORA_MODELS") is { Length: > 0 } named)
         {
             yield return named;
+        }
+        if (Environment.GetEnvironmentVariable("KINORA_HOME") is { Length: > 0 } home)
+        {
+            yield return System.IO.Path.Combine(home, ModelsFolder);
         }
         yield return System.IO.Path.GetFullPath(ModelsFolder);
         for (DirectoryInfo? folder = new(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)

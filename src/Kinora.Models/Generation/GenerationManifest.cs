@@ -1,0 +1,99 @@
+using System.Security.Cryptography;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using Kinora.Media;
+
+namespace Kinora.Models.Generation;
+
+/// <summary>Everything that decided a clip, and what came out: enough to make it again and to tell whether it is the same.</summary>
+public sealed record GenerationManifest
+{
+    /// <summary>The format that this code writes and reads.</summary>
+    public const int CurrentFormat = 1;
+
+    /// <summary>Version of this record's layout.</summary>
+    public required int Format { get; init; }
+    /// <summary>Class of the pipeline.</summary>
+    public required string Pipeline { get; init; }
+    /// <summary>The model's name.</summary>
+    public required string Model { get; init; }
+    /// <summary>SHA-256 of the model's weights, configurations and vocabulary.</summary>
+    public required string ModelSha256 { get; init; }
+    public required string Prompt { get; init; }
+    public required string NegativePrompt { get; init; }
+    public required ulong Seed { get; init; }
+    public required string Sampler { get; init; }
+    public required int Steps { get; init; }
+    /// <summary>Shift of the noise schedule.</summary>
+    public required double Shift { get; init; }
+    public required double Guidance { get; init; }
+    public required double GuidanceRescale { get; init; }
+    public required int Width { get; init; }
+    public required int Height { get; init; }
+    /// <summary>Frames that were generated, held ones included.</summary>
+    public required int Frames { get; init; }
+    public required double FrameRate { get; init; }
+    /// <summary>The image or clip that was given; null for words alone.</summary>
+    public required ManifestInput? Input { get; init; }
+    public required string Device { get; init; }
+    /// <summary>Type of matrix products: fp32 or bf16.</summary>
+    public required string DType { get; init; }
+    public required int Threads { get; init; }
+    public required string Processor { get; init; }
+    /// <summary>Instruction set of the CPU kernels: generic, avx2, avx512 or avx512_bf16.</summary>
+    public required string CpuLevel { get; init; }
+    /// <summary>Native library and libtorch.</summary>
+    public required string Engine { get; init; }
+    /// <summary>Version of Kinora.</summary>
+    public required string Version { get; init; }
+    /// <summary>SHA-256 of all frames' RGB bytes in order, before encoding.</summary>
+    public required string FramesSha256 { get; init; }
+
+    /// <summary>The manifest as it stands in a container's metadata: one line of JSON.</summary>
+    public string ToJson() => JsonSerializer.Serialize(this, GenerationJson.Default.GenerationManifest);
+
+    /// <summary>Reads what <see cref="ToJson"/> wrote.</summary>
+    /// <exception cref="FormatException">It is not a manifest of a known format.</exception>
+    public static GenerationManifest FromJson(string json)
+    {
+        try
+        {
+            GenerationManifest manifest = JsonSerializer.Deserialize(json, GenerationJson.Default.GenerationManifest) ?? throw new FormatException("the manifest is null");
+            return manifest.Format == CurrentFormat ? manifest
+                : throw new FormatException($"the manifest has format {manifest.Format}, this version of Kinora reads {CurrentFormat}");
+        }
+        catch (JsonException e)
+        {
+            throw new FormatException($"the manifest is damaged: {e.Message}", e);
+        }
+    }
+
+    /// <summary>SHA-256 of frames' RGB bytes in order.</summary>
+    public static string HashFrames(IEnumerable<VideoFrame> frames)
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        foreach (VideoFrame frame in frames)
+        {
+            hash.AppendData(frame.Rgb);
+        }
+        return Convert.ToHexStringLower(hash.GetHashAndReset());
+    }
+}
+
+/// <summary>What a clip was made from besides words.</summary>
+public sealed record ManifestInput
+{
+    /// <summary>"image" for a first frame, "clip" for a continuation.</summary>
+    public required string Kind { get; init; }
+    /// <summary>Frames that were held.</summary>
+    public required int HeldFrames { get; init; }
+    /// <summary>SHA-256 of the given frames' RGB bytes before they were resized.</summary>
+    public required string Sha256 { get; init; }
+    /// <summary>The file, if the maker named one. Replay looks there.</summary>
+    public string? Path { get; init; }
+}
+
+/// <summary>Source-generated JSON of manifests.</summary>
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, RespectNullableAnnotations = true)]
+[JsonSerializable(typeof(GenerationManifest))]
+internal sealed partial class GenerationJson : JsonSerializerContext;

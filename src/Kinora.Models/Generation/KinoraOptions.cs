@@ -1,0 +1,48 @@
+using Kinora.Engine;
+
+namespace Kinora.Models.Generation;
+
+/// <summary>Which model makes clips, and where.</summary>
+public sealed class KinoraOptions
+{
+    /// <summary>The model that is meant when nobody says otherwise.</summary>
+    public const string DefaultModel = "kinora-world";
+
+    /// <summary>A model folder, or the name of one in a models folder.</summary>
+    public string Model { get; set; } = DefaultModel;
+
+    /// <summary>cpu, cuda or cuda:N; auto takes the first GPU if there is one.</summary>
+    public string Device { get; set; } = "auto";
+
+    /// <summary>Type of matrix products: fp32, bf16, or auto for what is faster here.</summary>
+    public string DType { get; set; } = "auto";
+
+    /// <summary>The device that <see cref="Device"/> means on this machine. Starts the engine unless it is the CPU.</summary>
+    /// <exception cref="DeviceException">It names no device of this machine.</exception>
+    public Device ResolveDevice()
+    {
+        if (Device == "auto")
+        {
+            return EngineRuntime.CudaIsAvailable ? Engine.Device.Cuda() : Engine.Device.Cpu;
+        }
+        Device device = Engine.Device.Parse(Device);
+        if (device.Type == DeviceType.Cuda && device.Index >= EngineRuntime.CudaDeviceCount)
+        {
+            throw new DeviceException($"device {device} was asked for; this machine has {EngineRuntime.CudaDeviceCount} CUDA devices that the engine sees. Use cpu, or run kinora doctor.");
+        }
+        return device;
+    }
+
+    /// <summary>The type that <see cref="DType"/> means on a device.</summary>
+    /// <exception cref="ConfigException">It names no type.</exception>
+    public DType ResolveDType(Device device)
+    {
+        if (DType == "auto")
+        {
+            return device.Type == DeviceType.Cuda || HostProcessor.HasBfloat16 ? Engine.DType.BFloat16 : Engine.DType.Float32;
+        }
+        DType dtype = DTypeExtensions.Parse(DType);
+        return dtype is Engine.DType.Float32 or Engine.DType.BFloat16 ? dtype
+            : throw new ConfigException($"dtype {DType} is not one that models run in; use fp32 or bf16.");
+    }
+}

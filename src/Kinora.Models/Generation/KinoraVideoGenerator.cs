@@ -1,0 +1,219 @@
+using System.Diagnostics;
+using System.Reflection;
+using System.Runtime.CompilerServices;
+using System.Threading.Channels;
+using Kinora.Engine;
+using Kinora.Media;
+using Kinora.Models.Diffusion.Samplers;
+using Kinora.Models.Systems.KinoraWorld;
+
+namespace Kinora.Models.Generation;
+
+/// <summary>
+/// The video generator of this library: one model, loaded at the first request and kept. Requests run one after the other on the engine's
+/// thread; each clip is sampled by itself, so a seed gives the same clip alone or among others.
+/// </summary>
+public sealed class KinoraVideoGenerator : IVideoGenerator, IDisposable
+{
+    private readonly KinoraOptions _options;
+    private readonly Lazy<ModelFolder> _folder;
+    private Loaded? _loaded; // touched on the engine's thread only
+
+    /// <summary>Finds the model when it is first needed.</summary>
+    public KinoraVideoGenerator(KinoraOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        _options = options;
+        _folder = new Lazy<ModelFolder>(() => ModelFolder.Find(options.Model));
+    }
+
+    /// <summary>The model's folder.</summary>
+    public ModelFolder Folder => _folder.Value;
+
+    /// <inheritdoc/>
+    public Task<IReadOnlyList<GeneratedVideo>> GenerateAsync(VideoGenerationRequest request, VideoGenerationOptions? options = null, IProgress<GenerationProgress>? progress = null, CancellationToken cancellationToken = default)
+    {
+        GenerationPlan plan = GenerationPlan.Create(Folder, request, options ?? new VideoGenerationOptions());
+        return GenerateAsync(plan, progress, cancellationToken);
+    }
+
+    /// <summary>Carries out a plan that was made for this generator's model.</summary>
+    public Task<IReadOnlyList<GeneratedVideo>> GenerateAsync(GenerationPlan plan, IProgress<GenerationProgress>? progress = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(plan);
+        return EngineThread.Shared.RunAsync<IReadOnlyList<GeneratedVideo>>(() =>
+        {
+            Loaded model = Load(progress);
+            var clock = new StepClock(plan);
+            return [.. Enumerable.Range(0, plan.Count).Select(i => Make(model, plan, i, clock, progress, null, cancellationToken))];
+        }, cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    public async IAsyncEnumerable<VideoFrame> StreamAsync(VideoGenerationRequest request, VideoGenerationOptions? options = null, IProgress<GenerationProgress>? progress = null, [EnumeratorCancellation] CancellationToken cancellationToken = default)
+    {
+        GenerationPlan plan = GenerationPlan.Create(Folder, request, (options ?? new VideoGenerationOptions()) with { Count = 1 });
+        using var abandoned = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        var frames = Channel.CreateUnbounded<VideoFrame>(new UnboundedChannelOptions { SingleReader = true, SingleWriter = true });
+        Task work = EngineThread.Shared.RunAsync(() =>
+        {
+            Make(Load(progress), plan, 0, new StepClock(plan), progress, frame => frames.Writer.TryWrite(frame), abandoned.Token);
+        }, abandoned.Token);
+        _ = work.ContinueWith(t => frames.Writer.Complete(t.Exception?.InnerException ?? (t.IsCanceled ? new OperationCanceledException(abandoned.Token) : null)), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+        try
+        {
+            await foreach (VideoFrame frame in frames.Reader.ReadAllAsync(cancellationToken).ConfigureAwait(false))
+            {
+                yield return frame;
+            }
+        }
+        finally
+        {
+            await abandoned.CancelAsync().ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Frees the model once running requests are done.</summary>
+    public void Dispose() =>
+        _ = EngineThread.Shared.RunAsync(() =>
+        {
+            _loaded?.Pipeline.Dispose();
+            _loaded = null;
+        });
+
+    private sealed record Loaded(KinoraWorldPipeline Pipeline, Device Device, DType Compute, string Sha256);
+
+    private Loaded Load(IProgress<GenerationProgress>? progress)
+    {
+        if (_loaded is { } ready)
+        {
+            return ready;
+        }
+        progress?.Report(new GenerationProgress { Stage = GenerationStage.Loading });
+        using Activity? activity = KinoraTelemetry.Activities.StartActivity("kinora.model.load");
+        long start = Stopwatch.GetTimestamp();
+        Device device = _options.ResolveDevice();
+        DType compute = _options.ResolveDType(device);
+        _loaded = new Loaded(KinoraWorldPipeline.Load(Folder, device, compute), device, compute, Folder.Sha256());
+        KinoraTelemetry.LoadDuration.Record(Stopwatch.GetElapsedTime(start).TotalSeconds);
+        return _loaded;
+    }
+
+    private static GeneratedVideo Make(Loaded model, GenerationPlan plan, int index, StepClock clock, IProgress<GenerationProgress>? progress, Action<VideoFrame>? onFrame, CancellationToken cancellationToken)
+    {
+        using Activity? activity = KinoraTelemetry.Activities.StartActivity("kinora.generate");
+        activity?.SetTag("kinora.model", plan.Folder.Index.Defaults.Model).SetTag("kinora.seed", plan.Seed + (ulong)index).SetTag("kinora.steps", plan.Steps);
+        long start = Stopwatch.GetTimestamp();
+        using var scope = TensorScope.Enter();
+        KinoraWorldPipeline pipeline = model.Pipeline;
+        // A continued clip keeps its own frames; what was decoded in their place is left out below.
+        int kept = plan.Input?.Kind == "clip" ? plan.GivenFrames.Count : 0;
+        var frames = new List<VideoFrame>(kept + plan.Frames);
+        void Add(VideoFrame frame)
+        {
+            frames.Add(frame);
+            onFrame?.Invoke(frame);
+        }
+        foreach (VideoFrame given in plan.GivenFrames.Take(kept))
+        {
+            Add(given);
+        }
+
+        var request = new KinoraWorldRequest
+        {
+            Prompt = plan.Prompt, NegativePrompt = plan.NegativePrompt, Seeds = [plan.Seed + (ulong)index],
+            Width = plan.Width, Height = plan.Height, Frames = plan.Frames,
+            Sampler = FlowSamplers.Find(plan.Sampler)!, Steps = plan.Steps, Guidance = plan.Guidance, GuidanceRescale = plan.GuidanceRescale,
+            KnownFrames = plan.HeldFrames > 0 ? FramePixels.ToModel([.. plan.GivenFrames.TakeLast(plan.HeldFrames)]) : null,
+        };
+        Report(0, null);
+        Tensor latents = pipeline.Sample(request, step =>
+        {
+            clock.Step();
+            bool preview = plan.PreviewEverySteps > 0 && plan.HeldFrames == 0 && step.Index % plan.PreviewEverySteps == 0;
+            Report(step.Index, preview ? Preview(pipeline, step.Denoised) : null);
+        }, cancellationToken);
+        progress?.Report(new GenerationProgress { Stage = GenerationStage.Decoding, Clip = index, Clips = plan.Count, Step = plan.Steps, Steps = plan.Steps });
+        int skip = kept > 0 ? plan.HeldFrames : 0;
+        pipeline.Decode(latents, part =>
+        {
+            foreach (VideoFrame frame in FramePixels.FromModel(part, 0))
+            {
+                if (skip > 0)
+                {
+                    skip--;
+                    continue;
+                }
+                Add(frame);
+            }
+        }, cancellationToken);
+
+        GenerationManifest manifest = Describe(model, plan, index, frames);
+        var clip = new Clip(frames, plan.FrameRate);
+        clip.Metadata[MediaMetadata.ManifestKey] = manifest.ToJson();
+        KinoraTelemetry.Clips.Add(1);
+        KinoraTelemetry.ClipDuration.Record(Stopwatch.GetElapsedTime(start).TotalSeconds);
+        return new GeneratedVideo(clip, manifest);
+
+        void Report(int step, VideoFrame? preview) => progress?.Report(new GenerationProgress
+        {
+            Stage = GenerationStage.Sampling, Clip = index, Clips = plan.Count, Step = step, Steps = plan.Steps, Remaining = clock.Remaining, Preview = preview,
+        });
+    }
+
+    // The first latent frame stands alone, so it is a picture by itself.
+    private static VideoFrame Preview(KinoraWorldPipeline pipeline, Tensor denoised)
+    {
+        VideoFrame? frame = null;
+        pipeline.Decode(denoised.Narrow(0, 0, 1).Narrow(2, 0, 1), part => frame = FramePixels.FromModel(part, 0)[0]);
+        return frame!;
+    }
+
+    private static GenerationManifest Describe(Loaded model, GenerationPlan plan, int index, List<VideoFrame> frames) => new()
+    {
+        Format = GenerationManifest.CurrentFormat,
+        Pipeline = KinoraWorldIndex.Name,
+        Model = plan.Folder.Index.Defaults.Model,
+        ModelSha256 = model.Sha256,
+        Prompt = plan.Prompt,
+        NegativePrompt = plan.NegativePrompt,
+        Seed = plan.Seed + (ulong)index,
+        Sampler = plan.Sampler,
+        Steps = plan.Steps,
+        Shift = model.Pipeline.Schedule.Shift,
+        Guidance = plan.Guidance,
+        GuidanceRescale = plan.GuidanceRescale,
+        Width = plan.Width,
+        Height = plan.Height,
+        Frames = plan.Frames,
+        FrameRate = plan.FrameRate,
+        Input = plan.Input,
+        Device = model.Device.ToString(),
+        DType = model.Compute.ShortName(),
+        Threads = EngineRuntime.Threads,
+        Processor = HostProcessor.Name,
+        CpuLevel = CpuKernels.Level.ToString(),
+        Engine = EngineRuntime.BuildInfo,
+        Version = typeof(KinoraVideoGenerator).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "unknown",
+        FramesSha256 = GenerationManifest.HashFrames(frames),
+    };
+
+    // Time left from the mean of the steps so far.
+    private sealed class StepClock(GenerationPlan plan)
+    {
+        private readonly Stopwatch _elapsed = Stopwatch.StartNew();
+        private readonly long _total = (long)plan.Steps * plan.Count;
+        private long _done;
+        private TimeSpan _last;
+
+        public TimeSpan? Remaining => _done == 0 ? null : _elapsed.Elapsed / _done * (_total - _done);
+
+        public void Step()
+        {
+            _done++;
+            TimeSpan now = _elapsed.Elapsed;
+            KinoraTelemetry.StepDuration.Record((now - _last).TotalSeconds);
+            _last = now;
+        }
+    }
+}

@@ -1,0 +1,65 @@
+using Kinora.Media;
+
+namespace Kinora.Models.Generation;
+
+/// <summary>What a clip should show.</summary>
+public sealed record VideoGenerationRequest
+{
+    /// <summary>A request from words.</summary>
+    public VideoGenerationRequest()
+    {
+    }
+
+    /// <summary>A request from words.</summary>
+    [System.Diagnostics.CodeAnalysis.SetsRequiredMembers]
+    public VideoGenerationRequest(string prompt) => Prompt = prompt;
+
+    /// <summary>What to show.</summary>
+    public required string Prompt { get; init; }
+
+    /// <summary>What to lead away from.</summary>
+    public string NegativePrompt { get; init; } = "";
+
+    /// <summary>The first frame, for image-to-video. Cropped about the center and resized when its size is another.</summary>
+    public VideoFrame? FirstFrame { get; init; }
+
+    /// <summary>The clip to continue. Its last frames are held, the new ones follow them, and the result holds the whole.</summary>
+    public Clip? Continue { get; init; }
+}
+
+/// <summary>How to make it. What is null is taken from the model.</summary>
+public sealed record VideoGenerationOptions
+{
+    /// <summary>Decides the noise; drawn at random when null. Clip i of <see cref="Count"/> has the seed plus i.</summary>
+    public ulong? Seed { get; init; }
+
+    /// <summary>How many clips.</summary>
+    public int Count { get; init; } = 1;
+
+    /// <summary>Pixels.</summary>
+    public int? Width { get; init; }
+
+    /// <summary>Pixels.</summary>
+    public int? Height { get; init; }
+
+    /// <summary>Frames; 1 makes an image. For a continuation, the held frames count.</summary>
+    public int? Frames { get; init; }
+
+    /// <summary>Frames per second that the container states. The motion itself is as fast as the model learned it.</summary>
+    public double? FrameRate { get; init; }
+
+    /// <summary>Sampling steps.</summary>
+    public int? Steps { get; init; }
+
+    /// <summary>Guidance scale: 1 is none, more follows the prompt more closely.</summary>
+    public double? Guidance { get; init; }
+
+    /// <summary>Share of guidance rescaling in [0, 1].</summary>
+    public double? GuidanceRescale { get; init; }
+
+    /// <summary>euler, heun, dpm++ or unipc.</summary>
+    public string? Sampler { get; init; }
+
+    /// <summary>Every so many steps a picture of the clip's beginning as it stands comes with the progress; 0 for never.</summary>
+    public int PreviewEverySteps { get; init; }
+}
