@@ -4,6 +4,8 @@
 using System.Globalization;
 using Kinora.Engine;
 using Kinora.Engine.Random;
+using Kinora.Models.Diffusion.Samplers;
+using Kinora.Models.Diffusion.Schedules;
 using Kinora.Models.Systems.KinoraWorld;
 using Kinora.Models.Text;
 using Kinora.Training.Data;
@@ -32,6 +34,8 @@ internal sealed class GeneratorSampler(Recipe recipe, ByteLevelBpeTokenizer toke
         var clips = Generate(tokens, Clips);
         string name = Path.Combine(folder, string.Create(CultureInfo.InvariantCulture, $"step-{step:D8}"));
         SampleWriter.Sheet(name + ".png", clips, recipe.World.Frames, recipe.World.Width, recipe.World.Height);
+        for (int i = 0; i < clips.Length; i++)
+            SampleWriter.Clip(string.Create(CultureInfo.InvariantCulture, $"{name}-{i}.mp4"), clips[i], recipe.World.Frames, recipe.World.Width, recipe.World.Height, recipe.World.FrameRate);
         File.WriteAllLines(name + ".txt", captions);
         return string.Create(CultureInfo.InvariantCulture, $"generator: step {step}: {Clips} validation clips in {name}.png");
     }
@@ -45,23 +49,16 @@ internal sealed class GeneratorSampler(Recipe recipe, ByteLevelBpeTokenizer toke
         var config = autoencoder.Config;
         long[] shape = [config.LatentChannels, config.LatentFrames(recipe.World.Frames), recipe.World.Height / config.SpatialCompression, recipe.World.Width / config.SpatialCompression];
         var x = Tensor.Stack([.. Enumerable.Range(0, n).Select(i => Generator.ForSample(recipe.Seed, i).Normal(shape))], 0).To(device);
-        double[] sigmas = Sigmas();
-        for (int k = 0; k < recipe.Generator.SampleSteps; k++)
-        {
-            using var stepScope = TensorScope.Enter();
-            var sigma = Tensor.Full([2 * n], sigmas[k], DType.Float32, device);
-            var (unconditional, conditional) = transformer.Forward(Tensor.Cat([x, x], 0), sigma, text, mask).Chunk2(0);
-            var velocity = unconditional + (conditional - unconditional) * recipe.Generator.SampleGuidance;
-            TensorScope.Replace(ref x, stepScope.Keep(x + velocity * (sigmas[k + 1] - sigmas[k])));
-        }
+        x = EulerSampler.Sample((z, sigma) => Guided(z, sigma, text, mask), x, new FlowSchedule(recipe.Generator.Flow.Shift).Sigmas(recipe.Generator.SampleSteps));
         var pixels = autoencoder.Decode(autoencoder.DenormalizeLatents(x));                                      // [B, 3, F, H, W]
         return [.. Enumerable.Range(0, n).Select(i => PixelTensor.ToBytes(pixels.Select(0, i)))];
     }
 
-    private double[] Sigmas()
+    private Tensor Guided(Tensor x, double sigma, Tensor text, Tensor mask)
     {
-        int steps = recipe.Generator.SampleSteps;
-        double shift = recipe.Generator.Flow.Shift;
-        return [.. Enumerable.Range(0, steps + 1).Select(k => 1.0 - (double)k / steps).Select(s => shift * s / (1 + (shift - 1) * s))];
+        using var scope = TensorScope.Enter();
+        var sigmas = Tensor.Full([text.Size(0)], sigma, DType.Float32, device);
+        var (unconditional, conditional) = transformer.Forward(Tensor.Cat([x, x], 0), sigmas, text, mask).Chunk2(0);
+        return scope.Keep(unconditional + (conditional - unconditional) * recipe.Generator.SampleGuidance);
     }
 }

@@ -7,6 +7,7 @@
 using System.Globalization;
 using Kinora.Engine;
 using Kinora.Engine.Random;
+using Kinora.Models.Diffusion.Objectives;
 using Kinora.Models.Systems.KinoraWorld;
 using Kinora.Models.Text;
 using Kinora.Training.Data;
@@ -26,12 +27,14 @@ internal sealed class GeneratorStage : ITrainingStage
     private readonly LatentCache _cache;
     private readonly ParameterPath _root;
     private readonly GeneratorSampler _sampler;
+    private readonly FlowMatchingObjective _objective;
     private OrderedStream<Batch>? _batches;
     private (long Epoch, int[] Order) _order = (-1, []);
 
     public GeneratorStage(Recipe recipe, ByteLevelBpeTokenizer tokenizer, LatentCache cache, VideoAutoencoder autoencoder, BatchShare share, Device device)
     {
         (_recipe, _share, _device, _tokenizer, _cache) = (recipe, share, device, tokenizer, cache);
+        _objective = new FlowMatchingObjective(recipe.Generator.Flow.LogitMean, recipe.Generator.Flow.LogitStd, recipe.Generator.Flow.Shift);
         _root = ParameterPath.Root(new InitializedParameters(recipe.Seed), DType.Float32, device);
         Encoder = new TextEncoder(_root["text_encoder"], TextStage.EncoderConfig(recipe, tokenizer));
         Transformer = new VideoTransformer(_root["transformer"], TransformerConfig(recipe));
@@ -100,14 +103,10 @@ internal sealed class GeneratorStage : ITrainingStage
         var noise = Tensor.FromArray<float>(batch.Noise, [n, shape[0], frames, shape[2], shape[3]]).To(_device);
         var sigma = Tensor.FromArray<float>(batch.Sigma, [n, frames]).To(_device);                               // [B, f]
         var weight = Tensor.FromArray<float>(batch.Weight, [n, frames]).To(_device);                             // [B, f], sums to f over each row
-        var perFrame = sigma.View(n, 1, frames, 1, 1);
-        var noisy = x + (noise - x) * perFrame;
-
         var mask = batch.Tokens.Mask(_device);
         var text = Encode(batch.Tokens.Ids(_device), mask);
-        var velocity = Transformer.Forward(noisy, sigma, text, mask);
-        var error = (velocity - (noise - x)).Square().Mean([1, 3, 4]);                                           // [B, f]
-        var perSample = (error * weight).Mean([1]);                                                              // [B]
+        var velocity = Transformer.Forward(FlowMatchingObjective.AddNoise(x, noise, sigma), sigma, text, mask);
+        var perSample = FlowMatchingObjective.LossPerSample(velocity, FlowMatchingObjective.Target(x, noise), weight); // [B]
         var loss = perSample.Mean();
 
         // Loss at low and at high noise, each as a mean over the samples there; without such a sample, the overall loss.
@@ -153,17 +152,11 @@ internal sealed class GeneratorStage : ITrainingStage
             var random = SampleSeeds.For(_recipe.Seed, Purpose.GeneratorNoise, sample);
             int clip = ClipOf(sample);
 
-            double u = recipe.Flow.LogitMean + recipe.Flow.LogitStd * random.NextNormal();
-            double sigma = 1 / (1 + Math.Exp(-u));
-            sigma = recipe.Flow.Shift * sigma / (1 + (recipe.Flow.Shift - 1) * sigma);
+            double sigma = _objective.SampleSigma(random);
             int known = KnownFrames(random, frames);
             bool withoutCaption = random.NextBool(recipe.CaptionDropout);
             ulong captionSeed = random.NextUInt64();
-            for (int f = 0; f < frames; f++)
-            {
-                batch.Sigma[i * frames + f] = f < known ? 0f : (float)sigma;
-                batch.Weight[i * frames + f] = f < known ? 0f : (float)frames / (frames - known);
-            }
+            FlowMatchingObjective.FillFrames(sigma, known, batch.Sigma.AsSpan(i * frames, frames), batch.Weight.AsSpan(i * frames, frames));
             batch.HighNoise[i] = sigma >= 0.5 ? 1f : 0f;
             random.FillNormal(batch.Noise.AsSpan(i * batch.SampleSize, batch.SampleSize));
             CopyLatent(clip, frames, batch.Latents.AsSpan(i * batch.SampleSize, batch.SampleSize));

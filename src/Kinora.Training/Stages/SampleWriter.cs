@@ -28,7 +28,7 @@ internal static class SampleWriter
                 }
             }
         }
-        PlainPng.Write(path, sheetWidth, sheetHeight, pixels);
+        ImageFile.WritePng(path, new VideoFrame(sheetWidth, sheetHeight, pixels));
     }
 
     /// <summary>A clip of [F, H, W, 3] bytes as a video file.</summary>

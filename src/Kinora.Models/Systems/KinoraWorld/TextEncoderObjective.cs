@@ -28,7 +28,8 @@ public sealed record TextEncoderObjective
             var count = known.To(DType.Float32).Sum().Item();
             accuracies[i] = double.NaN;
             if (count == 0) continue;
-            total = total + F.CrossEntropy(logits[i], labels[i], ignoreIndex: Unknown, labelSmoothing: LabelSmoothing);
+            // Over the batch size, not over the captions that tell: the mean over two halves of a batch is then the mean over the batch.
+            total = total + F.CrossEntropy(logits[i], labels[i], Reduction.Sum, Unknown, LabelSmoothing) / labels[i].Size(0);
             accuracies[i] = logits[i].Argmax(-1).Eq(labels[i]).To(DType.Float32).Sum().Item() / count;
         }
         return new TextEncoderLoss(scope.Keep(total / logits.Length), accuracies);
