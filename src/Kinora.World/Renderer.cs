@@ -88,24 +88,15 @@ public static class Renderer
 
     private static void DrawActor(Actor actor, ActorPose pose, Span<byte> frame, int width, int height)
     {
-        double side = pose.Size * height, centerX = pose.X * width, centerY = pose.Y * height;
-        double reach = side / 2 * (pose.Turns == 0 ? 1 : 1.4143);
-        int x0 = Math.Max(0, (int)Math.Floor(centerX - reach)), x1 = Math.Min(width - 1, (int)Math.Ceiling(centerX + reach));
-        int y0 = Math.Max(0, (int)Math.Floor(centerY - reach)), y1 = Math.Min(height - 1, (int)Math.Ceiling(centerY + reach));
-        int level = Sprite.LevelFor(side), spriteSide = Sprite.SideOf(level);
-        ReadOnlySpan<byte> sprite = Sprite.Of(actor.Noun, actor.Color).Pixels(level);
-        double scale = spriteSide / side, cos = DeterministicMath.CosTurns(pose.Turns) * scale, sin = DeterministicMath.SinTurns(pose.Turns) * scale, middle = spriteSide / 2.0 - 0.5;
+        var sprite = new PlacedSprite(actor, pose, width, height);
+        int x0 = Math.Max(0, sprite.Left), x1 = Math.Min(width - 1, sprite.Right);
+        int y0 = Math.Max(0, sprite.Top), y1 = Math.Min(height - 1, sprite.Bottom);
         Span<int> sum = stackalloc int[4];
         for (int y = y0; y <= y1; y++)
         {
             for (int x = x0; x <= x1; x++)
             {
-                sum.Clear();
-                for (int s = 0; s < 4; s++)
-                {
-                    double dx = x + 0.25 + 0.5 * (s & 1) - centerX, dy = y + 0.25 + 0.5 * (s >> 1) - centerY;
-                    AddSample(sprite, spriteSide, middle + dx * cos + dy * sin, middle - dx * sin + dy * cos, sum);
-                }
+                sprite.Sample(x, y, sum);
                 int alpha = sum[3];
                 if (alpha == 0)
                     continue;
@@ -113,25 +104,6 @@ public static class Renderer
                 for (int c = 0; c < 3; c++)
                     frame[o + c] = (byte)Math.Min(255, (sum[c] + frame[o + c] * (1020 - alpha) / 255 + 2) / 4);
             }
-        }
-    }
-
-    // Adds the bilinear sample, 0 … 255 a channel; outside the sprite is transparent.
-    private static void AddSample(ReadOnlySpan<byte> sprite, int side, double x, double y, Span<int> sum)
-    {
-        if (x <= -1 || y <= -1 || x >= side || y >= side)
-            return;
-        int x0 = (int)Math.Floor(x), y0 = (int)Math.Floor(y), fx = (int)((x - x0) * 256), fy = (int)((y - y0) * 256);
-        for (int k = 0; k < 4; k++)
-        {
-            int px = x0 + (k & 1), py = y0 + (k >> 1);
-            if ((uint)px >= (uint)side || (uint)py >= (uint)side)
-                continue;
-            int weight = ((k & 1) == 0 ? 256 - fx : fx) * ((k >> 1) == 0 ? 256 - fy : fy), i = (py * side + px) * 4;
-            sum[0] += (sprite[i] * weight) >> 16;
-            sum[1] += (sprite[i + 1] * weight) >> 16;
-            sum[2] += (sprite[i + 2] * weight) >> 16;
-            sum[3] += (sprite[i + 3] * weight) >> 16;
         }
     }
 }
