@@ -18,6 +18,7 @@ public static class Program
             "kinora test                                                             run the tests (launcher)")
         {
             TrainCommand.Create(),
+            WorldCommand.Create(),
             DoctorCommand.Create(),
         };
 }
