@@ -5,6 +5,7 @@ using System.Text.Json;
 using Kinora.Cli.Doctor;
 using Kinora.Cli.Shell;
 using Kinora.Engine;
+using Kinora.Media;
 
 namespace Kinora.Cli;
 
@@ -41,7 +42,7 @@ public static class DoctorCommand
         try
         {
             EngineRuntime.EnsureStarted();
-            engine = new EngineReport(EngineRuntime.LibraryPath ?? "", EngineRuntime.BuildInfo, Machine.MappedLibrary("libtorch_cpu.so"), EngineRuntime.Threads, EngineRuntime.CudaDeviceCount);
+            engine = new EngineReport(EngineRuntime.LibraryPath ?? "", EngineRuntime.BuildInfo, Machine.MappedLibrary("libtorch_cpu.so"), CpuKernels.Level.ToString(), EngineRuntime.Threads, EngineRuntime.CudaDeviceCount);
             if (device.Type == DeviceType.Cuda && device.Index >= engine.CudaDevices)
             {
                 throw CommandException.Usage($"--device {device}: this build sees {engine.CudaDevices} CUDA devices.");
@@ -56,8 +57,7 @@ public static class DoctorCommand
         }
 
         problems.AddRange(speed.Where(s => !s.IsCorrect).Select(s => $"{s.Name} is wrong by {s.MaxError:g3}; run kinora setup --force and report this machine if it stays."));
-        string? font = Machine.FindEmojiFont();
-        if (font is null) { problems.Add("NotoColorEmoji.ttf was not found; the procedural world draws with it: apt-get install fonts-noto-color-emoji."); }
+        var media = ExamineMedia(problems);
         return new MachineReport
         {
             Kinora = ProductVersion.Text,
@@ -66,11 +66,28 @@ public static class DoctorCommand
             Processor = Machine.Processor(),
             Memory = Machine.Memory(),
             Engine = engine,
-            Media = new MediaReport(Machine.MappedLibrary("libavcodec.so"), font),
+            Media = media,
             Models = [.. ModelFolders()],
             Speed = speed,
             Problems = problems,
         };
+    }
+
+    private static MediaReport ExamineMedia(List<string> problems)
+    {
+        string? font = Machine.FindEmojiFont();
+        try
+        {
+            string versions = MediaLibrary.Versions;
+            var formats = Enum.GetValues<VideoFormat>().Where(f => f != VideoFormat.Auto).ToLookup(f => MediaLibrary.CanWrite(f));
+            problems.AddRange(formats[false].Select(f => $"{f} cannot be written: the installed libavcodec has no encoder for it."));
+            return new MediaReport(versions, [.. formats[true].Select(f => f.ToString().ToLowerInvariant())], font);
+        }
+        catch (MediaException e)
+        {
+            problems.Add(e.Message);
+            return new MediaReport(null, [], font);
+        }
     }
 
     private static IEnumerable<ModelReport> ModelFolders()

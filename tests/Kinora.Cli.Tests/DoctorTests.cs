@@ -20,6 +20,7 @@ public sealed class DoctorTests
         var speed = root.GetProperty("speed").EnumerateArray().ToList();
         speed.Select(s => s.GetProperty("name").GetString()).ShouldBe(["matmul float32", "attention float32", "matmul bfloat16", "attention bfloat16"]);
         speed.ShouldAllBe(s => s.GetProperty("is_correct").GetBoolean() && s.GetProperty("rate").GetDouble() > 0);
+        root.GetProperty("media").GetProperty("formats").EnumerateArray().Select(f => f.GetString()).ShouldBe(["mp4", "webm", "gif", "png", "folder"], ignoreOrder: true);
         root.GetProperty("problems").GetArrayLength().ShouldBe(0);
     }
 
@@ -34,7 +35,7 @@ public sealed class DoctorTests
             Processor = new ProcessorReport("CPU", 8, 2, 1.5, []),
             Memory = new MemoryReport(2L << 30, 1L << 30, 2L << 30),
             Engine = null,
-            Media = new MediaReport(null, null),
+            Media = new MediaReport(null, [], null),
             Models = [],
             Speed = [new SpeedReport("matmul float32", 12.4, "GFLOP/s", 0.5, IsCorrect: false)],
             Problems = ["the font is missing"],

@@ -28,9 +28,13 @@ internal sealed record ProcessorReport(string Model, int Cores, int AllowedCores
 /// <param name="CgroupLimitBytes">The cgroup's limit; null without one.</param>
 internal sealed record MemoryReport(long TotalBytes, long AvailableBytes, long? CgroupLimitBytes);
 
-internal sealed record EngineReport(string NativeLibrary, string BuildInfo, string? LibtorchPath, int Threads, int CudaDevices);
+/// <param name="Kernels">Instruction set that the CPU kernels use.</param>
+internal sealed record EngineReport(string NativeLibrary, string BuildInfo, string? LibtorchPath, string Kernels, int Threads, int CudaDevices);
 
-internal sealed record MediaReport(string? LibavPath, string? EmojiFont);
+/// <param name="Versions">The libav libraries in use; null when the native library cannot be loaded.</param>
+/// <param name="Formats">Formats that clips can be written in here.</param>
+/// <param name="EmojiFont">Serves only to draw new glyphs: those in use are embedded.</param>
+internal sealed record MediaReport(string? Versions, IReadOnlyList<string> Formats, string? EmojiFont);
 
 internal sealed record ModelReport(string Path, long Bytes);
 

@@ -20,14 +20,14 @@ internal static class MachineReportText
         Row(text, "Memory", $"{Gibibytes(memory.AvailableBytes)} free of {Gibibytes(memory.TotalBytes)}{(memory.CgroupLimitBytes is null ? "" : " (limit of the container)")}");
         if (report.Engine is { } engine)
         {
-            Row(text, "Engine", $"{engine.BuildInfo}, {engine.Threads} threads");
+            Row(text, "Engine", $"{engine.BuildInfo}, {engine.Kernels} kernels, {engine.Threads} threads");
             Row(text, "", engine.NativeLibrary);
             if (engine.LibtorchPath is not null) { Row(text, "", engine.LibtorchPath); }
             Row(text, "CUDA", engine.CudaDevices == 0 ? "none" : string.Create(culture, $"{engine.CudaDevices} devices"));
         }
 
-        Row(text, "Media", report.Media.LibavPath ?? "libav not loaded");
-        Row(text, "Font", report.Media.EmojiFont ?? "missing");
+        if (report.Media.Versions is not null) { Row(text, "Media", $"{report.Media.Versions}; writes {string.Join(", ", report.Media.Formats)}"); }
+        Row(text, "Font", report.Media.EmojiFont ?? "no Noto Color Emoji; needed only to draw new glyphs (apt-get install fonts-noto-color-emoji)");
         foreach (var model in report.Models) { Row(text, "Model", string.Create(culture, $"{model.Path}, {model.Bytes / 1e6:0.0} MB")); }
         foreach (var speed in report.Speed)
         {

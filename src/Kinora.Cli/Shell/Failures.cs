@@ -2,6 +2,7 @@
 
 using Kinora.Engine;
 using Kinora.Media;
+using Kinora.Models.Generation;
 
 namespace Kinora.Cli.Shell;
 
@@ -19,6 +20,7 @@ internal static class Failures
         {
             OperationCanceledException when canceled => (ExitCodes.Canceled, $"{who}: stopped"),
             CommandException e => (e.ExitCode, $"{who}: {e.Message}"),
+            GenerationRequestException e => (ExitCodes.Usage, $"{who}: {e.Message}"),
             ConfigException e => (ExitCodes.Input, $"{who}: {e.Message}"),
             CheckpointException e => (ExitCodes.Integrity, $"{who}: {e.Message}"),
             DeviceException e => (ExitCodes.Usage, $"{who}: {e.Message}"),

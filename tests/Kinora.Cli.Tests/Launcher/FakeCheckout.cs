@@ -22,7 +22,7 @@ internal sealed class FakeCheckout : IDisposable
         Directory.CreateDirectory(Path.Combine(Root, "src", "Kinora.Cli"));
         Directory.CreateDirectory(Path.Combine(Root, "native", "torch"));
         Directory.CreateDirectory(Path.Combine(Root, "tests"));
-        File.Copy(Path.Combine(Repository, "kinora"), Launcher);
+        File.Copy(Path.Combine(Checkout.Root, "kinora"), Launcher);
         File.WriteAllText(AppSource, "app");
         File.WriteAllText(NativeSource, "native");
         foreach (string file in new[] { "Directory.Build.props", "Directory.Build.targets", "Directory.Packages.props" }) { File.WriteAllText(Path.Combine(Root, file), ""); }
@@ -56,8 +56,6 @@ internal sealed class FakeCheckout : IDisposable
     public string[] Calls => File.Exists(CallLog) ? File.ReadAllLines(CallLog) : [];
 
     private string CallLog => Path.Combine(Base, "calls.log");
-
-    private static string Repository { get; } = FindRepository();
 
     public void AddTool(string name, string body)
     {
@@ -128,16 +126,6 @@ internal sealed class FakeCheckout : IDisposable
 
     private static string Find(string tool) =>
         new[] { "/usr/bin", "/bin", "/usr/sbin", "/usr/local/bin" }.Select(f => Path.Combine(f, tool)).First(File.Exists);
-
-    private static string FindRepository()
-    {
-        for (DirectoryInfo? folder = new(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
-        {
-            if (File.Exists(Path.Combine(folder.FullName, "Kinora.slnx"))) { return folder.FullName; }
-        }
-
-        throw new DirectoryNotFoundException("These tests run inside a checkout; Kinora.slnx was not found above them.");
-    }
 
     [DllImport("libc")]
     private static extern uint geteuid();
