@@ -3,8 +3,10 @@
 // Numerics  swscale with accurate rounding, interpolated chroma and bit-exact kernels, so that every CPU gives the same bytes.
 //           YUV without a stated matrix is taken as BT.601 up to 576 lines and BT.709 above, as players do.
 #include "internal.h"
+#include "yuv.h"
 
 #include <cstring>
+#include <utility>
 
 namespace km {
 
@@ -49,12 +51,19 @@ int Orientation::rotation() const {
 }
 
 bool Converter::Key::operator==(const Key& o) const {
-  return sw == o.sw && sh == o.sh && sf == o.sf && space == o.space && range == o.range && dw == o.dw && dh == o.dh && df == o.df && flags == o.flags;
+  return sw == o.sw && sh == o.sh && sf == o.sf && space == o.space && range == o.range && dw == o.dw && dh == o.dh && df == o.df && flags == o.flags && column == o.column && row == o.row;
 }
 
 SwsContext* Converter::context(const Key& key) {
   if (sws_ && key == key_) return sws_.get();
-  sws_.reset(sws_getContext(key.sw, key.sh, static_cast<AVPixelFormat>(key.sf), key.dw, key.dh, static_cast<AVPixelFormat>(key.df), key.flags, nullptr, nullptr, nullptr));
+  sws_.reset(sws_alloc_context());
+  if (!sws_) throw std::bad_alloc();
+  const bool from_yuv = key.df == AV_PIX_FMT_RGB24 || key.df == AV_PIX_FMT_RGBA;
+  const std::pair<const char*, int> settings[] = {
+      {"srcw", key.sw}, {"srch", key.sh}, {"src_format", key.sf}, {"dstw", key.dw}, {"dsth", key.dh}, {"dst_format", key.df}, {"sws_flags", key.flags},
+      {from_yuv ? "src_h_chr_pos" : "dst_h_chr_pos", key.column}, {from_yuv ? "src_v_chr_pos" : "dst_v_chr_pos", key.row}};
+  for (const auto& [name, value] : settings) av_opt_set_int(sws_.get(), name, value, 0);
+  if (sws_init_context(sws_.get(), nullptr, nullptr) < 0) sws_.reset();
   if (!sws_) {
     const char* name = av_get_pix_fmt_name(static_cast<AVPixelFormat>(key.sf));
     fail(KM_INVALID_ARGUMENT, std::string("libswscale cannot convert ") + (name ? name : "unknown") + " " + std::to_string(key.sw) + "x" + std::to_string(key.sh) + " to " + std::to_string(key.dw) + "x" + std::to_string(key.dh));
@@ -105,6 +114,15 @@ int sws_space(const AVFrame* f) {
   return jpeg || f->height <= 576 ? SWS_CS_ITU601 : SWS_CS_ITU709;
 }
 
+// Where 4:2:0 and 4:2:2 chroma samples lie (ITU-T H.273 8.7); unstated means the default of H.264, HEVC, VP9 and AV1.
+void set_siting(const AVFrame* f, int& column, int& row) {
+  const AVPixFmtDescriptor* d = av_pix_fmt_desc_get(static_cast<AVPixelFormat>(f->format));
+  if (d == nullptr || d->nb_components < 3 || d->log2_chroma_w != 1) return;
+  AVChromaLocation location = f->chroma_location;
+  column = location == AVCHROMA_LOC_CENTER || location == AVCHROMA_LOC_TOP || location == AVCHROMA_LOC_BOTTOM ? 128 : 0;
+  if (d->log2_chroma_h == 1) row = location == AVCHROMA_LOC_TOPLEFT || location == AVCHROMA_LOC_TOP ? 0 : location == AVCHROMA_LOC_BOTTOMLEFT || location == AVCHROMA_LOC_BOTTOM ? 256 : 128;
+}
+
 void allocate(FramePtr& frame, AVPixelFormat format, int width, int height) {
   if (frame && frame->format == format && frame->width == width && frame->height == height) return;
   frame = new_frame();
@@ -130,6 +148,8 @@ void Converter::to_rgb(const AVFrame* frame, const Orientation& orientation, int
   const int w = orientation.swap ? height : width;
   const int h = orientation.swap ? width : height;
 
+  if (orientation.identity() && w == frame->width && h == frame->height && yuv_to_rgb(frame, is_full_range(frame), rgb)) return;
+
   Key key;
   key.sw = frame->width;
   key.sh = frame->height;
@@ -139,6 +159,7 @@ void Converter::to_rgb(const AVFrame* frame, const Orientation& orientation, int
   key.dw = w;
   key.dh = h;
   key.df = target;
+  set_siting(frame, key.column, key.row);
   key.flags = filter_flags(filter) | SWS_ACCURATE_RND | SWS_FULL_CHR_H_INT | SWS_FULL_CHR_H_INP | SWS_BITEXACT;
   SwsContext* sws = context(key);
 
@@ -185,6 +206,7 @@ void Converter::from_rgb(const uint8_t* rgb, int width, int height, AVFrame* tar
   key.dw = target->width;
   key.dh = target->height;
   key.df = target->format;
+  set_siting(target, key.column, key.row);
   key.flags = SWS_BICUBIC | SWS_ACCURATE_RND | SWS_FULL_CHR_H_INT | SWS_FULL_CHR_H_INP | SWS_BITEXACT;
   SwsContext* sws = context(key);
   int rows = sws_scale(sws, staging_->data, staging_->linesize, 0, height, target->data, target->linesize);

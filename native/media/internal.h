@@ -118,6 +118,7 @@ class Converter {
  private:
   struct Key {
     int sw = 0, sh = 0, sf = -1, space = -1, range = -1, dw = 0, dh = 0, df = -1, flags = 0;
+    int column = -513, row = -513;  // chroma siting of the YUV side in 1/256 luma pixels; -513: swscale's default
     bool operator==(const Key& o) const;
   };
   SwsContext* context(const Key& key);

@@ -131,6 +131,7 @@ struct km_writer {
     if (code < 0) km::fail_av(code, "picture buffer", KM_OUT_OF_MEMORY);
     picture->colorspace = c->colorspace;
     picture->color_range = c->color_range;
+    picture->chroma_location = c->chroma_sample_location;
     picture->color_primaries = c->color_primaries;
     picture->color_trc = c->color_trc;
 

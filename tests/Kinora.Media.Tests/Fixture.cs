@@ -56,7 +56,7 @@ internal sealed class TemporaryFolder : IDisposable
     public string this[string name] => Path.Combine(Root, name);
 
     /// <summary>Names of everything inside, temporary files included.</summary>
-    public string[] Entries => [.. Directory.EnumerateFileSystemEntries(Root, "*", new EnumerationOptions { AttributesToSkip = 0 }).Select(p => Path.GetFileName(p)!).Order(StringComparer.Ordinal)];
+    public string[] Entries => [.. Directory.EnumerateFileSystemEntries(Root, "*", new EnumerationOptions { AttributesToSkip = FileAttributes.None }).Select(p => Path.GetFileName(p)!).Order(StringComparer.Ordinal)];
 
     public void Dispose() => Directory.Delete(Root, recursive: true);
 }

@@ -270,6 +270,34 @@ public sealed class VideoReaderTests
     }
 
     [Fact]
+    public void Read_OwnColorConversion_AgreesWithSwscale()
+    {
+        // Turned pictures go through swscale, upright ones through the direct path.
+        using var folder = new TemporaryFolder();
+        var clip = Fixture.WavesClip(70, 46, 3, 10);
+        clip.Save(folder["plain.mp4"]);
+        byte[] upright = File.ReadAllBytes(folder["plain.mp4"]);
+        byte[] turned = [.. upright];
+        int matrix = turned.AsSpan().IndexOf("tkhd"u8) + 44;
+        System.Buffers.Binary.BinaryPrimitives.WriteInt32BigEndian(turned.AsSpan(matrix), -1 << 16);
+        System.Buffers.Binary.BinaryPrimitives.WriteInt32BigEndian(turned.AsSpan(matrix + 16), -1 << 16);
+
+        using var direct = VideoReader.Open(upright, "upright.mp4");
+        using var swscale = VideoReader.Open(turned, "turned.mp4");
+        while (direct.Read() is { } expected)
+        {
+            var actual = swscale.Read()!;
+            byte[] back = new byte[actual.Rgb.Length];
+            for (int i = 0; i < back.Length; i += 3)
+            {
+                actual.Rgb.AsSpan(back.Length - 3 - i, 3).CopyTo(back.AsSpan(i));
+            }
+
+            Fixture.Psnr(new VideoFrame(70, 46, back), expected).ShouldBeGreaterThan(45);
+        }
+    }
+
+    [Fact]
     public void MotionVectors_OfAPan_PointAgainstTheMovement()
     {
         using var folder = new TemporaryFolder();

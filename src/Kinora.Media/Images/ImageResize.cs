@@ -52,7 +52,7 @@ public static class ImageResize
         ArgumentNullException.ThrowIfNull(frame);
         if (x < 0 || y < 0 || width < 1 || height < 1 || (long)x + width > frame.Width || (long)y + height > frame.Height)
         {
-            throw new ArgumentException($"Crop of {width}×{height} at ({x}, {y}) does not lie inside the {frame.Width}×{frame.Height} picture.");
+            throw new ArgumentException($"Crop of {width}×{height} at ({x}, {y}) does not lie inside the {frame.Width}×{frame.Height} picture.", nameof(frame));
         }
 
         if (width == frame.Width && height == frame.Height)

@@ -17,6 +17,7 @@ internal static class PngChunks
     public static byte[] WithTexts(byte[] png, IEnumerable<KeyValuePair<string, string>> texts)
     {
         const int HeaderEnd = 8 + 12 + 13;
+        Span<byte> number = stackalloc byte[4];
         using var result = new MemoryStream(png.Length + 1024);
         result.Write(png, 0, HeaderEnd);
         foreach (var (name, text) in texts)
@@ -28,7 +29,6 @@ internal static class PngChunks
 
             // Keyword NUL, compression flag 0, method 0, empty language tag NUL, empty translated keyword NUL.
             value.CopyTo(chunk, 4 + name.Length + 5);
-            Span<byte> number = stackalloc byte[4];
             BinaryPrimitives.WriteInt32BigEndian(number, chunk.Length - 4);
             result.Write(number);
             result.Write(chunk);

@@ -157,7 +157,11 @@ internal sealed unsafe class LibavSource : IFrameSource
 
     private static ReaderOptions NativeOptions(VideoReaderOptions options)
     {
-        ArgumentOutOfRangeException.ThrowIfNegative(options.Threads);
+        if (options.Threads < 0)
+        {
+            throw new ArgumentException($"VideoReaderOptions.Threads is {options.Threads}; it is 0 (automatic) or a positive number.", nameof(options));
+        }
+
         return new ReaderOptions { StreamIndex = options.StreamIndex, Threads = options.Threads, MotionVectors = options.MotionVectors ? 1 : 0 };
     }
 
@@ -189,7 +193,7 @@ internal sealed unsafe class LibavSource : IFrameSource
         };
     }
 
-    private FrameTimes Times(in FrameFacts facts) => new(
+    private FrameTimes Times(FrameFacts facts) => new(
         new Rational(facts.Pts, 1) * _timeBase,
         facts.Duration > 0 ? new Rational(facts.Duration, 1) * _timeBase : null,
         facts.KeyFrame != 0);
@@ -210,7 +214,7 @@ internal sealed unsafe class LibavSource : IFrameSource
         }
     }
 
-    private VideoInfo Describe(in StreamInfo raw, Dictionary<string, string> tags)
+    private VideoInfo Describe(StreamInfo raw, Dictionary<string, string> tags)
     {
         static Rational Rate(int numerator, int denominator) => numerator > 0 && denominator > 0 ? new Rational(numerator, denominator) : default;
         TimeSpan? Time(long ticks) => ticks == NativeMethods.NoTime ? null : (new Rational(ticks, 1) * _timeBase).ToTimeSpan();

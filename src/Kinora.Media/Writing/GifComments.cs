@@ -1,10 +1,13 @@
 // Texts in GIF comment extensions, one "name=text" each, UTF-8. Source: GIF89a specification, section 24.
+using System.Buffers;
 using System.Text;
 
 namespace Kinora.Media;
 
 internal static class GifComments
 {
+    private static readonly SearchValues<char> NameCharacters = SearchValues.Create("abcdefghijklmnopqrstuvwxyz0123456789_.-");
+
     /// <summary>Writes one comment extension per text.</summary>
     public static void Write(Stream gif, IEnumerable<KeyValuePair<string, string>> texts)
     {
@@ -68,7 +71,7 @@ internal static class GifComments
                 ReadBlocks(gif, comment);
                 string text = Encoding.UTF8.GetString(comment.ToArray());
                 int split = text.IndexOf('=', StringComparison.Ordinal);
-                bool ours = split is > 0 and < 80 && text.AsSpan(0, split).IndexOfAnyExcept("abcdefghijklmnopqrstuvwxyz0123456789_.-") < 0;
+                bool ours = split is > 0 and < 80 && text.AsSpan(0, split).IndexOfAnyExcept(NameCharacters) < 0;
                 texts[ours ? text[..split] : "comment"] = ours ? text[(split + 1)..] : text;
             }
             else

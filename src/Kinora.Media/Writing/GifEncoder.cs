@@ -103,7 +103,7 @@ internal sealed class GifEncoder : IClipEncoder
         {
             for (int i = 0, p = 0; i < indices.Length; i++, p += 3)
             {
-                indices[i] = exact ? map.Exact(rgb[p], rgb[p + 1], rgb[p + 2]) : map.Nearest(rgb[p], rgb[p + 1], rgb[p + 2]);
+                indices[i] = map.Nearest(rgb[p], rgb[p + 1], rgb[p + 2]);
             }
 
             return;
@@ -144,12 +144,13 @@ internal sealed class GifEncoder : IClipEncoder
 
     private static int Sixteenth(int error) => (error + (error < 0 ? -8 : 8)) / 16;
 
-    // 7/16 ahead, 3/16 below behind, 5/16 below, 1/16 below ahead.
+    // Floyd and Steinberg's 7, 3, 5, 1 scaled to three quarters: the rest of the error is dropped, as in Atkinson's filter,
+    // which halves the noise in flat regions and still dissolves bands.
     private static void Diffuse(int[] current, int[] below, int at, int ahead, int error)
     {
-        current[at + ahead] += error * 7;
-        below[at - ahead] += error * 3;
-        below[at] += error * 5;
+        current[at + ahead] += error * 5;
+        below[at - ahead] += error * 2;
+        below[at] += error * 4;
         below[at + ahead] += error;
     }
 

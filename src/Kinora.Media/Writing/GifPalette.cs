@@ -3,71 +3,81 @@
 // P. Heckbert's median cut (1982): the box with the largest weighted variance is cut at its mean along its widest axis.
 namespace Kinora.Media;
 
-/// <summary>Counts colors in 6 bits per channel and makes the palette.</summary>
+/// <summary>Counts the colors of a clip and makes the palette.</summary>
 internal sealed class ColorHistogram
 {
-    private const int Bits = 6;
-    private const int Bins = 1 << (3 * Bits);
     private const int LloydRounds = 6;
+
+    // Colors are merged to fewer bits per channel until no more than this many remain: the palette search visits each.
+    private const int MaxPoints = 24_000;
 
     // Squared differences are weighted as the eye sees them: green most, red least.
     private const float RedWeight = 2, GreenWeight = 4, BlueWeight = 3;
 
-    private readonly long[] _count = new long[Bins];
-    private readonly long[] _red = new long[Bins];
-    private readonly long[] _green = new long[Bins];
-    private readonly long[] _blue = new long[Bins];
-    private readonly HashSet<int> _exact = [];
+    // Pixels of each 24-bit color; pages that stay zero take no memory.
+    private readonly uint[] _count = new uint[1 << 24];
 
     /// <summary>Adds the pixels of a frame.</summary>
     public void Add(ReadOnlySpan<byte> rgb)
     {
         for (int i = 0; i + 2 < rgb.Length; i += 3)
         {
-            int bin = Bin(rgb[i], rgb[i + 1], rgb[i + 2]);
-            _count[bin]++;
-            _red[bin] += rgb[i];
-            _green[bin] += rgb[i + 1];
-            _blue[bin] += rgb[i + 2];
-            if (_exact.Count <= 256)
-            {
-                _exact.Add((rgb[i] << 16) | (rgb[i + 1] << 8) | rgb[i + 2]);
-            }
+            _count[Key(rgb[i], rgb[i + 1], rgb[i + 2])]++;
         }
     }
 
     /// <summary>A palette of at most <paramref name="size"/> colors, 3 bytes each. When the clip has no more colors than that, exactly those.</summary>
     public byte[] MakePalette(int size, out bool exact)
     {
-        exact = _exact.Count <= size;
-        if (exact)
+        Point[] points = [];
+        for (int bits = 8; bits >= 4; bits--)
         {
-            return [.. _exact.Order().SelectMany(c => new[] { (byte)(c >> 16), (byte)(c >> 8), (byte)c })];
-        }
-
-        var points = new List<Point>();
-        for (int bin = 0; bin < Bins; bin++)
-        {
-            if (_count[bin] > 0)
+            points = PointsAt(bits);
+            if (points.Length <= MaxPoints)
             {
-                float n = _count[bin];
-                points.Add(new Point(_red[bin] / n, _green[bin] / n, _blue[bin] / n, n));
+                break;
             }
         }
 
-        Point[] all = [.. points];
-        var centers = Split(all, size);
-        for (int round = 0; round < LloydRounds; round++)
+        exact = points.Length <= size;
+        var centers = exact ? [.. points] : Split(points, size);
+        for (int round = 0; round < LloydRounds && !exact; round++)
         {
-            Refine(all, centers);
+            Refine(points, centers);
         }
 
         return [.. centers.SelectMany(c => new[] { Round(c.R), Round(c.G), Round(c.B) })];
     }
 
-    internal static int Bin(int r, int g, int b) => ((r >> (8 - Bits)) << (2 * Bits)) | ((g >> (8 - Bits)) << Bits) | (b >> (8 - Bits));
+    internal static int Key(int r, int g, int b) => (r << 16) | (g << 8) | b;
 
     internal static int Distance(int r, int g, int b) => ((int)RedWeight * r * r) + ((int)GreenWeight * g * g) + ((int)BlueWeight * b * b);
+
+    // Mean colors of the cells that remain when each channel keeps its upper bits.
+    private Point[] PointsAt(int bits)
+    {
+        int drop = 8 - bits;
+        var cells = new Dictionary<int, (double R, double G, double B, double N)>();
+        for (int key = 0; key < _count.Length; key++)
+        {
+            uint n = _count[key];
+            if (n == 0)
+            {
+                continue;
+            }
+
+            int r = key >> 16, g = (key >> 8) & 255, b = key & 255;
+            ref var cell = ref System.Runtime.InteropServices.CollectionsMarshal.GetValueRefOrAddDefault(cells, Key(r >> drop, g >> drop, b >> drop), out _);
+            cell = (cell.R + ((double)n * r), cell.G + ((double)n * g), cell.B + ((double)n * b), cell.N + n);
+            if (drop < 4 && cells.Count > MaxPoints)
+            {
+                break;
+            }
+        }
+
+        return [.. cells.OrderBy(cell => cell.Key).Select(cell => new Point(
+            (float)(cell.Value.R / cell.Value.N), (float)(cell.Value.G / cell.Value.N), (float)(cell.Value.B / cell.Value.N), (float)cell.Value.N))];
+    }
 
     private static byte Round(float value) => (byte)Math.Clamp(MathF.Round(value), 0, 255);
 
@@ -183,52 +193,37 @@ internal sealed class ColorHistogram
     }
 }
 
-/// <summary>Nearest palette entry of any color, remembered per 6-bit color; exact colors are looked up exactly.</summary>
-internal sealed class PaletteMap
+/// <summary>The palette entry nearest to any color; each color is searched once.</summary>
+internal sealed class PaletteMap(byte[] palette)
 {
-    private readonly byte[] _palette;
-    private readonly short[] _nearest = new short[1 << 18];
-    private readonly Dictionary<int, byte> _exact = [];
-
-    public PaletteMap(byte[] palette)
-    {
-        _palette = palette;
-        Array.Fill(_nearest, (short)-1);
-        for (int i = 0; i * 3 < palette.Length; i++)
-        {
-            _exact.TryAdd((palette[i * 3] << 16) | (palette[(i * 3) + 1] << 8) | palette[(i * 3) + 2], (byte)i);
-        }
-    }
-
-    /// <summary>Index of the entry for a color that is in the palette.</summary>
-    public byte Exact(int r, int g, int b) => _exact[(r << 16) | (g << 8) | b];
+    // Index + 1 by 24-bit color; 0 is not searched yet.
+    private readonly ushort[] _nearest = new ushort[1 << 24];
 
     /// <summary>Index of the entry nearest to a color.</summary>
     public byte Nearest(int r, int g, int b)
     {
-        ref short known = ref _nearest[ColorHistogram.Bin(r, g, b)];
-        if (known < 0)
+        ref ushort known = ref _nearest[ColorHistogram.Key(r, g, b)];
+        if (known == 0)
         {
-            // The center of the 6-bit cell stands for all its colors.
-            known = Search((r & ~3) | 2, (g & ~3) | 2, (b & ~3) | 2);
+            known = (ushort)(Search(r, g, b) + 1);
         }
 
-        return (byte)known;
+        return (byte)(known - 1);
     }
 
-    private short Search(int r, int g, int b)
+    private int Search(int r, int g, int b)
     {
         int best = 0;
         int least = int.MaxValue;
-        for (int i = 0; i < _palette.Length; i += 3)
+        for (int i = 0; i < palette.Length; i += 3)
         {
-            int distance = ColorHistogram.Distance(r - _palette[i], g - _palette[i + 1], b - _palette[i + 2]);
+            int distance = ColorHistogram.Distance(r - palette[i], g - palette[i + 1], b - palette[i + 2]);
             if (distance < least)
             {
                 (least, best) = (distance, i / 3);
             }
         }
 
-        return (short)best;
+        return best;
     }
 }

@@ -9,7 +9,7 @@ internal static class Lzw
     /// <summary>Compresses indices below 2^<paramref name="bits"/>, 2 ≤ bits ≤ 8.</summary>
     public static byte[] Encode(ReadOnlySpan<byte> indices, int bits)
     {
-        var output = new BitSink(indices.Length);
+        using var output = new BitSink(indices.Length);
         int clear = 1 << bits;
         int end = clear + 1;
         int next = end + 1;
@@ -70,7 +70,7 @@ internal static class Lzw
         return output.ToArray();
     }
 
-    private sealed class BitSink(int capacity)
+    private sealed class BitSink(int capacity) : IDisposable
     {
         private readonly MemoryStream _bytes = new(capacity);
         private uint _pending;
@@ -87,6 +87,8 @@ internal static class Lzw
                 _count -= 8;
             }
         }
+
+        public void Dispose() => _bytes.Dispose();
 
         public byte[] ToArray()
         {
