@@ -29,12 +29,15 @@ public sealed record CodecNetworkRecipe
 public sealed record CodecLossRecipe
 {
     /// <summary>Mean absolute error of differences between neighboring columns, rows and frames: edges and motion.</summary>
-    public double Gradient { get; set; } = 0.5;
+    public double Gradient { get; set; } = 0.2;
 
     /// <summary>Kullback–Leibler divergence of the posterior from the unit normal, per latent value.</summary>
     public double Divergence { get; set; } = 1e-4;
 
-    internal VideoAutoencoderObjective ToObjective() => new() { GradientWeight = Gradient, KlWeight = Divergence };
+    /// <summary>Mean squared error: weighs a misplaced actor more than grain, which the absolute error alone forgives.</summary>
+    public double Square { get; set; } = 4;
+
+    internal VideoAutoencoderObjective ToObjective() => new() { GradientWeight = Gradient, SquareWeight = Square, KlWeight = Divergence };
 }
 
 /// <summary>Stage <c>codec</c>.</summary>
@@ -49,9 +52,17 @@ public sealed record CodecRecipe
     /// <summary>How it is trained.</summary>
     public required OptimizationRecipe Optimization { get; init; }
 
-    internal void Collect(List<string> violations)
+    /// <summary>
+    /// Frames of a training window, 1 + a multiple of the temporal compression; 0 for whole clips. Frames of one clip are much
+    /// alike: short windows of many clips teach more per frame, and the network is convolutional in time.
+    /// </summary>
+    public int Frames { get; set; }
+
+    internal void Collect(List<string> violations, WorldRecipe world)
     {
-        Recipe.Check(violations, Loss is { Gradient: >= 0, Divergence: >= 0 }, "`codec.loss` weights must not be negative");
+        int temporal = Network.TemporalCompression;
+        Recipe.Check(violations, Frames == 0 || (Frames > 0 && Frames <= world.Frames && (Frames - 1) % temporal == 0), $"`codec.frames` must be 0 or 1 + a multiple of {temporal} up to the world's {world.Frames}, got {Frames}");
+        Recipe.Check(violations, Loss is { Gradient: >= 0, Square: >= 0, Divergence: >= 0 }, "`codec.loss` weights must not be negative");
         try
         {
             Network.ToConfig().Validate();

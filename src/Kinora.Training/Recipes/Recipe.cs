@@ -41,7 +41,7 @@ public sealed record Recipe
         Check(violations, Name.Length is > 0 and <= 64 && Name.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.') && Name[0] != '.', "`name` must be 1 to 64 letters, digits, '-', '_' or '.'");
         World.Collect(violations, Codec);
         Codec.Optimization.Collect(violations, "codec");
-        Codec.Collect(violations);
+        Codec.Collect(violations, World);
         Text.Optimization.Collect(violations, "text");
         Text.Collect(violations);
         Latents.Collect(violations);

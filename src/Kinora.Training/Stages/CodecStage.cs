@@ -20,13 +20,14 @@ internal sealed class CodecStage : ITrainingStage
     private readonly Device _device;
     private readonly ParameterPath _root;
     private readonly VideoAutoencoderObjective _objective;
-    private readonly int _frames;
+    private readonly int _frames, _clipFrames;
     private OrderedStream<byte[]>? _clips;
 
     public CodecStage(Recipe recipe, WorldSource world, BatchShare share, Device device)
     {
         (_recipe, _world, _share, _device) = (recipe, world, share, device);
-        _frames = recipe.World.Frames;
+        _clipFrames = recipe.World.Frames;
+        _frames = recipe.Codec.Frames > 0 ? recipe.Codec.Frames : _clipFrames;
         _objective = recipe.Codec.Loss.ToObjective();
         _root = ParameterPath.Root(new InitializedParameters(recipe.Seed), DType.Float32, device);
         Autoencoder = new VideoAutoencoder(_root, recipe.Codec.Network.ToConfig());
@@ -45,7 +46,9 @@ internal sealed class CodecStage : ITrainingStage
     public double GigaflopsPerSample => 3e-9 * (VideoAutoencoder.EncodeFlops(Autoencoder.Config, _frames, _recipe.World.Height, _recipe.World.Width)
         + VideoAutoencoder.DecodeFlops(Autoencoder.Config, _frames, _recipe.World.Height, _recipe.World.Width));
 
-    private int ClipBytes => _frames * _recipe.World.Height * _recipe.World.Width * 3;
+    private int FrameBytes => _recipe.World.Height * _recipe.World.Width * 3;
+
+    private int ClipBytes => _clipFrames * FrameBytes;
 
     public void Start(long firstStep)
     {
@@ -74,7 +77,7 @@ internal sealed class CodecStage : ITrainingStage
             var scene = SceneSampler.Sample(SampleSeeds.Seed(_recipe.Seed, Purpose.Validation, i), WorldSplit.HeldOut);
             _world.Render(scene, pixels.AsSpan(i * ClipBytes, ClipBytes));
         }
-        var x = PixelTensor.ToModel(pixels, SampleClips, _frames, _recipe.World.Height, _recipe.World.Width, _device);
+        var x = PixelTensor.ToModel(pixels, SampleClips, _clipFrames, _recipe.World.Height, _recipe.World.Width, _device);
         Tensor reconstruction;
         using (Autocast.Enter(_recipe.Precision == ComputePrecision.Bfloat16 ? DType.BFloat16 : null))
             reconstruction = Autoencoder.Decode(Autoencoder.Encode(x).Mean);
@@ -87,7 +90,7 @@ internal sealed class CodecStage : ITrainingStage
             rows.Add(pixels.AsSpan(i * ClipBytes, ClipBytes).ToArray());
             rows.Add(PixelTensor.ToBytes(reconstruction.Select(0, i)));
         }
-        SampleWriter.Sheet(Path.Combine(folder, string.Create(CultureInfo.InvariantCulture, $"step-{step:D8}.png")), rows, _frames, _recipe.World.Width, _recipe.World.Height);
+        SampleWriter.Sheet(Path.Combine(folder, string.Create(CultureInfo.InvariantCulture, $"step-{step:D8}.png")), rows, _clipFrames, _recipe.World.Width, _recipe.World.Height);
         return string.Create(CultureInfo.InvariantCulture, $"codec: step {step}: {psnr:F2} dB on unseen clips");
     }
 
@@ -97,13 +100,18 @@ internal sealed class CodecStage : ITrainingStage
         _root.Store.Dispose();
     }
 
+    // A window of every clip, its start drawn with the scene.
     private byte[] Render(long firstSample)
     {
-        var pixels = new byte[_share.PartSize * ClipBytes];
+        int window = _frames * FrameBytes;
+        var pixels = new byte[_share.PartSize * window];
+        var clip = new byte[ClipBytes];
         for (int i = 0; i < _share.PartSize; i++)
         {
-            var scene = SceneSampler.Sample(SampleSeeds.Seed(_recipe.Seed, Purpose.CodecScene, firstSample + i));
-            _world.Render(scene, pixels.AsSpan(i * ClipBytes, ClipBytes));
+            ulong seed = SampleSeeds.Seed(_recipe.Seed, Purpose.CodecScene, firstSample + i);
+            _world.Render(SceneSampler.Sample(seed), clip);
+            int start = (int)(seed % (ulong)(_clipFrames - _frames + 1));
+            clip.AsSpan(start * FrameBytes, window).CopyTo(pixels.AsSpan(i * window, window));
         }
         return pixels;
     }

@@ -4,13 +4,14 @@ namespace Kinora.Models.Systems.KinoraWorld;
 
 /// <summary>
 /// The codec's training loss:
-/// L1(x̂, x) + gradient · (L1 of differences between neighboring columns, rows and frames) + kl · KL.
+/// L1(x̂, x) + square · MSE(x̂, x) + gradient · (L1 of differences between neighboring columns, rows and frames) + kl · KL.
 /// The second term sees edges and motion, which the first spreads thin over flat areas.
 /// Every term is a mean (over pixels, over latent values), so that weights mean the same at every clip size.
 /// </summary>
 public sealed record VideoAutoencoderObjective
 {
     public double GradientWeight { get; init; } = 0.5;
+    public double SquareWeight { get; init; }
     public double KlWeight { get; init; } = 1e-4;
 
     /// <summary>Encodes, samples with <paramref name="noise"/> (standard normal, latent shape), decodes and scores clips [B, 3, F, H, W] in [−1, 1].</summary>
@@ -24,8 +25,9 @@ public sealed record VideoAutoencoderObjective
         var gradient = Differences(error, 4) + Differences(error, 3);
         if (x.Size(2) > 1) gradient = gradient + Differences(error, 2);
         var kl = posterior.KullbackLeibler();
-        var total = l1 + gradient * GradientWeight + kl * KlWeight;
-        var meanSquare = error.Detach().Square().Mean();
+        var square = error.Square().Mean();
+        var total = l1 + square * SquareWeight + gradient * GradientWeight + kl * KlWeight;
+        var meanSquare = square.Detach();
         scope.Keep(total, l1, gradient, kl, meanSquare);
         return new VideoAutoencoderLoss(total, l1, gradient, kl, meanSquare);
     }
