@@ -17,6 +17,8 @@ public static class Program
             "kinora doctor                                                           check this machine",
             "kinora test                                                             run the tests (launcher)")
         {
+            GenerateCommand.Create(),
+            ReplayCommand.Create(),
             TrainCommand.Create(),
             WorldCommand.Create(),
             DoctorCommand.Create(),

@@ -1,0 +1,155 @@
+// kinora generate: from a prompt to a clip on disk.
+
+using System.CommandLine;
+using System.Diagnostics;
+using System.Globalization;
+using System.Text.Json;
+using Kinora.Cli.Doctor;
+using Kinora.Cli.Generation;
+using Kinora.Cli.Shell;
+using Kinora.Engine;
+using Kinora.Media;
+using Kinora.Models;
+using Kinora.Models.Diffusion.Samplers;
+using Kinora.Models.Generation;
+
+namespace Kinora.Cli;
+
+/// <summary><c>kinora generate PROMPT</c>.</summary>
+public static class GenerateCommand
+{
+    public static Command Create()
+    {
+        var prompt = new Argument<string>("prompt") { Description = "What the clip should show." };
+        var output = new Option<string?>("--output", "-o") { Description = "A .mp4, .webm, .gif or .png, or a folder for one PNG per frame. Default: a name made from the prompt.", HelpName = "path" };
+        var seed = new Option<ulong?>("--seed") { Description = "Decides the noise; random by default. Clip i of --count has the seed plus i.", HelpName = "number" };
+        var steps = new Option<int?>("--steps") { Description = "Sampling steps.", HelpName = "number" };
+        var guidance = new Option<double?>("--guidance") { Description = "How closely to follow the prompt; 1 is no guidance and twice as fast.", HelpName = "scale" };
+        var sampler = new Option<string?>("--sampler") { Description = $"One of {string.Join(", ", FlowSamplers.Names)}.", HelpName = "name" };
+        var negative = new Option<string>("--negative") { Description = "What to lead away from.", HelpName = "text", DefaultValueFactory = _ => "" };
+        var size = new Option<string?>("--size") { Description = "Width x height in pixels, such as 64x64.", HelpName = "WxH" };
+        var frames = new Option<int?>("--frames") { Description = "Frames of the clip; 1 makes an image.", HelpName = "number" };
+        var fps = new Option<double?>("--fps") { Description = "Frames per second that the file states.", HelpName = "rate" };
+        var image = new Option<string?>("--image") { Description = "The first frame: animate this picture.", HelpName = "file" };
+        var continued = new Option<string?>("--continue") { Description = "The clip to continue.", HelpName = "file" };
+        var count = new Option<int>("--count") { Description = "How many clips.", HelpName = "number", DefaultValueFactory = _ => 1 };
+        var model = new Option<string>("--model") { Description = "A model folder, or the name of one under models/.", HelpName = "model", DefaultValueFactory = _ => KinoraOptions.DefaultModel };
+        var device = new Option<string>("--device") { Description = "cpu, cuda, cuda:1, or auto.", HelpName = "device", DefaultValueFactory = _ => "auto" };
+        var dtype = new Option<string>("--dtype") { Description = "fp32, bf16, or auto for what is faster here.", HelpName = "type", DefaultValueFactory = _ => "auto" };
+        var json = new Option<bool>("--json") { Description = "Print the result as JSON." };
+        var dryRun = new Option<bool>("--dry-run") { Description = "Say what would be made, and the memory and time it takes; load nothing." };
+        var command = new Verb("generate", "Make a clip from words, from a picture, or as the continuation of a clip.",
+            "kinora generate \"a red balloon rises over a night city\" -o balloon.mp4",
+            "kinora generate \"a blue circle bounces on a beach\" --frames 1 -o circle.png      an image",
+            "kinora generate \"the fox runs to the left\" --image fox.png -o fox.webm           from a picture",
+            "kinora generate \"a red balloon rises\" --continue balloon.mp4 -o longer.mp4       what happens next",
+            "kinora generate \"a star spins in space\" --count 4 --seed 7 -o star.gif           four seeds")
+        {
+            prompt, output, seed, steps, guidance, sampler, negative, size, frames, fps, image, continued, count, model, device, dtype, json, dryRun,
+        };
+        command.SetAction(async (result, cancellationToken) =>
+        {
+            var kinora = new KinoraOptions { Model = result.GetRequiredValue(model), Device = result.GetRequiredValue(device), DType = result.GetRequiredValue(dtype) };
+            ModelFolder folder = ModelFolder.Find(kinora.Model);
+            var (width, height) = ParseSize(result.GetValue(size));
+            string? imagePath = result.GetValue(image), clipPath = result.GetValue(continued);
+            var request = new VideoGenerationRequest
+            {
+                Prompt = result.GetRequiredValue(prompt),
+                NegativePrompt = result.GetRequiredValue(negative),
+                FirstFrame = imagePath is null ? null : ImageFile.Read(imagePath),
+                Continue = clipPath is null ? null : Clip.Read(clipPath),
+            };
+            var options = new VideoGenerationOptions
+            {
+                Seed = result.GetValue(seed), Count = result.GetValue(count), Width = width, Height = height, Frames = result.GetValue(frames),
+                FrameRate = result.GetValue(fps), Steps = result.GetValue(steps), Guidance = result.GetValue(guidance), Sampler = result.GetValue(sampler),
+            };
+            GenerationPlan plan = GenerationPlan.Create(folder, request, options);
+            if (plan.Input is { } input)
+            {
+                plan = plan with { Input = input with { Path = imagePath ?? clipPath } };
+            }
+            return result.GetValue(dryRun)
+                ? DryRun(plan, kinora, result.GetValue(json))
+                : await RunAsync(plan, kinora, result.GetValue(output), result.GetValue(json), cancellationToken).ConfigureAwait(false);
+        });
+        return command;
+    }
+
+    private static int DryRun(GenerationPlan plan, KinoraOptions kinora, bool json)
+    {
+        Device device = kinora.ResolveDevice();
+        PlanReport report = PlanReport.Create(plan, device, kinora.ResolveDType(device));
+        CommandSession.Current.Result(json ? JsonSerializer.Serialize(report, GenerationReportJson.Default.PlanReport) : report.ToString());
+        return ExitCodes.Success;
+    }
+
+    private static async Task<int> RunAsync(GenerationPlan plan, KinoraOptions kinora, string? output, bool json, CancellationToken cancellationToken)
+    {
+        var session = CommandSession.Current;
+        string[] paths = OutputPaths.For(output, plan);
+        CheckMemory(plan, kinora);
+        RemarkOnUnusualSizes(plan);
+        long start = Stopwatch.GetTimestamp();
+        using var generator = new KinoraVideoGenerator(kinora);
+        var written = new List<GeneratedFile>();
+        using (var progress = new ConsoleProgress())
+        {
+            // One clip at a time, so that each is on disk before the next is begun.
+            for (int i = 0; i < plan.Count; i++)
+            {
+                GenerationPlan one = plan with { Count = 1, Seed = plan.Seed + (ulong)i };
+                GeneratedVideo video = (await generator.GenerateAsync(one, new GenerationConsole(progress), cancellationToken).ConfigureAwait(false))[0];
+                video.Clip.Save(paths[i]);
+                written.Add(new GeneratedFile(paths[i], video.Manifest));
+                progress.Line(string.Create(CultureInfo.InvariantCulture, $"{paths[i]}: {video.Clip.Width}x{video.Clip.Height}, {video.Clip.Frames.Count} frames, seed {video.Manifest.Seed}"));
+            }
+        }
+        TimeSpan took = Stopwatch.GetElapsedTime(start);
+        if (json)
+        {
+            session.Result(JsonSerializer.Serialize(new GenerateReport(Math.Round(took.TotalSeconds, 3), written), GenerationReportJson.Default.GenerateReport));
+        }
+        else
+        {
+            written.ForEach(w => session.Result(w.Path));
+        }
+        session.Remark($"made in {ConsoleProgress.Duration(took)}");
+        return ExitCodes.Success;
+    }
+
+    private static void CheckMemory(GenerationPlan plan, KinoraOptions kinora)
+    {
+        long available = Machine.Memory().AvailableBytes;
+        if (kinora.ResolveDevice().Type == DeviceType.Cpu && available > 0 && plan.PeakBytes > available)
+        {
+            throw CommandException.Usage(string.Create(CultureInfo.InvariantCulture,
+                $"{plan.Width}x{plan.Height} with {plan.Frames} frames needs about {plan.PeakBytes / 1e9:0.0} GB of memory and {available / 1e9:0.0} GB are free. Make it smaller or shorter."));
+        }
+    }
+
+    private static void RemarkOnUnusualSizes(GenerationPlan plan)
+    {
+        var made = plan.Folder.Index.Defaults;
+        if ((plan.Width, plan.Height) != (made.Width, made.Height) || (plan.Frames != made.Frames && plan.Frames != 1))
+        {
+            CommandSession.Current.Remark(string.Create(CultureInfo.InvariantCulture,
+                $"note: {made.Model} was trained on {made.Width}x{made.Height} with {made.Frames} frames; other sizes look worse"));
+        }
+    }
+
+    private static (int? Width, int? Height) ParseSize(string? text)
+    {
+        if (text is null)
+        {
+            return (null, null);
+        }
+        string[] parts = text.Split('x', 'X', '×');
+        return parts.Length == 2
+            && int.TryParse(parts[0], NumberStyles.None, CultureInfo.InvariantCulture, out int width)
+            && int.TryParse(parts[1], NumberStyles.None, CultureInfo.InvariantCulture, out int height)
+            ? (width, height)
+            : throw CommandException.Usage($"--size \"{text}\" is not a size; write width and height as in 64x64.");
+    }
+}
