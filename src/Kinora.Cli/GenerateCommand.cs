@@ -103,7 +103,7 @@ public static class GenerateCommand
                 GeneratedVideo video = (await generator.GenerateAsync(one, new GenerationConsole(progress), cancellationToken).ConfigureAwait(false))[0];
                 video.Clip.Save(paths[i]);
                 written.Add(new GeneratedFile(paths[i], video.Manifest));
-                progress.Line(string.Create(CultureInfo.InvariantCulture, $"{paths[i]}: {video.Clip.Width}x{video.Clip.Height}, {video.Clip.Frames.Count} frames, seed {video.Manifest.Seed}"));
+                progress.Line(string.Create(CultureInfo.InvariantCulture, $"{paths[i]}: {video.Clip.Width}x{video.Clip.Height}, {(video.Clip.Frames.Count == 1 ? "1 frame" : $"{video.Clip.Frames.Count} frames")}, seed {video.Manifest.Seed}"));
             }
         }
         TimeSpan took = Stopwatch.GetElapsedTime(start);

@@ -49,7 +49,7 @@ public sealed class ModelFolder
     public static ModelFolder Find(string nameOrPath)
     {
         ArgumentException.ThrowIfNullOrEmpty(nameOrPath);
-        if (Directory.Exists(nameOrPath) || nameOrPath.Contains(System.IO.Path.DirectorySeparatorChar, StringComparison.Ordinal))
+        if (nameOrPath.Contains(System.IO.Path.DirectorySeparatorChar, StringComparison.Ordinal) || File.Exists(System.IO.Path.Combine(nameOrPath, IndexFile)))
         {
             return Open(nameOrPath);
         }
@@ -58,6 +58,10 @@ public sealed class ModelFolder
         if (found is not null)
         {
             return Open(found);
+        }
+        if (System.IO.Path.Exists(nameOrPath))
+        {
+            return Open(nameOrPath);
         }
         string[] present = [.. tried.Where(Directory.Exists).SelectMany(Directory.GetDirectories).Where(f => File.Exists(System.IO.Path.Combine(f, IndexFile))).Select(f => System.IO.Path.GetFileName(f)).Distinct().Order(StringComparer.Ordinal)];
         throw new ConfigException($"model '{nameOrPath}' was not found{(present.Length > 0 ? $"; there is {string.Join(", ", present)}" : "")}. Give the path of a model folder, or train one with: kinora train recipes/kinora-world.yaml");

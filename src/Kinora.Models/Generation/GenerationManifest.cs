@@ -37,10 +37,10 @@ public sealed record GenerationManifest
     public required ManifestInput? Input { get; init; }
     public required string Device { get; init; }
     /// <summary>Type of matrix products: fp32 or bf16.</summary>
-    public required string DType { get; init; }
+    [JsonPropertyName("dtype")] public required string DType { get; init; }
     public required int Threads { get; init; }
     public required string Processor { get; init; }
-    /// <summary>Instruction set of the CPU kernels: generic, avx2, avx512 or avx512_bf16.</summary>
+    /// <summary>Instruction set of the CPU kernels, a name of <see cref="Kinora.Engine.CpuLevel"/>.</summary>
     public required string CpuLevel { get; init; }
     /// <summary>Native library and libtorch.</summary>
     public required string Engine { get; init; }

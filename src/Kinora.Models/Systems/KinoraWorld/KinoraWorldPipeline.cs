@@ -61,11 +61,21 @@ public sealed class KinoraWorldPipeline : IDisposable
         scheduler.Validate();
         var tokenizer = ByteLevelBpeTokenizer.Load(folder.Component("tokenizer"));
         CheckTogether(folder, transformer, vae, text, tokenizer);
-        return new KinoraWorldPipeline(
-            Checkpoint.Load(folder.Component("transformer"), p => new VideoTransformer(p, transformer), device: device),
-            Checkpoint.Load(folder.Component("vae"), p => new VideoAutoencoder(p, vae), device: device),
-            Checkpoint.Load(folder.Component("text_encoder"), p => new TextEncoder(p, text), device: device),
-            tokenizer, new FlowSchedule(scheduler.Shift), folder.Index.Defaults, device, compute);
+        VideoTransformer? net = null;
+        VideoAutoencoder? codec = null;
+        try
+        {
+            net = Checkpoint.Load(folder.Component("transformer"), p => new VideoTransformer(p, transformer), device: device);
+            codec = Checkpoint.Load(folder.Component("vae"), p => new VideoAutoencoder(p, vae), device: device);
+            var encoder = Checkpoint.Load(folder.Component("text_encoder"), p => new TextEncoder(p, text), device: device);
+            return new KinoraWorldPipeline(net, codec, encoder, tokenizer, new FlowSchedule(scheduler.Shift), folder.Index.Defaults, device, compute);
+        }
+        catch
+        {
+            net?.Path.Store.Dispose();
+            codec?.Path.Store.Dispose();
+            throw;
+        }
     }
 
     /// <summary>Makes the latents of a clip for each seed, [B, C, f, h, w] in float32, as the transformer sees them.</summary>

@@ -10,7 +10,10 @@ public sealed record KinoraWorldRequest
     public required string Prompt { get; init; }
     /// <summary>What guidance leads away from; empty means from the average clip.</summary>
     public string NegativePrompt { get; init; } = "";
-    /// <summary>One clip for each. A seed gives the same noise whatever stands beside it.</summary>
+    /// <summary>
+    /// One clip for each. A seed draws the same noise whatever stands beside it; its clip in a batch and alone agree to rounding, because
+    /// matrix products are blocked by their number of rows. Who needs the same bits samples one clip at a time.
+    /// </summary>
     public required IReadOnlyList<ulong> Seeds { get; init; }
     /// <summary>Pixels.</summary>
     public required int Width { get; init; }
