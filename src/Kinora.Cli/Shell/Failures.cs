@@ -24,7 +24,6 @@ internal static class Failures
             ConfigException e => (ExitCodes.Input, $"{who}: {e.Message}"),
             CheckpointException e => (ExitCodes.Integrity, $"{who}: {e.Message}"),
             DeviceException e => (ExitCodes.Usage, $"{who}: {e.Message}"),
-            GenerationRequestException e => (ExitCodes.Usage, $"{who}: {e.Message}"),
             KinoraException e => (ExitCodes.Internal, $"{who}: {e.Message}"),
             MediaException e => (ForMedia(e.Kind), $"{who}: {e.Message}"),
             IOException e when IsDiskFull(e) => (ExitCodes.Input, $"{who}: the disk is full: {e.Message} Free some space or write elsewhere; no partial file was kept."),
