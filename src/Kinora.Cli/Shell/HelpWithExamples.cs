@@ -54,7 +54,7 @@ internal sealed class HelpWithExamples : SynchronousCommandLineAction
             words.Add(argument.Arity.MinimumNumberOfValues == 0 ? $"[{name}]" : name);
         }
 
-        if (command.Subcommands.Count > 0) { words.Add("COMMAND"); }
+        if (command.Subcommands.Count > 0) { words.Add(command.Action is null ? "COMMAND" : "[COMMAND]"); }
         words.Add("[options]");
         return string.Join(' ', words);
     }
