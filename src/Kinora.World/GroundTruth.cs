@@ -181,7 +181,8 @@ public static class GroundTruth
         public static Similarity Between(ActorPose from, ActorPose to, int width, int height)
         {
             double ratio = to.Size / from.Size, turn = to.Turns - from.Turns;
-            double a = ratio * DeterministicMath.CosTurns(turn), b = ratio * DeterministicMath.SinTurns(turn);
+            // The polynomial cosine of zero is not exactly one, and what does not turn must not flow.
+            double a = turn == 0 ? ratio : ratio * DeterministicMath.CosTurns(turn), b = turn == 0 ? 0 : ratio * DeterministicMath.SinTurns(turn);
             double cx = from.X * width, cy = from.Y * height;
             return new Similarity(a, b, to.X * width - (a * cx - b * cy), to.Y * height - (b * cx + a * cy));
         }
