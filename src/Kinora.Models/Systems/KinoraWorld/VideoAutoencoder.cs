@@ -16,7 +16,8 @@ namespace Kinora.Models.Systems.KinoraWorld;
 //
 // Shapes    B batch  F frames  H,W height, width  C channels; inside, channels are last in memory: [B, F, H, W, C].
 //           At the boundary clips and latents are [B, C, F, H, W] like everywhere else.
-// Numerics  RMS norms, the residual stream and the posterior are float32; convolutions and linears run in the autocast type.
+// Numerics  convolutions, linears and the residual stream run in the autocast type; RMS norms accumulate in float32; the block shortcut, the
+//           posterior and the decoded clip are float32.
 public sealed class VideoAutoencoder : Module
 {
     private const double InitialLogVariance = -8;

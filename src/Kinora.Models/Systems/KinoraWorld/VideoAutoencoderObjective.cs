@@ -5,7 +5,8 @@ namespace Kinora.Models.Systems.KinoraWorld;
 /// <summary>
 /// The codec's training loss:
 /// L1(x̂, x) + square · MSE(x̂, x) + gradient · (L1 of differences between neighboring columns, rows and frames) + kl · KL.
-/// The second term sees edges and motion, which the first spreads thin over flat areas.
+/// The square sees small moving things, whose few large errors the first term loses among many small ones of the background; the third
+/// term sees edges.
 /// Every term is a mean (over pixels, over latent values), so that weights mean the same at every clip size.
 /// </summary>
 public sealed record VideoAutoencoderObjective
