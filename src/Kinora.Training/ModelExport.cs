@@ -46,6 +46,9 @@ internal static class ModelExport
         return autoencoder;
     }
 
+    /// <summary>Puts the weights of the model folder's codec into <paramref name="autoencoder"/>.</summary>
+    public static void ReadCodec(string model, VideoAutoencoder autoencoder) => ReadWeights(Path.Combine(model, "vae", DiffusionWeights), autoencoder);
+
     public static void WriteTokenizer(string model, ByteLevelBpeTokenizer tokenizer, int maxTokens) => tokenizer.Save(Component(model, "tokenizer"), maxTokens);
 
     public static ByteLevelBpeTokenizer? FindTokenizer(string model)

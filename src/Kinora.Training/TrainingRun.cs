@@ -62,7 +62,10 @@ public sealed class TrainingRun
         ArgumentNullException.ThrowIfNull(recipe);
         ArgumentNullException.ThrowIfNull(options);
         var run = new RunFolder(options.Folder ?? Path.Combine("runs", recipe.Name));
-        string stage = new[] { CodecStage.StageName, TextStage.StageName, GeneratorStage.StageName }.FirstOrDefault(s => run.Result(s) is null)
+        string[] stages = recipe.Codec.WholeClips is null
+            ? [CodecStage.StageName, TextStage.StageName, GeneratorStage.StageName]
+            : [CodecStage.StageName, CodecStage.WholeClipsName, TextStage.StageName, GeneratorStage.StageName];
+        string stage = stages.FirstOrDefault(s => run.Result(s) is null)
             ?? throw new ConfigException($"{run.Root}: every stage is complete; there is nothing to decay.");
         File.WriteAllText(run.DecaySignal(stage), "");
     }
@@ -73,6 +76,8 @@ public sealed class TrainingRun
             File.WriteAllText(Path.Combine(_run.Root, "recipe.json"), JsonSerializer.Serialize(_recipe, RecipeJson.Default.Recipe) + "\n");
         if (_run.Result(CodecStage.StageName) is null)
             TrainCodec(cancellationToken);
+        if (_recipe.Codec.WholeClips is { } wholeClips && _run.Result(CodecStage.WholeClipsName) is null)
+            TrainCodecOnWholeClips(wholeClips, cancellationToken);
         if (Ends(CodecStage.StageName))
             return;
         var tokenizer = PrepareTokenizer();
@@ -95,6 +100,13 @@ public sealed class TrainingRun
     {
         using var stage = new CodecStage(_recipe, _world, Share(_recipe.Codec.Optimization), _device);
         Loop(stage, _recipe.Codec.Optimization).Run(Report, _ => ModelExport.WriteCodec(_run.Model, stage.Autoencoder), cancellationToken);
+    }
+
+    private void TrainCodecOnWholeClips(OptimizationRecipe optimization, CancellationToken cancellationToken)
+    {
+        using var stage = new CodecStage(_recipe, _world, Share(optimization), _device, wholeClips: true);
+        ModelExport.ReadCodec(_run.Model, stage.Autoencoder);
+        Loop(stage, optimization).Run(Report, _ => ModelExport.WriteCodec(_run.Model, stage.Autoencoder), cancellationToken);
     }
 
     private ByteLevelBpeTokenizer PrepareTokenizer()
@@ -175,15 +187,15 @@ public sealed class TrainingRun
     private string Hash(string stage)
     {
         var root = JsonSerializer.SerializeToNode(_recipe, RecipeJson.Default.Recipe)!;
-        string text = $"{root["seed"]}{root["precision"]}{root["world"]}{root[stage]}";
+        string text = $"{root["seed"]}{root["precision"]}{root["world"]}{root[stage] ?? root[CodecStage.StageName]}";
         return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text)));
     }
 
     private static void CheckBatches(Recipe recipe, ProcessGroup group)
     {
-        foreach (var (stage, optimization) in new[] { ("codec", recipe.Codec.Optimization), ("text", recipe.Text.Optimization), ("generator", recipe.Generator.Optimization) })
+        foreach (var (stage, optimization) in new (string, OptimizationRecipe?)[] { ("codec", recipe.Codec.Optimization), ("codec", recipe.Codec.WholeClips), ("text", recipe.Text.Optimization), ("generator", recipe.Generator.Optimization) })
         {
-            if (optimization.BatchSize % (group.WorldSize * optimization.Accumulation) != 0)
+            if (optimization is not null && optimization.BatchSize % (group.WorldSize * optimization.Accumulation) != 0)
                 throw new ConfigException(string.Create(CultureInfo.InvariantCulture, $"`{stage}.optimization.batch_size` {optimization.BatchSize} is not a multiple of {group.WorldSize} processes × accumulation {optimization.Accumulation}."));
         }
     }

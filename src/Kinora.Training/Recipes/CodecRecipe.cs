@@ -58,8 +58,12 @@ public sealed record CodecRecipe
     /// </summary>
     public int Frames { get; set; }
 
+    /// <summary>A last part on whole clips, from the weights that windows gave; absent for none.</summary>
+    public OptimizationRecipe? WholeClips { get; set; }
+
     internal void Collect(List<string> violations, WorldRecipe world)
     {
+        WholeClips?.Collect(violations, "codec.whole_clips");
         int temporal = Network.TemporalCompression;
         Recipe.Check(violations, Frames == 0 || (Frames > 0 && Frames <= world.Frames && (Frames - 1) % temporal == 0), $"`codec.frames` must be 0 or 1 + a multiple of {temporal} up to the world's {world.Frames}, got {Frames}");
         Recipe.Check(violations, Loss is { Gradient: >= 0, Square: >= 0, Divergence: >= 0 }, "`codec.loss` weights must not be negative");

@@ -40,12 +40,12 @@ public sealed record Recipe
         var violations = new List<string>();
         Check(violations, Name.Length is > 0 and <= 64 && Name.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.') && Name[0] != '.', "`name` must be 1 to 64 letters, digits, '-', '_' or '.'");
         World.Collect(violations, Codec);
-        Codec.Optimization.Collect(violations, "codec");
+        Codec.Optimization.Collect(violations, "codec.optimization");
         Codec.Collect(violations, World);
-        Text.Optimization.Collect(violations, "text");
+        Text.Optimization.Collect(violations, "text.optimization");
         Text.Collect(violations);
         Latents.Collect(violations);
-        Generator.Optimization.Collect(violations, "generator");
+        Generator.Optimization.Collect(violations, "generator.optimization");
         Generator.Collect(violations);
         if (violations.Count > 0)
             throw new ConfigException($"recipe {Name}: {string.Join("; ", violations)}.");
@@ -153,7 +153,7 @@ public sealed record OptimizationRecipe
 
     internal void Collect(List<string> violations, string stage)
     {
-        void Check(bool holds, string key, string rule, object value) => Recipe.Check(violations, holds, $"`{stage}.optimization.{key}` {rule}, got {value}");
+        void Check(bool holds, string key, string rule, object value) => Recipe.Check(violations, holds, $"`{stage}.{key}` {rule}, got {value}");
         Check(Steps > 0, "steps", "must be positive", Steps);
         Check(BatchSize > 0, "batch_size", "must be positive", BatchSize);
         Check(Accumulation > 0 && BatchSize % Math.Max(1, Accumulation) == 0, "accumulation", "must divide the batch size", Accumulation);

@@ -1,4 +1,6 @@
 // Stage 1: the causal video autoencoder learns to reproduce world clips. Clips are rendered as they are needed; none is seen twice.
+// It may have a second part, codec_clips: short windows of many clips teach most, but a window never shows a latent frame with more
+// history than itself has; whole clips at the end teach that.
 
 using System.Globalization;
 using Kinora.Engine;
@@ -12,7 +14,7 @@ namespace Kinora.Training.Stages;
 
 internal sealed class CodecStage : ITrainingStage
 {
-    public const string StageName = "codec";
+    public const string StageName = "codec", WholeClipsName = "codec_clips";
     private const int SampleClips = 4;
     private readonly Recipe _recipe;
     private readonly WorldSource _world;
@@ -23,11 +25,12 @@ internal sealed class CodecStage : ITrainingStage
     private readonly int _frames, _clipFrames;
     private OrderedStream<byte[]>? _clips;
 
-    public CodecStage(Recipe recipe, WorldSource world, BatchShare share, Device device)
+    public CodecStage(Recipe recipe, WorldSource world, BatchShare share, Device device, bool wholeClips = false)
     {
         (_recipe, _world, _share, _device) = (recipe, world, share, device);
+        Name = wholeClips ? WholeClipsName : StageName;
         _clipFrames = recipe.World.Frames;
-        _frames = recipe.Codec.Frames > 0 ? recipe.Codec.Frames : _clipFrames;
+        _frames = recipe.Codec.Frames > 0 && !wholeClips ? recipe.Codec.Frames : _clipFrames;
         _objective = recipe.Codec.Loss.ToObjective();
         _root = ParameterPath.Root(new InitializedParameters(recipe.Seed), DType.Float32, device);
         Autoencoder = new VideoAutoencoder(_root, recipe.Codec.Network.ToConfig());
@@ -36,7 +39,7 @@ internal sealed class CodecStage : ITrainingStage
 
     public VideoAutoencoder Autoencoder { get; }
 
-    public string Name => StageName;
+    public string Name { get; }
 
     public IReadOnlyList<(string Name, Tensor Value)> Parameters { get; }
 
