@@ -17,18 +17,19 @@ public static class TrainCommand
         var until = new Option<string?>("--until") { Description = $"Stop after this stage: {string.Join(", ", TrainingRun.Stages)}." };
         until.AcceptOnlyFromAmong([.. TrainingRun.Stages]);
         var decay = new Option<bool>("--decay-now") { Description = "Ask the run to start its stage's final learning-rate decay now." };
+        var profile = new Option<int>("--profile") { Description = "Run this many steps of each stage under the operator profiler and print where the time goes." };
         var check = new Option<bool>("--check") { Description = "Read and check the recipe, train nothing." };
         var command = new Verb("train", "Train a model from a recipe; continues a run that was stopped.",
             "kinora train recipes/kinora-world.yaml",
             "kinora train recipes/kinora-world.yaml --decay-now     finish the running stage early",
             "torchrun --nproc-per-node 2 --no-python kinora train recipes/kinora-world.yaml     two processes")
         {
-            recipe, folder, device, until, decay, check,
+            recipe, folder, device, until, decay, profile, check,
         };
         command.SetAction((result, cancellationToken) => Task.Run(() =>
         {
             var parsed = RecipeFile.Read(result.GetRequiredValue(recipe));
-            var options = new TrainingOptions { Folder = result.GetValue(folder), Device = result.GetRequiredValue(device), Until = result.GetValue(until) };
+            var options = new TrainingOptions { Folder = result.GetValue(folder), Device = result.GetRequiredValue(device), Until = result.GetValue(until), ProfileSteps = result.GetValue(profile) };
             if (result.GetValue(check))
             {
                 CommandSession.Current.Result($"{parsed.Name}: the recipe is valid");

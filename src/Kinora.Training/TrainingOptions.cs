@@ -11,4 +11,7 @@ public sealed record TrainingOptions
 
     /// <summary>The last stage to run: <c>codec</c>, <c>text</c>, <c>latents</c>, <c>generator</c>; null for all.</summary>
     public string? Until { get; init; }
+
+    /// <summary>Steps of each stage to run under the operator profiler, after a few to warm up; 0 for none.</summary>
+    public int ProfileSteps { get; init; }
 }

@@ -32,11 +32,11 @@ public sealed class TrainingRun
     private readonly WorldSource _world;
     private readonly IProgress<TrainingProgress> _progress;
 
-    private TrainingRun(Recipe recipe, TrainingOptions options, ProcessGroup group, IProgress<TrainingProgress> progress)
+    private TrainingRun(Recipe recipe, TrainingOptions options, Device device, ProcessGroup group, IProgress<TrainingProgress> progress)
     {
         (_recipe, _options, _group, _progress) = (recipe, options, group, progress);
         _run = new RunFolder(options.Folder ?? Path.Combine("runs", recipe.Name));
-        _device = Device.Parse(options.Device);
+        _device = device;
         _world = new WorldSource(recipe.World);
     }
 
@@ -49,9 +49,10 @@ public sealed class TrainingRun
         ArgumentNullException.ThrowIfNull(progress);
         recipe.Validate();
         EngineRuntime.EnsureStarted();
-        using var group = ProcessGroup.FromEnvironment();
+        var device = Device.Parse(options.Device);
+        using var group = ProcessGroup.FromEnvironment(device.Type == DeviceType.Cuda ? "nccl" : "gloo");
         CheckBatches(recipe, group);
-        var run = new TrainingRun(recipe, options, group, progress);
+        var run = new TrainingRun(recipe, options, ProcessGroup.LocalDevice(device), group, progress);
         run.Execute(cancellationToken);
         return run._run.Model;
     }
@@ -160,7 +161,7 @@ public sealed class TrainingRun
         {
             using var stage = new GeneratorStage(_recipe, tokenizer, cache, autoencoder, Share(_recipe.Generator.Optimization), _device);
             ModelExport.ReadTextEncoder(_run.Model, stage.Encoder);
-            Loop(stage, _recipe.Generator.Optimization).Run(Report, result => ExportGenerator(stage, result), cancellationToken);
+            Loop(stage, _recipe.Generator.Optimization).Run(Report, result => ExportGenerator(stage, result, cache.Index.Clips), cancellationToken);
         }
         finally
         {
@@ -168,19 +169,19 @@ public sealed class TrainingRun
         }
     }
 
-    private void ExportGenerator(GeneratorStage stage, StageResult result)
+    private void ExportGenerator(GeneratorStage stage, StageResult result, int clips)
     {
         ModelExport.WriteTextEncoder(_run.Model, stage.Encoder);
         ModelExport.WriteTransformer(_run.Model, stage.Transformer);
         ModelExport.WriteScheduler(_run.Model, _recipe.Generator.Flow);
         ModelExport.WriteIndex(_run.Model, _recipe);
-        ModelCard.Write(_run, _recipe, result);
+        ModelCard.Write(_run, _recipe, result, clips, _device);
     }
 
     private void Report(TrainingLog log) => TrainingReport.Write(_run, _recipe);
 
     private TrainingLoop Loop(ITrainingStage stage, OptimizationRecipe optimization)
-        => new(_run, stage, optimization, _recipe.Precision, Hash(stage.Name), _group, _progress);
+        => new(_run, stage, optimization, _recipe.Precision, Hash(stage.Name), _group, _progress, _options.ProfileSteps);
 
     private BatchShare Share(OptimizationRecipe optimization) => new(optimization.BatchSize, _group.Rank, _group.WorldSize, optimization.Accumulation);
 

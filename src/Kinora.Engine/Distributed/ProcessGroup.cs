@@ -66,6 +66,10 @@ public sealed class ProcessGroup : IDisposable
         return Join(string.Create(CultureInfo.InvariantCulture, $"tcp://{host}:{port}"), rank.Value, worldSize.Value, backend);
     }
 
+    /// <summary>The device of this process when several share a machine: <c>cuda</c> becomes <c>cuda:LOCAL_RANK</c>.</summary>
+    public static Device LocalDevice(Device device)
+        => device.Type == DeviceType.Cuda && device.Index == 0 && (Number("LOCAL_RANK") ?? Number("SLURM_LOCALID")) is { } local ? Device.Cuda(local) : device;
+
     /// <summary>Reduces <paramref name="tensor"/> in place over all processes.</summary>
     public unsafe void AllReduce(Tensor tensor, ReduceOperation operation = ReduceOperation.Sum)
     {

@@ -15,9 +15,9 @@ using Kinora.Training.Recipes;
 namespace Kinora.Training.Loop;
 
 /// <summary>Optimizes a stage.</summary>
-internal sealed class TrainingLoop(RunFolder run, ITrainingStage stage, OptimizationRecipe recipe, ComputePrecision precision, string recipeHash, ProcessGroup group, IProgress<TrainingProgress> progress)
+internal sealed class TrainingLoop(RunFolder run, ITrainingStage stage, OptimizationRecipe recipe, ComputePrecision precision, string recipeHash, ProcessGroup group, IProgress<TrainingProgress> progress, int profileSteps)
 {
-    private const int CheckpointsKept = 2;
+    private const int CheckpointsKept = 2, ProfileAfter = 5;
     private readonly Tensor[] _values = [.. stage.Parameters.Select(p => p.Value)];
 
     /// <summary>Runs to the end of the stage. Cancellation saves a checkpoint and throws.</summary>
@@ -31,8 +31,7 @@ internal sealed class TrainingLoop(RunFolder run, ITrainingStage stage, Optimiza
         var state = Resume(optimizer, ema);
         group.Broadcast(_values);
         using var log = new TrainingLog(run.Log(stage.Name) + (group.Rank > 0 ? string.Create(CultureInfo.InvariantCulture, $".rank{group.Rank}") : ""), state.Step);
-        var window = new double[stage.Metrics.Count + 1];
-        state.WindowSums.ToArray().AsSpan(0, Math.Min(state.WindowSums.Count, window.Length)).CopyTo(window);
+        using var window = new MetricWindow(stage.Metrics.Count + 1, state.WindowSums);
         int windowSteps = state.WindowSteps;
         long step = state.Step, totalSteps = state.TotalSteps;
         double elapsed = state.ElapsedSeconds, windowSeconds = 0;
@@ -41,12 +40,13 @@ internal sealed class TrainingLoop(RunFolder run, ITrainingStage stage, Optimiza
         stage.Start(step);
         while (step < totalSteps)
         {
+            if (profileSteps > 0 && step == state.Step + ProfileAfter)
+                progress.Report(new TrainingProgress(stage.Name, step, totalSteps, Line: Profile(ref step, totalSteps, optimizer, ema, reducer)));
             long begin = Stopwatch.GetTimestamp();
             double learningRate = Schedule(totalSteps).At(step);
-            double norm = Step(step, learningRate, optimizer, ema, reducer, window);
+            Step(step, learningRate, optimizer, ema, reducer, window);
             step++;
             windowSteps++;
-            window[^1] += norm;
             double seconds = Stopwatch.GetElapsedTime(begin).TotalSeconds;
             elapsed += seconds;
             windowSeconds += seconds;
@@ -55,12 +55,12 @@ internal sealed class TrainingLoop(RunFolder run, ITrainingStage stage, Optimiza
             bool last = step == totalSteps;
             if (step % recipe.LogEvery == 0 || last)
             {
-                var entry = Entry(step, window, windowSteps, learningRate, timedSteps, windowSeconds, elapsed);
+                var entry = Entry(step, window.Sums(), windowSteps, learningRate, timedSteps, windowSeconds, elapsed);
                 log.Add(entry);
                 progress.Report(new TrainingProgress(stage.Name, step, totalSteps, Note(entry)));
                 if (!double.IsFinite(entry.Metrics[stage.Metrics[0]]))
                     throw new KinoraException(string.Create(CultureInfo.InvariantCulture, $"{stage.Name}: the loss is not finite at step {step}. Lower learning_rate in the recipe and resume from the last checkpoint."));
-                Array.Clear(window);
+                window.Clear();
                 (windowSteps, windowSeconds, timedSteps) = (0, 0, 0);
                 totalSteps = Shorten(step, totalSteps, elapsed, state.ElapsedSeconds, state.Step);
             }
@@ -82,7 +82,7 @@ internal sealed class TrainingLoop(RunFolder run, ITrainingStage stage, Optimiza
                         EmaUpdates = ema.UpdateCount,
                         TotalSteps = totalSteps,
                         WindowSteps = windowSteps,
-                        WindowSums = [.. window],
+                        WindowSums = window.Sums(),
                         RecipeHash = recipeHash,
                     });
                 }
@@ -117,7 +117,7 @@ internal sealed class TrainingLoop(RunFolder run, ITrainingStage stage, Optimiza
         return result;
     }
 
-    private double Step(long step, double learningRate, AdamW optimizer, ExponentialMovingAverage ema, GradientReducer? reducer, double[] window)
+    private void Step(long step, double learningRate, AdamW optimizer, ExponentialMovingAverage ema, GradientReducer? reducer, MetricWindow window)
     {
         using var scope = TensorScope.Enter();
         for (int part = 0; part < recipe.Accumulation; part++)
@@ -125,8 +125,7 @@ internal sealed class TrainingLoop(RunFolder run, ITrainingStage stage, Optimiza
             using var partScope = TensorScope.Enter();
             var (loss, metrics) = Forward(step, part);
             (recipe.Accumulation == 1 ? loss : loss / recipe.Accumulation).Backward();
-            for (int i = 0; i < metrics.Length; i++)
-                window[i] += metrics[i].Item() / recipe.Accumulation;
+            window.Add(metrics, 1.0 / recipe.Accumulation);
         }
         reducer?.Reduce();
         double norm = GradientClipping.GlobalNorm(_values).Item();
@@ -137,7 +136,21 @@ internal sealed class TrainingLoop(RunFolder run, ITrainingStage stage, Optimiza
             ema.Update();
         }
         optimizer.ZeroGrad();
-        return norm;
+        window.AddLast(norm);
+    }
+
+    // Real steps: they count, and move the weights like any other; only the log lacks them.
+    private string Profile(ref long step, long totalSteps, AdamW optimizer, ExponentialMovingAverage ema, GradientReducer? reducer)
+    {
+        using var unused = new MetricWindow(stage.Metrics.Count + 1, []);
+        long first = step, end = Math.Min(totalSteps - 1, step + profileSteps), at = step;
+        string table = EngineRuntime.Profile(() =>
+        {
+            for (; at < end; at++)
+                Step(at, Schedule(totalSteps).At(at), optimizer, ema, reducer, unused);
+        });
+        step = at;
+        return string.Create(CultureInfo.InvariantCulture, $"{stage.Name}: operators of steps {first} to {end - 1}\n{table}");
     }
 
     private (Tensor Loss, Tensor[] Metrics) Forward(long step, int part)
@@ -176,7 +189,7 @@ internal sealed class TrainingLoop(RunFolder run, ITrainingStage stage, Optimiza
         return step + decaySteps;
     }
 
-    private LogEntry Entry(long step, double[] window, int windowSteps, double learningRate, int timedSteps, double windowSeconds, double elapsed)
+    private LogEntry Entry(long step, IReadOnlyList<double> window, int windowSteps, double learningRate, int timedSteps, double windowSeconds, double elapsed)
     {
         var means = group.Mean([.. window.Select(v => v / windowSteps)]);
         var metrics = new Dictionary<string, double>(StringComparer.Ordinal);
