@@ -44,6 +44,27 @@ public static class ProbeFolder
         return Convert.ToHexStringLower(SHA256.HashData(Encoding.ASCII.GetBytes(both)));
     }
 
+    /// <summary>The probe's folder: beside the model, in <c>$KINORA_MODELS</c>, or in a <c>models</c> folder of <c>$KINORA_HOME</c>, of the current folder or of a folder above the program.</summary>
+    public static string Find(string modelFolder)
+    {
+        string[] candidates = [.. Candidates(modelFolder).Select(f => Path.Combine(f, DefaultName))];
+        return candidates.FirstOrDefault(Exists)
+            ?? throw new ConfigException($"no probe was found: {DefaultName} is neither beside {modelFolder} nor in a models folder. Train one with: kinora bench quality --retrain --probes models/{DefaultName}");
+    }
+
+    private static IEnumerable<string> Candidates(string modelFolder)
+    {
+        if (Path.GetDirectoryName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(modelFolder))) is { } beside)
+            yield return beside;
+        if (Environment.GetEnvironmentVariable("KINORA_MODELS") is { Length: > 0 } named)
+            yield return named;
+        if (Environment.GetEnvironmentVariable("KINORA_HOME") is { Length: > 0 } home)
+            yield return Path.Combine(home, "models");
+        yield return Path.GetFullPath("models");
+        for (DirectoryInfo? folder = new(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
+            yield return Path.Combine(folder.FullName, "models");
+    }
+
     /// <summary>Whether the folder holds a probe.</summary>
     public static bool Exists(string folder) => File.Exists(Path.Combine(folder, WeightsFile)) && File.Exists(Path.Combine(folder, ConfigFile));
 }

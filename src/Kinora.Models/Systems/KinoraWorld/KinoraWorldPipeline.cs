@@ -137,14 +137,22 @@ public sealed class KinoraWorldPipeline : IDisposable
     private (Tensor Text, Tensor Mask) EncodeText(KinoraWorldRequest request, bool guided)
     {
         using var scope = TensorScope.Enter();
-        string[] prompts = guided ? [request.NegativePrompt, request.Prompt] : [request.Prompt];
+        int b = request.Seeds.Count;
+        IReadOnlyList<string> own = request.PromptOfEach ?? [request.Prompt];
+        if (own.Count != 1 && own.Count != b)
+        {
+            throw new ConfigException($"KinoraWorldRequest: {own.Count} prompts for {b} seeds; give one for all or one for each.");
+        }
+        string[] prompts = guided ? [request.NegativePrompt, .. own] : [.. own];
         PaddedTokens[] tokens = [.. prompts.Select(p => Tokenize(p) ?? throw new ConfigException($"the prompt has more than {Defaults.MaxPromptTokens} tokens: \"{p[..Math.Min(60, p.Length)]}\""))];
         long k = Defaults.MaxPromptTokens;
         Tensor ids = Tensor.FromArray<long>([.. tokens.SelectMany(t => t.Ids)], prompts.Length, k).To(_device);
         Tensor mask = Tensor.FromArray<bool>([.. tokens.SelectMany(t => Enumerable.Range(0, (int)k).Select(i => i < t.Count))], prompts.Length, k).To(_device);
         Tensor text = TextEncoder.Forward(ids, mask);
-        int b = request.Seeds.Count;
-        return (scope.Keep(text.RepeatInterleave(b, 0)), scope.Keep(mask.RepeatInterleave(b, 0)));
+        int first = guided ? 1 : 0;
+        IEnumerable<int> negative = guided ? Enumerable.Repeat(0, b) : [], positive = Enumerable.Range(0, b).Select(i => own.Count == 1 ? first : first + i);
+        Tensor rows = Tensor.FromArray<long>([.. negative.Concat(positive).Select(i => (long)i)], guided ? 2 * b : b).To(_device);
+        return (scope.Keep(text.IndexSelect(0, rows)), scope.Keep(mask.IndexSelect(0, rows)));
     }
 
     private Tensor? EncodeKnownFrames(Tensor? frames)

@@ -8,6 +8,8 @@ public sealed record KinoraWorldRequest
 {
     /// <summary>What to show.</summary>
     public required string Prompt { get; init; }
+    /// <summary>A prompt of its own for each seed instead of <see cref="Prompt"/>; null means one for all.</summary>
+    public IReadOnlyList<string>? PromptOfEach { get; init; }
     /// <summary>What guidance leads away from; empty means from the average clip.</summary>
     public string NegativePrompt { get; init; } = "";
     /// <summary>

@@ -1,0 +1,229 @@
+// kinora bench: how good a model's clips are, how fast the engine and a model are, and whether the engine keeps its contract on a device.
+
+using System.CommandLine;
+using System.Globalization;
+using Kinora.Cli.Shell;
+using Kinora.Engine;
+using Kinora.Evaluation.Contract;
+using Kinora.Evaluation.Probes;
+using Kinora.Evaluation.Quality;
+using Kinora.Evaluation.Speed;
+using Kinora.Models;
+using Kinora.Models.Systems.KinoraWorld;
+
+namespace Kinora.Cli;
+
+/// <summary><c>kinora bench</c>.</summary>
+public static class BenchCommand
+{
+    private const string DefaultModel = "kinora-world";
+
+    public static Command Create() =>
+        new Verb("bench", "Measure: quality of a model's clips, speed of the engine and of a model, the engine's contract.",
+            "kinora bench quality -o report                 judge 200 held-out prompts, write report/index.html",
+            "kinora bench ops                               operators, attention, transformer block, training step",
+            "kinora bench model                             components, a whole clip, a training step",
+            "kinora bench selftest --device cuda            is the engine right on this device?")
+        {
+            CreateQuality(), CreateOps(), CreateModel(), CreateSelfTest(),
+        };
+
+    private static Command CreateQuality()
+    {
+        var defaults = new QualityOptions();
+        var model = ModelOption();
+        var output = new Option<string>("--output", "-o") { Description = "Folder of the report.", HelpName = "folder", DefaultValueFactory = _ => "report" };
+        var probes = new Option<string?>("--probes") { Description = $"Folder of the probe; by default {ProbeFolder.DefaultName} beside the model.", HelpName = "folder" };
+        var prompts = new Option<int>("--prompts") { Description = $"Held-out prompts, {QualityOptions.MinPrompts} to {HeldOutPrompts.Available}.", HelpName = "n", DefaultValueFactory = _ => defaults.Prompts };
+        var seed = new Option<ulong>("--seed") { Description = "Seed of the first clip; clip i has seed + i.", HelpName = "n", DefaultValueFactory = _ => defaults.Seed };
+        var steps = new Option<int?>("--steps") { Description = "Sampling steps; the model's own by default.", HelpName = "n" };
+        var guidance = new Option<double?>("--guidance") { Description = "Guidance scale; the model's own by default.", HelpName = "scale" };
+        var sampler = new Option<string?>("--sampler") { Description = "Sampler; the model's own by default.", HelpName = "name" };
+        var batch = new Option<int>("--batch") { Description = "Clips sampled together.", HelpName = "n", DefaultValueFactory = _ => defaults.BatchSize };
+        var device = DeviceOption();
+        var dtype = DTypeOption();
+        var update = new Option<bool>("--update-card") { Description = "Write the scores into the model's README.md." };
+        var retrain = new Option<bool>("--retrain") { Description = "Train the probe anew first, and keep it when it passes its check." };
+        var json = new Option<bool>("--json") { Description = "Print the report as JSON instead of the table." };
+        var command = new Verb("quality", "Judge a model's clips for held-out prompts with probes trained on real clips.",
+            "kinora bench quality -o report",
+            "kinora bench quality --steps 16 --guidance 3 --update-card",
+            "kinora bench quality --retrain")
+        {
+            model, output, probes, prompts, seed, steps, guidance, sampler, batch, device, dtype, update, retrain, json,
+        };
+        command.SetAction((result, cancellationToken) => OnEngine(() =>
+        {
+            var options = defaults with
+            {
+                Prompts = result.GetValue(prompts), Seed = result.GetValue(seed), Steps = result.GetValue(steps), Guidance = result.GetValue(guidance), Sampler = result.GetValue(sampler), BatchSize = result.GetValue(batch),
+            };
+            try
+            {
+                options.Validate();
+            }
+            catch (ConfigException e)
+            {
+                throw CommandException.Usage(e.Message);
+            }
+            Device where = Device.Parse(result.GetValue(device)!);
+            string? probeFolder = result.GetValue(probes);
+            using var progress = new ConsoleProgress();
+            try
+            {
+                if (result.GetValue(retrain))
+                {
+                    probeFolder ??= RetrainTarget(result.GetValue(model)!);
+                    Retrain(probeFolder, options, where, progress, cancellationToken);
+                }
+                ModelFolder folder = ModelFolder.Find(result.GetValue(model)!);
+                QualityResult measured = QualityBench.Run(folder, probeFolder ?? ProbeFolder.Find(folder.Path), options, where, Compute(result.GetValue(dtype)), p => progress.Report(p.Stage, p.Done, p.Total), cancellationToken);
+                string report = result.GetValue(output)!;
+                QualityFolder.Write(report, measured);
+                if (result.GetValue(update)) { ScoreCard.UpdateFile(folder.Path, measured.Report); }
+                CommandSession.Current.Result(result.GetValue(json) ? measured.Report.ToJson().TrimEnd('\n') : ScoreTable.Plain(measured.Report.Rows));
+                CommandSession.Current.Remark(string.Create(CultureInfo.InvariantCulture, $"{measured.Report.Clips.Count} clips in {measured.Run.GenerationSeconds:F0} s; look at {Path.Combine(report, "index.html")}"));
+                return ExitCodes.Success;
+            }
+            catch (ProbeGateException e)
+            {
+                throw CommandException.Integrity(e.Message, e);
+            }
+        }, cancellationToken));
+        return command;
+    }
+
+    private static Command CreateOps()
+    {
+        var (device, output, seconds) = (DeviceOption(), OutputOption(), SecondsOption());
+        var only = OnlyOption();
+        var command = new Verb("ops", "Time operators, attention, a transformer block, the reference training step and the world's renderer.",
+            "kinora bench ops",
+            "kinora bench ops --only attention -o ops.json")
+        {
+            device, only, output, seconds,
+        };
+        command.SetAction((result, cancellationToken) => OnEngine(() =>
+            Time("ops", OpsCases.All, result.GetValue(only), Device.Parse(result.GetValue(device)!), result.GetValue(seconds), result.GetValue(output), cancellationToken), cancellationToken));
+        return command;
+    }
+
+    private static Command CreateModel()
+    {
+        var model = ModelOption();
+        var (device, output, seconds, dtype) = (DeviceOption(), OutputOption(), SecondsOption(), DTypeOption());
+        var only = OnlyOption();
+        var command = new Verb("model", "Time a model's components, a whole clip and a training step.",
+            "kinora bench model",
+            "kinora bench model --model models/kinora-world --dtype fp32 -o model.json")
+        {
+            model, device, dtype, only, output, seconds,
+        };
+        command.SetAction((result, cancellationToken) => OnEngine(() =>
+        {
+            ModelFolder folder = ModelFolder.Find(result.GetValue(model)!);
+            Device where = Device.Parse(result.GetValue(device)!);
+            DType compute = Compute(result.GetValue(dtype));
+            using var pipeline = KinoraWorldPipeline.Load(folder, where, compute);
+            return Time("model", ModelCases.All(folder, pipeline, compute), result.GetValue(only), where, result.GetValue(seconds), result.GetValue(output), cancellationToken);
+        }, cancellationToken));
+        return command;
+    }
+
+    private static Command CreateSelfTest()
+    {
+        var device = DeviceOption();
+        var command = new Verb("selftest", "Check the engine on a device against float64 arithmetic and its own laws.",
+            "kinora bench selftest",
+            "kinora bench selftest --device cuda")
+        {
+            device,
+        };
+        command.SetAction((result, cancellationToken) => OnEngine(() =>
+        {
+            Device where = Device.Parse(result.GetValue(device)!);
+            if (where.Type == DeviceType.Cuda && where.Index >= EngineRuntime.CudaDeviceCount)
+            {
+                throw CommandException.Usage($"--device {where}: this build sees {EngineRuntime.CudaDeviceCount} CUDA devices.");
+            }
+            var session = CommandSession.Current;
+            var results = EngineContract.Run(where, r => session.Result(string.Create(CultureInfo.InvariantCulture, $"{(r.Passed ? "pass" : "FAIL")}  {r.Name,-44} error {r.Error:G3}, at most {r.Tolerance:G3}{(r.Failure is null ? "" : $"  {r.Failure}")}")), cancellationToken);
+            int failed = results.Count(r => !r.Passed);
+            session.Result($"{results.Count - failed} of {results.Count} passed on {where}");
+            return failed == 0 ? ExitCodes.Success : ExitCodes.Integrity;
+        }, cancellationToken));
+        return command;
+    }
+
+    private static int Time(string suite, IReadOnlyList<SpeedCase> cases, string? only, Device device, double seconds, string? output, CancellationToken cancellationToken)
+    {
+        SpeedCase[] chosen = [.. cases.Where(c => only is null || c.Name.Contains(only, StringComparison.OrdinalIgnoreCase))];
+        if (chosen.Length == 0) { throw CommandException.Usage($"--only {only}: no case has that in its name. The cases are:\n  {string.Join("\n  ", cases.Select(c => c.Name))}"); }
+        if (!(seconds > 0)) { throw CommandException.Usage("--seconds must be positive."); }
+        using var progress = new ConsoleProgress();
+        var report = SpeedReport.Measure(suite, chosen, device, seconds, r => progress.Line(SpeedReport.Line(r)), cancellationToken);
+        if (output is not null)
+        {
+            if (Path.GetDirectoryName(Path.GetFullPath(output)) is { } parent) { Directory.CreateDirectory(parent); }
+            File.WriteAllText(output, report.ToJson());
+        }
+        CommandSession.Current.Result(report.Table());
+        return ExitCodes.Success;
+    }
+
+    private static void Retrain(string folder, QualityOptions options, Device device, ConsoleProgress progress, CancellationToken cancellationToken)
+    {
+        var training = new ProbeTrainingOptions();
+        WorldProbe probe = ProbeTrainer.Train(WorldProbeConfig.Default, training, device,
+            p => progress.Report("training the probe", p.Step, p.Total, string.Create(CultureInfo.InvariantCulture, $"loss {p.Loss:F3}")), cancellationToken);
+        try
+        {
+            ScoreRow real = ProbeGate.Check(probe, ProbeGate.RealClips(probe.Config, ProbeGate.CardClips, options.Seed), device, cancellationToken);
+            ProbeFolder.Save(folder, probe);
+            ProbeFolder.WriteCard(folder, ProbeCard.Write(probe, training, real));
+        }
+        finally
+        {
+            probe.Path.Store.Dispose();
+        }
+    }
+
+    private static string RetrainTarget(string model)
+    {
+        string folder = ModelFolder.Find(model).Path;
+        return Path.Combine(Path.GetDirectoryName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder)))!, ProbeFolder.DefaultName);
+    }
+
+    // Every engine call of a process comes from one thread.
+    private static Task<int> OnEngine(Func<int> work, CancellationToken cancellationToken)
+    {
+        var session = ExecutionContext.Capture();
+        return EngineThread.Shared.RunAsync(() =>
+        {
+            int code = ExitCodes.Internal;
+            if (session is null) { return work(); }
+            System.Runtime.ExceptionServices.ExceptionDispatchInfo? failure = null;
+            ExecutionContext.Run(session, _ =>
+            {
+                try { code = work(); }
+                catch (Exception e) { failure = System.Runtime.ExceptionServices.ExceptionDispatchInfo.Capture(e); }
+            }, null);
+            failure?.Throw();
+            return code;
+        }, cancellationToken);
+    }
+
+    private static DType Compute(string? name) => name is null ? DType.BFloat16 : DTypeExtensions.Parse(name);
+
+    private static Option<string> ModelOption() => new("--model") { Description = "A model folder, or the name of a model that is installed.", HelpName = "model", DefaultValueFactory = _ => DefaultModel };
+
+    private static Option<string> DeviceOption() => new("--device") { Description = "cpu, cuda, or cuda:1.", HelpName = "device", DefaultValueFactory = _ => "cpu" };
+
+    private static Option<string?> DTypeOption() => new("--dtype") { Description = "bf16 (default) or fp32: what matrix products run in.", HelpName = "type" };
+
+    private static Option<string?> OutputOption() => new("--output", "-o") { Description = "Write the numbers as JSON here.", HelpName = "file" };
+
+    private static Option<string?> OnlyOption() => new("--only") { Description = "Only cases whose name contains this.", HelpName = "text" };
+
+    private static Option<double> SecondsOption() => new("--seconds") { Description = "Time spent on each case.", HelpName = "s", DefaultValueFactory = _ => 1.0 };
+}

@@ -1,0 +1,147 @@
+// Judges a model: real clips check the probe, the codec's reconstructions show the ceiling, then held-out prompts are generated and read.
+
+using System.Diagnostics;
+using Kinora.Engine;
+using Kinora.Evaluation.Probes;
+using Kinora.Evaluation.Statistics;
+using Kinora.Models;
+using Kinora.Models.Diffusion.Samplers;
+using Kinora.Models.Systems.KinoraWorld;
+
+namespace Kinora.Evaluation.Quality;
+
+/// <summary>A finished measurement: the report, the run's circumstances, and the clips' bytes [F, H, W, 3].</summary>
+public sealed record QualityResult(QualityReport Report, QualityRun Run, IReadOnlyList<ReadOnlyMemory<byte>> Clips);
+
+/// <summary>Measures how well a model's clips show what their prompts say.</summary>
+public static class QualityBench
+{
+    private const int CodecBatch = 8;
+
+    /// <summary>Runs the whole measurement. Call it on the thread that may use the engine.</summary>
+    /// <exception cref="ProbeGateException">The probe may not judge.</exception>
+    /// <exception cref="ConfigException">The options, the model or the probe do not fit together.</exception>
+    public static QualityResult Run(ModelFolder folder, string probeFolder, QualityOptions options, Device device, DType compute, Action<QualityProgress>? progress = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(folder);
+        ArgumentNullException.ThrowIfNull(options);
+        options.Validate();
+        DateTimeOffset started = DateTimeOffset.UtcNow;
+        long start = Stopwatch.GetTimestamp();
+        WorldProbe probe = ProbeFolder.Load(probeFolder, device);
+        try
+        {
+            KinoraWorldDefaults defaults = folder.Index.Defaults;
+            if (defaults.Width != probe.Config.Size || defaults.Height != probe.Config.Size || defaults.Frames != probe.Config.Frames)
+                throw new ConfigException($"{folder.Path} makes clips of {defaults.Width}×{defaults.Height}, {defaults.Frames} frames; the probe reads {probe.Config.Size}×{probe.Config.Size}, {probe.Config.Frames} frames.");
+            string samplerName = options.Sampler ?? defaults.Sampler;
+            FlowSampler sampler = FlowSamplers.Find(samplerName) ?? throw new ConfigException($"sampler '{samplerName}' is unknown; use {string.Join(", ", FlowSamplers.Names)}.");
+
+            progress?.Invoke(new QualityProgress("checking the probe on real clips", 0, options.RealClips));
+            LabeledClips real = ProbeGate.RealClips(probe.Config, options.RealClips, options.Seed);
+            ScoreRow realRow = ProbeGate.Check(probe, real, device, cancellationToken);
+            progress?.Invoke(new QualityProgress("checking the probe on real clips", options.RealClips, options.RealClips));
+
+            using var pipeline = KinoraWorldPipeline.Load(folder, device, compute);
+            LabeledClips through = ThroughCodec(pipeline, real, Math.Min(real.Count, Math.Max(QualityOptions.MinPrompts, real.Count / 2)), device, compute, progress, cancellationToken);
+            ScoreRow codecRow = ScoreRow.Of(QualityReport.CodecRow, through.Labels, ProbeReading.Read(probe, through, device, cancellationToken));
+
+            IReadOnlyList<PromptCase> cases = HeldOutPrompts.Take(options.Prompts);
+            int steps = options.Steps ?? defaults.Steps;
+            double guidance = options.Guidance ?? defaults.Guidance;
+            long generating = Stopwatch.GetTimestamp();
+            LabeledClips generated = Generate(pipeline, cases, options, sampler, steps, guidance, progress, cancellationToken);
+            double generationSeconds = Stopwatch.GetElapsedTime(generating).TotalSeconds;
+            int[] answers = ProbeReading.Read(probe, generated, device, cancellationToken);
+
+            var passport = new QualityPassport
+            {
+                Model = defaults.Model, ModelSha256 = folder.Sha256(), ProbeSha256 = ProbeFolder.Sha256(probeFolder), WorldSha256 = WorldFingerprint.Sha256(),
+                PromptsSha256 = HeldOutPrompts.Sha256(cases), Prompts = cases.Count, Seed = Text(options.Seed), Sampler = samplerName, Steps = steps, Guidance = guidance, GuidanceRescale = defaults.GuidanceRescale,
+                Width = defaults.Width, Height = defaults.Height, Frames = defaults.Frames, FrameRate = defaults.FrameRate, Device = device.ToString(), Precision = compute.ShortName(),
+                Kinora = typeof(QualityBench).Assembly.GetName().Version?.ToString(3) ?? "unknown",
+            };
+            var report = Judge(passport, cases, options.Seed, generated.Labels, answers, [codecRow, realRow]);
+            var run = new QualityRun(started, generationSeconds, Stopwatch.GetElapsedTime(start).TotalSeconds, EngineRuntime.Threads, EngineRuntime.BuildInfo);
+            return new QualityResult(report, run, [.. Enumerable.Range(0, generated.Count).Select(generated.Clip)]);
+        }
+        finally
+        {
+            probe.Path.Store.Dispose();
+        }
+    }
+
+    /// <summary>Makes the report from labels and answers, both row-major [clips, attributes].</summary>
+    internal static QualityReport Judge(QualityPassport passport, IReadOnlyList<PromptCase> cases, ulong seed, IReadOnlyList<int> labels, IReadOnlyList<int> answers, IReadOnlyList<ScoreRow> references)
+    {
+        var attributes = ProbeAttribute.All;
+        int k = attributes.Count, n = cases.Count;
+        if (n < QualityOptions.MinPrompts)
+            throw new ConfigException($"{n} clips are too few for a score; at least {QualityOptions.MinPrompts} are needed.");
+        return new QualityReport
+        {
+            Format = QualityReport.FormatName,
+            Passport = passport,
+            ProbeGate = ProbeGate.Required,
+            Rows = [ScoreRow.Of(QualityReport.GeneratedRow, labels, answers), .. references],
+            Confusions = [.. attributes.Select((a, j) => new Confusion(a.Name, a.Classes, new ConfusionTable(a.Classes.Count, Enumerable.Range(0, n).Select(i => (labels[i * k + j], answers[i * k + j]))).ToRows()))],
+            Clips = [.. cases.Select((c, i) => new ClipVerdict(c.Number, c.Prompt, Text(seed + (ulong)i), FormattableString.Invariant($"clips/{i:D3}.mp4"),
+                [.. attributes.Select((a, j) => new AttributeVerdict(a.Name, a.Classes[labels[i * k + j]], a.Classes[answers[i * k + j]]))]))],
+        };
+    }
+
+    private static LabeledClips Generate(KinoraWorldPipeline pipeline, IReadOnlyList<PromptCase> cases, QualityOptions options, FlowSampler sampler, int steps, double guidance, Action<QualityProgress>? progress, CancellationToken cancellationToken)
+    {
+        KinoraWorldDefaults d = pipeline.Defaults;
+        int clipBytes = d.Frames * d.Height * d.Width * 3;
+        var rgb = new byte[cases.Count * clipBytes];
+        progress?.Invoke(new QualityProgress("generating clips", 0, cases.Count));
+        for (int start = 0; start < cases.Count; start += options.BatchSize)
+        {
+            using var scope = TensorScope.Enter();
+            int n = Math.Min(options.BatchSize, cases.Count - start);
+            Tensor latents = pipeline.Sample(new KinoraWorldRequest
+            {
+                Prompt = cases[start].Prompt,
+                PromptOfEach = [.. cases.Skip(start).Take(n).Select(c => c.Prompt)],
+                Seeds = [.. Enumerable.Range(start, n).Select(i => options.Seed + (ulong)i)],
+                Width = d.Width, Height = d.Height, Frames = d.Frames, Sampler = sampler, Steps = steps, Guidance = guidance, GuidanceRescale = d.GuidanceRescale,
+            }, cancellationToken: cancellationToken);
+            Decode(pipeline, latents, cancellationToken).CopyTo(rgb, start * clipBytes);
+            progress?.Invoke(new QualityProgress("generating clips", start + n, cases.Count));
+        }
+        return new LabeledClips(cases.Count, d.Frames, d.Width, rgb, [.. cases.SelectMany(c => ProbeAttribute.Labels(c.Combination))]);
+    }
+
+    private static LabeledClips ThroughCodec(KinoraWorldPipeline pipeline, LabeledClips real, int count, Device device, DType compute, Action<QualityProgress>? progress, CancellationToken cancellationToken)
+    {
+        int clipBytes = real.Rgb.Length / real.Count;
+        var rgb = new byte[count * clipBytes];
+        for (int start = 0; start < count; start += CodecBatch)
+        {
+            progress?.Invoke(new QualityProgress("sending real clips through the codec", start, count));
+            using var inference = GradMode.Inference();
+            using var autocast = Autocast.Enter(compute);
+            using var scope = TensorScope.Enter();
+            int n = Math.Min(CodecBatch, count - start);
+            var x = ClipTensor.FromBytes(real.Rgb.AsSpan(start * clipBytes, n * clipBytes), n, real.Frames, real.Size, real.Size, device);
+            Tensor latents = pipeline.Autoencoder.NormalizeLatents(pipeline.Autoencoder.Encode(x).Mean);
+            Decode(pipeline, latents, cancellationToken).CopyTo(rgb, start * clipBytes);
+        }
+        progress?.Invoke(new QualityProgress("sending real clips through the codec", count, count));
+        return new LabeledClips(count, real.Frames, real.Size, rgb, real.Labels[..(count * ProbeAttribute.All.Count)]);
+    }
+
+    private static byte[] Decode(KinoraWorldPipeline pipeline, Tensor latents, CancellationToken cancellationToken)
+    {
+        using var scope = TensorScope.Enter();
+        var parts = new List<Tensor>();
+        pipeline.Decode(latents, part => parts.Add(part.Clone().Own()), cancellationToken);
+        Tensor clips = Tensor.Cat(parts, 2);                                                     // [B, 3, F, H, W]
+        foreach (Tensor part in parts)
+            part.Dispose();
+        return ClipTensor.ToBytes(clips);
+    }
+
+    private static string Text(ulong number) => number.ToString(System.Globalization.CultureInfo.InvariantCulture);
+}
