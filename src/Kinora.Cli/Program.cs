@@ -21,6 +21,7 @@ public static class Program
             ReplayCommand.Create(),
             TrainCommand.Create(),
             WorldCommand.Create(),
+            BenchCommand.Create(),
             DoctorCommand.Create(),
         };
 }

@@ -14,7 +14,8 @@ internal static class ProbeAugmentation
     private const int NoiseBlock = 4;
 
     /// <summary>Disturbs clips [B, 3, F, H, W]; one in five stays as it is. All strengths come from <paramref name="random"/>.</summary>
-    public static Tensor Apply(Tensor x, Generator random)
+    /// <param name="consecutive">Whether the frames follow each other, so that they may bleed into each other.</param>
+    public static Tensor Apply(Tensor x, Generator random, bool consecutive = true)
     {
         using var scope = TensorScope.Enter();
         var (b, c, f, h, w) = x.Dims5();
@@ -27,9 +28,12 @@ internal static class ProbeAugmentation
         var frames = x.Reshape(b, c * f, h, w);
         var soft = F.InterpolateBilinear(F.AvgPool2d(frames, 2), h, w).Reshape(b, c, f, h, w);
         var y = x + (soft - x) * PerClip(MaxBlur);
-        var before = Tensor.Cat([y.Narrow(2, 0, 1), y.Narrow(2, 0, (int)f - 1)], 2);
-        var after = Tensor.Cat([y.Narrow(2, 1, (int)f - 1), y.Narrow(2, (int)f - 1, 1)], 2);
-        y = y + ((before + after) * 0.5 - y) * PerClip(MaxBleed);
+        if (consecutive)
+        {
+            var before = Tensor.Cat([y.Narrow(2, 0, 1), y.Narrow(2, 0, (int)f - 1)], 2);
+            var after = Tensor.Cat([y.Narrow(2, 1, (int)f - 1), y.Narrow(2, (int)f - 1, 1)], 2);
+            y = y + ((before + after) * 0.5 - y) * PerClip(MaxBleed);
+        }
         y = y * (PerChannel(MaxGain) + 1.0) + PerChannel(MaxShift);
         var noise = random.Normal(b, c * f, h / NoiseBlock, w / NoiseBlock).To(x.Device);
         y = y + F.InterpolateBilinear(noise, h, w).Reshape(b, c, f, h, w) * PerClip(MaxNoise);

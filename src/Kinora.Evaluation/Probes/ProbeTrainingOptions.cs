@@ -10,7 +10,13 @@ public sealed record ProbeTrainingOptions
     /// <summary>Clips of one step.</summary>
     public int BatchSize { get; init; } = 48;
     /// <summary>Peak learning rate of AdamW.</summary>
-    public double LearningRate { get; init; } = 2e-3;
+    public double LearningRate { get; init; } = 2.5e-3;
+    /// <summary>Further steps on single frames alone: nouns need more examples than anything that moves.</summary>
+    public int StillSteps { get; init; } = 400;
+    /// <summary>Clips of one such step; three frames of each are drawn.</summary>
+    public int StillBatchSize { get; init; } = 64;
+    /// <summary>Peak learning rate of these steps.</summary>
+    public double StillLearningRate { get; init; } = 1.5e-3;
     /// <summary>Decoupled weight decay.</summary>
     public double WeightDecay { get; init; } = 0.05;
     /// <summary>Steps of linear warm-up; the rate falls to zero along half a cosine after them.</summary>
@@ -23,5 +29,5 @@ public sealed record ProbeTrainingOptions
 /// <param name="Step">Steps done.</param>
 /// <param name="Total">Steps in all.</param>
 /// <param name="Loss">Mean over attributes of the cross entropy of the last step, nats.</param>
-/// <param name="Accuracies">Share of right answers in the last step's batch, by attribute.</param>
+/// <param name="Accuracies">Share of right answers in the last step's batch, by attribute; NaN where the step did not ask.</param>
 public readonly record struct ProbeTrainingProgress(int Step, int Total, double Loss, IReadOnlyList<double> Accuracies);

@@ -13,6 +13,7 @@ namespace Kinora.Evaluation.Probes;
 /// <summary>The probe network. <see cref="Forward"/> gives one table of logits for each attribute of its configuration.</summary>
 public sealed class WorldProbe : Module
 {
+    private const string Motion = "motion";
     private const int NormGroups = 8, CoarseFactor = 2;
     private readonly Column _appearance, _motion;
     private readonly Linear[] _heads;
@@ -24,7 +25,7 @@ public sealed class WorldProbe : Module
         Config = config;
         _appearance = new Column(path["appearance"], 3, config.AppearanceChannels, strides: [2, 2, 1, 2, 1]);
         _motion = new Column(path["motion"], 3 * config.Frames, config.MotionChannels, strides: [2, 1, 2, 1]);
-        _heads = [.. config.Attributes.Select(a => new Linear(path["heads"][a.Name], 2 * (a.Name == "motion" ? config.MotionChannels : config.AppearanceChannels)[^1], a.Classes.Count))];
+        _heads = [.. config.Attributes.Select(a => new Linear(path["heads"][a.Name], 2 * (a.Name == Motion ? config.MotionChannels : config.AppearanceChannels)[^1], a.Classes.Count))];
     }
 
     public WorldProbeConfig Config { get; }
@@ -38,16 +39,36 @@ public sealed class WorldProbe : Module
             throw new ShapeException($"WorldProbe: expected clips [B, 3, {Config.Frames}, {Config.Size}, {Config.Size}], got [{string.Join(", ", x.Shape)}]. Generate at the size that the probe was trained on.");
 
         // An actor can be small or half outside at one end of the clip, never at the beginning, the middle and the end.
-        var stills = Tensor.Stack([x.Select(2, 0), x.Select(2, f / 2), x.Select(2, f - 1)], 1);             // [B, 3, C, H, W]
-        var seen = _appearance.Forward(stills.Reshape(b * 3, c, h, w));                                     // [3B, A, H/8, W/8]
-        var still = Pool(seen.Reshape(b, 3, seen.Size(1), -1).Transpose(1, 2).Flatten(2));                  // [B, 2A]
+        var still = See(Tensor.Stack([x.Select(2, 0), x.Select(2, f / 2), x.Select(2, f - 1)], 2));         // [B, 2A]
 
         var coarse = F.AvgPool2d(x.Transpose(1, 2).Reshape(b * f, c, h, w), CoarseFactor);
         var frames = coarse.Reshape(b, f, c, h / CoarseFactor, w / CoarseFactor);
         var change = (frames - frames.Mean([1], keepDim: true)).Reshape(b, f * c, h / CoarseFactor, w / CoarseFactor);
         var moving = Pool(_motion.Forward(change).Flatten(2));                                              // [B, 2M]
 
-        return scope.Keep([.. _heads.Zip(Config.Attributes, (head, a) => head.Forward(a.Name == "motion" ? moving : still).To(DType.Float32))]);
+        return scope.Keep([.. _heads.Zip(Config.Attributes, (head, a) => head.Forward(a.Name == Motion ? moving : still).To(DType.Float32))]);
+    }
+
+    /// <summary>Logits [B, classes] for each attribute that single frames show, null for motion, from the first, middle and last frames [B, 3, 3, H, W] in [−1, 1].</summary>
+    public Tensor?[] ForwardStills(Tensor x)
+    {
+        using var scope = TensorScope.Enter();
+        var still = See(x);
+        Tensor?[] logits = [.. _heads.Zip(Config.Attributes, (head, a) => a.Name == Motion ? null : head.Forward(still).To(DType.Float32))];
+        foreach (Tensor? t in logits)
+        {
+            if (t is not null)
+                scope.Keep(t);
+        }
+        return logits;
+    }
+
+    private Tensor See(Tensor stills)                                                                       // [B, 3, S, H, W] → [B, 2A]
+    {
+        using var scope = TensorScope.Enter();
+        var (b, c, n, h, w) = stills.Dims5();
+        var seen = _appearance.Forward(stills.Transpose(1, 2).Reshape(b * n, c, h, w));                     // [B·S, A, H/8, W/8]
+        return scope.Keep(Pool(seen.Reshape(b, n, seen.Size(1), -1).Transpose(1, 2).Flatten(2)));
     }
 
     // Maximum and mean over positions: what is anywhere, and how much of it.

@@ -33,7 +33,7 @@ public static class ModelCases
         KinoraWorldRequest request = new() { Prompt = prompts[0], Seeds = [1], Width = d.Width, Height = d.Height, Frames = d.Frames, Sampler = sampler, Steps = d.Steps, Guidance = d.Guidance, GuidanceRescale = d.GuidanceRescale };
         return
         [
-            new("tokenizer", SpeedUnit.ItemsPerSecond, _ => new SpeedSubject(() =>
+            new("tokenizer", SpeedUnit.ItemsPerSecond, cpu => new SpeedSubject(() =>
             {
                 foreach (string prompt in prompts)
                     _ = pipeline.Tokenizer.Encode(prompt);
@@ -42,7 +42,7 @@ public static class ModelCases
             new($"transformer, one guided call {type}", SpeedUnit.Milliseconds, device => Network(pipeline.Transformer, guided, f, h, w, k, compute, device)) { Flops = guided * network, Precision = compute },
             new($"VAE encode, one clip {type}", SpeedUnit.Milliseconds, device => OnTensor(device, [1, vae.InChannels, d.Frames, d.Height, d.Width], compute, x => pipeline.Autoencoder.Encode(x).Mean)) { Flops = VideoAutoencoder.EncodeFlops(vae, d.Frames, d.Height, d.Width), Precision = compute },
             new($"VAE decode, one clip {type}", SpeedUnit.Milliseconds, device => OnTensor(device, [1, vae.LatentChannels, f, h, w], compute, pipeline.Autoencoder.Decode)) { Flops = decode, Precision = compute },
-            new($"clip end to end, {d.Steps} steps {type}", SpeedUnit.Milliseconds, _ => new SpeedSubject(() =>
+            new($"clip end to end, {d.Steps} steps {type}", SpeedUnit.Milliseconds, device => new SpeedSubject(() =>
             {
                 Tensor latents = pipeline.Sample(request);
                 pipeline.Decode(latents, part => _ = ClipTensor.ToBytes(part));
