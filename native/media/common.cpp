@@ -65,6 +65,9 @@ void on_log(void* object, int level, const char* format, va_list arguments) {
     av_log_format_line2(object, level, format, arguments, buffer, sizeof buffer, &prefix);
     std::string line(buffer);
     while (!line.empty() && (line.back() == '\n' || line.back() == '\r')) line.pop_back();
+    // "[h264 @ 0x55d6dab6d7c0]": the same damage gives the same text.
+    size_t address = line.find(" @ 0x");
+    if (address != std::string::npos) line.erase(address, line.find_first_not_of("0123456789abcdefx", address + 3) - address);
     if (line.empty()) return;
     const void* opaque = nullptr;
     if (object != nullptr) {

@@ -70,6 +70,9 @@ class Source final : public ByteSource {
 
 namespace {
 
+// A header may claim any size: larger pictures than 16K (15360 x 8640) are refused before they are allocated.
+constexpr int64_t kMaxPixels = 15360LL * 8640;
+
 int read_callback(void* opaque, uint8_t* out, int count) {
   auto* source = static_cast<Source*>(opaque);
   int n = source->read_at(source->position, out, count);
@@ -160,8 +163,8 @@ struct km_reader {
   // `what` failed with a libav code while opening: damage by truncation explains more than the demuxer can.
   [[noreturn]] void fail_open(int code, const std::string& what) {
     if (structure.truncated) km::fail(KM_TRUNCATED, km::with_log(structure.text, *log));
-    km_status status = code == AVERROR_INVALIDDATA || code == AVERROR_EOF ? KM_NOT_MEDIA : km::status_of_errno(AVUNERROR(code), KM_NOT_MEDIA);
-    if (code == AVERROR_DECODER_NOT_FOUND) status = KM_MISSING_CODEC;
+    km_status status = status_of_content(code);
+    if (code == AVERROR_INVALIDDATA || code == AVERROR_EOF) status = KM_NOT_MEDIA;
     km::fail(status, km::with_log(what + ": " + km::text_of(code), *log));
   }
 
@@ -215,6 +218,7 @@ struct km_reader {
     codec->opaque = log.get();
     codec->pkt_timebase = stream->time_base;
     codec->thread_count = options.threads;
+    codec->max_pixels = km::kMaxPixels;
     codec->err_recognition = AV_EF_CRCCHECK | AV_EF_BITSTREAM | AV_EF_BUFFER;
     if (options.motion_vectors != 0) codec->flags2 |= AV_CODEC_FLAG2_EXPORT_MVS;
     code = avcodec_open2(codec.get(), decoder, nullptr);
@@ -237,6 +241,12 @@ struct km_reader {
     queue.push_back(std::move(first));
   }
 
+  // Only the byte layer's own error is one of the system; any other, "out of memory" included, comes from what the content claims.
+  km_status status_of_content(int code) const {
+    if (code == AVERROR_DECODER_NOT_FOUND) return KM_MISSING_CODEC;
+    return io != nullptr && io->error < 0 && io->error != AVERROR_EOF ? km::status_of_errno(AVUNERROR(io->error), KM_IO) : KM_CORRUPT;
+  }
+
   void note_failure(km_status status, const std::string& text) {
     if (failure != KM_OK) return;
     failure = status;
@@ -253,7 +263,7 @@ struct km_reader {
     for (;;) {
       int code = av_read_frame(format, packet.get());
       if (code < 0) {
-        if (code != AVERROR_EOF) note_failure(structure.truncated ? KM_TRUNCATED : code == AVERROR_INVALIDDATA ? KM_CORRUPT : km::status_of_errno(AVUNERROR(code), KM_CORRUPT), "reading a packet failed: " + km::text_of(code));
+        if (code != AVERROR_EOF) note_failure(structure.truncated ? KM_TRUNCATED : status_of_content(code), "reading a packet failed: " + km::text_of(code));
         else if (structure.truncated) note_failure(KM_TRUNCATED, structure.text);
         else if (io->error < 0) note_failure(km::status_of_errno(AVUNERROR(io->error), KM_IO), "reading failed: " + km::text_of(io->error));
         drain();
@@ -272,7 +282,7 @@ struct km_reader {
       code = avcodec_send_packet(codec.get(), packet.get());
       av_packet_unref(packet.get());
       if (code < 0 && code != AVERROR(EAGAIN)) {
-        note_failure(code == AVERROR(ENOMEM) ? KM_OUT_OF_MEMORY : KM_CORRUPT, "decoding failed: " + km::text_of(code));
+        note_failure(status_of_content(code), "decoding failed: " + km::text_of(code));
         drain();
       }
       return;
@@ -294,7 +304,7 @@ struct km_reader {
         return nullptr;
       }
       if (code < 0) {
-        note_failure(code == AVERROR(ENOMEM) ? KM_OUT_OF_MEMORY : KM_CORRUPT, "decoding failed: " + km::text_of(code));
+        note_failure(status_of_content(code), "decoding failed: " + km::text_of(code));
         if (drained) return nullptr;
         drain();
         continue;

@@ -80,6 +80,40 @@ public sealed class DamageTests
         }
     }
 
+    [Theory]
+    [InlineData("vfr.mp4")]
+    [InlineData("latestart.mkv")]
+    [InlineData("quad.jpg")]
+    [InlineData("quadalpha.png")]
+    [InlineData("quad.webp")]
+    public void Open_ChangedBytes_EndInFramesOrATypedErrorAboutTheContent(string name)
+    {
+        byte[] whole = File.ReadAllBytes(Fixture.File(name));
+        var random = new Random(11);
+        int refused = 0;
+        for (int trial = 0; trial < 40; trial++)
+        {
+            byte[] changed = [.. whole];
+            for (int i = 0; i < 6; i++)
+            {
+                changed[random.Next(changed.Length)] = (byte)random.Next(256);
+            }
+
+            try
+            {
+                using var reader = VideoReader.Open(changed, name, new VideoReaderOptions { Threads = 1, Width = 16, Height = 16 });
+                reader.ReadFrames().Take(100).ShouldAllBe(frame => frame.Width == 16 && frame.Height == 16);
+            }
+            catch (MediaException e)
+            {
+                refused++;
+                e.Kind.ShouldBeOneOf(MediaErrorKind.Corrupt, MediaErrorKind.Truncated, MediaErrorKind.NotMedia, MediaErrorKind.MissingCodec);
+            }
+        }
+
+        refused.ShouldBeGreaterThan(0);
+    }
+
     [Fact]
     public void Open_MissingFile_SaysSo()
     {
