@@ -42,11 +42,20 @@ internal static class TrainingReport
         string samples = Path.Combine(run.Root, stage, "samples");
         if (!Directory.Exists(samples))
             return;
-        foreach (string sheet in Directory.GetFiles(samples, "step-*.png").OrderDescending(StringComparer.Ordinal).Take(SheetsShown))
+        string[] sheets = [.. Directory.GetFiles(samples, "step-*.png").OrderDescending(StringComparer.Ordinal).Take(SheetsShown)];
+        string? newest = sheets.FirstOrDefault();
+        foreach (string sheet in sheets)
         {
             string captions = Path.ChangeExtension(sheet, ".txt");
             string text = File.Exists(captions) ? File.ReadAllText(captions) : "";
-            page.Append(CultureInfo.InvariantCulture, $"<figure><img src=\"data:image/png;base64,{Convert.ToBase64String(File.ReadAllBytes(sheet))}\" alt=\"samples\"><figcaption>{Path.GetFileNameWithoutExtension(sheet)}\n{WebUtility.HtmlEncode(text)}</figcaption></figure>");
+            page.Append("<figure>");
+            if (sheet == newest)
+            {
+                foreach (string clip in Directory.GetFiles(samples, Path.GetFileNameWithoutExtension(sheet) + "-*.mp4").Order(StringComparer.Ordinal))
+                    page.Append(CultureInfo.InvariantCulture, $"<video width=\"128\" autoplay loop muted playsinline src=\"data:video/mp4;base64,{Convert.ToBase64String(File.ReadAllBytes(clip))}\"></video> ");
+                page.Append("<br>");
+            }
+            page.Append(CultureInfo.InvariantCulture, $"<img src=\"data:image/png;base64,{Convert.ToBase64String(File.ReadAllBytes(sheet))}\" alt=\"samples\"><figcaption>{Path.GetFileNameWithoutExtension(sheet)}\n{WebUtility.HtmlEncode(text)}</figcaption></figure>");
         }
     }
 

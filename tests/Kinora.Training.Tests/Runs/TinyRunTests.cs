@@ -61,6 +61,7 @@ public sealed class TinyRunTests
         File.Exists(with["generator/samples/step-00000012-0.mp4"]).ShouldBeTrue();
         File.ReadAllLines(with["generator/samples/step-00000012.txt"]).Length.ShouldBe(8);
         File.ReadAllText(with["report.html"]).ShouldContain("data:image/png;base64,");
+        File.ReadAllText(with["report.html"]).ShouldContain("data:video/mp4;base64,");
     }
 
     [Fact]
