@@ -4,10 +4,19 @@ using System.Text.RegularExpressions;
 
 namespace Kinora.World.Tests;
 
-public sealed partial class CaptionGrammarTests
+public sealed class CaptionGrammarTests
 {
-    // Wordings of nouns beyond their own name, as the grammar documents them.
-    private static readonly Dictionary<Noun, string> Synonyms = new() { [Noun.Rocket] = "spaceship", [Noun.Circle] = "disc", [Noun.House] = "cottage", [Noun.Car] = "automobile" };
+    // Wordings of nouns beyond their own name.
+    private static readonly Dictionary<Noun, string> Synonyms = new()
+    {
+        [Noun.Rocket] = "spaceship", [Noun.Circle] = "disc", [Noun.House] = "cottage", [Noun.Car] = "automobile", [Noun.Boat] = "sailboat",
+        [Noun.Ball] = "soccer ball", [Noun.Tree] = "pine tree", [Noun.Cup] = "coffee cup", [Noun.Cat] = "cat face",
+    };
+
+    // Names of settings with a color in them.
+    private static readonly Regex SettingColor = new("green (forest|meadow)", RegexOptions.NonBacktracking | RegexOptions.ExplicitCapture);
+
+    private static readonly Regex CleanLine = new(@"^[A-Za-z](, |; | |[a-z])*[a-z]\.?$", RegexOptions.NonBacktracking | RegexOptions.ExplicitCapture);
 
     [Fact]
     public void Describe_SameSceneAndSeed_GivesTheRecordedText()
@@ -28,10 +37,8 @@ public sealed partial class CaptionGrammarTests
             string caption = CaptionGrammar.Describe(scene, seed).ToLowerInvariant();
             foreach (Actor actor in scene.Actors)
             {
-                string noun = Synonyms.TryGetValue(actor.Noun, out string? other) ? $"({CaptionGrammar.Word(actor.Noun)}|{other})" : CaptionGrammar.Word(actor.Noun);
-                string color = CaptionGrammar.Word(actor.Color);
-                if (!Regex.IsMatch(caption, $@"\b{color} ([a-z]+ )?\w*{noun}\b|\b\w*{noun}( face)? that is {color}\b"))
-                    Assert.Fail($"{caption}: does not name the {color} {noun}");
+                string color = CaptionGrammar.Word(actor.Color), noun = CaptionGrammar.Word(actor.Noun), other = Synonyms.GetValueOrDefault(actor.Noun, noun);
+                SaysAny(caption, [$"{color} {noun}", $"{noun} that is {color}", $"{color} {other}", $"{other} that is {color}"]).ShouldNotBeNull(caption);
             }
         }
     }
@@ -49,8 +56,7 @@ public sealed partial class CaptionGrammarTests
                 SaysAny(caption, CaptionGrammar.MotionPhrases(motion)).ShouldBeNull(caption);
             foreach (ActorColor color in Vocabulary.Colors.Where(c => scene.Actors.All(a => a.Color != c)))
             {
-                // "in a green forest" and "over a green meadow" are names of settings.
-                string rest = SettingColor().Replace(caption, "");
+                string rest = SettingColor.Replace(caption, "");
                 Says(rest, CaptionGrammar.Word(color)).ShouldBeFalse(caption);
             }
         }
@@ -64,14 +70,21 @@ public sealed partial class CaptionGrammarTests
         {
             Scene scene = SceneSampler.Sample(seed);
             string caption = CaptionGrammar.Describe(scene, seed).ToLowerInvariant();
-            string? expected = scene.Camera switch { CameraMove.PanLeft => "pan(s|ning) left", CameraMove.PanRight => "pan(s|ning) right", CameraMove.ZoomIn => "zoom(s)? in", CameraMove.ZoomOut => "zoom(s)? out", _ => null };
+            string[]? expected = scene.Camera switch
+            {
+                CameraMove.PanLeft => ["the camera pans left", "camera panning left"],
+                CameraMove.PanRight => ["the camera pans right", "camera panning right"],
+                CameraMove.ZoomIn => ["the camera zooms in", "slow zoom in"],
+                CameraMove.ZoomOut => ["the camera zooms out", "slow zoom out"],
+                _ => null,
+            };
             if (expected is null)
             {
                 (caption.Contains(" pan") || caption.Contains("zoom")).ShouldBeFalse(caption);
                 continue;
             }
             moving++;
-            Regex.IsMatch(caption, expected).ShouldBeTrue(caption);
+            SaysAny(caption, expected).ShouldNotBeNull(caption);
         }
         moving.ShouldBeGreaterThan(500);
     }
@@ -110,7 +123,7 @@ public sealed partial class CaptionGrammarTests
         for (ulong seed = 0; seed < 4000; seed++)
         {
             string caption = CaptionGrammar.Describe(SceneSampler.Sample(seed), seed);
-            CleanLine().IsMatch(caption).ShouldBeTrue(caption);
+            CleanLine.IsMatch(caption).ShouldBeTrue(caption);
         }
     }
 
@@ -131,10 +144,4 @@ public sealed partial class CaptionGrammarTests
         }
         return false;
     }
-
-    [GeneratedRegex("^[A-Za-z](, |; | |[a-z])*[a-z]\\.?$")]
-    private static partial Regex CleanLine();
-
-    [GeneratedRegex("green (forest|meadow)")]
-    private static partial Regex SettingColor();
 }

@@ -130,7 +130,7 @@ public sealed class DatasetWriterTests : IDisposable
         return folder;
     }
 
-    private static string[] Names(string folder) => [.. Directory.EnumerateFileSystemEntries(folder, "*", new EnumerationOptions { AttributesToSkip = 0 }).Select(p => Path.GetFileName(p)!).Order(StringComparer.Ordinal)];
+    private static string[] Names(string folder) => [.. Directory.EnumerateFileSystemEntries(folder, "*", new EnumerationOptions { AttributesToSkip = FileAttributes.None }).Select(p => Path.GetFileName(p)!).Order(StringComparer.Ordinal)];
 
     private static List<TarEntry> Entries(string path)
     {

@@ -103,7 +103,7 @@ public sealed class MotionTests
     [Fact]
     public void Pixels_EverySampledActor_StaysVisible()
     {
-        for (ulong seed = 0; seed < 300; seed++)
+        for (ulong seed = 0; seed < 150; seed++)
         {
             SceneTruth truth = GroundTruth.Describe(SceneSampler.Sample(seed), Clips.Side, Clips.Side, Clips.Frames, Clips.Fps);
             foreach (ActorTruth actor in truth.Actors)

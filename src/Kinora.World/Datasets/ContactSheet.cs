@@ -14,7 +14,8 @@ public static class ContactSheet
     public static VideoFrame Draw(IReadOnlyList<Scene> scenes, int width, int height, int frames)
     {
         ArgumentNullException.ThrowIfNull(scenes);
-        ArgumentOutOfRangeException.ThrowIfZero(scenes.Count);
+        if (scenes.Count == 0)
+            throw new ArgumentException("a contact sheet shows at least one clip, got none", nameof(scenes));
         int tileHeight = Math.Min(height, MaxTileHeight), tileWidth = Math.Max(8, width * tileHeight / height), columns = Math.Min(frames, MaxColumns);
         int sheetWidth = columns * (tileWidth + Gap) - Gap, sheetHeight = scenes.Count * (tileHeight + Gap) - Gap, frameBytes = tileWidth * tileHeight * 3;
         var sheet = new byte[sheetWidth * sheetHeight * 3];
