@@ -88,6 +88,9 @@ internal static unsafe class NativeMedia
                 $"{FileName} was not found: looked in the folder named by KINORA_NATIVE, beside the program ({AppContext.BaseDirectory}) and in artifacts/native of every folder above. Build it with: cmake -S native/media -B artifacts/build/media && cmake --build artifacts/build/media");
         }
 
+        // libavcodec's dependencies bring OpenMP along, which reads this once, when it loads, for the whole process and so for the tensor
+        // library too. A waiting thread must sleep: beside other work, spinning ones made a clip take 104 s instead of 8.
+        _ = NativeMethods.setenv("OMP_WAIT_POLICY", "PASSIVE", 0);
         if (!NativeLibrary.TryLoad(path, out nint library))
         {
             string reason = "unknown reason";

@@ -117,6 +117,9 @@ internal static unsafe partial class NativeMethods
     [LibraryImport(Library)]
     public static partial int km_abi_version();
 
+    [LibraryImport("libc", StringMarshalling = StringMarshalling.Utf8)]
+    public static partial int setenv(string name, string value, int overwrite);
+
     [LibraryImport(Library)]
     public static partial byte* km_last_error();
 

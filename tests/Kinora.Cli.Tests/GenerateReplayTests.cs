@@ -1,0 +1,135 @@
+// Clips made by the real command line, and made again from the manifest inside them.
+
+using System.Text.Json;
+using Kinora.Cli.Shell;
+using Kinora.Media;
+using Kinora.Models.Generation;
+
+namespace Kinora.Cli.Tests;
+
+public sealed class GenerateReplayTests : IClassFixture<TinyModel>, IDisposable
+{
+    private readonly TinyModel _model;
+    private readonly string _folder;
+
+    public GenerateReplayTests(TinyModel model)
+    {
+        _model = model;
+        _folder = Directory.CreateDirectory(Path.Combine(model.Base, Path.GetRandomFileName())).FullName;
+    }
+
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
+
+    [Theory]
+    [InlineData("clip.mp4", 5)]
+    [InlineData("clip.webm", 5)]
+    [InlineData("clip.gif", 5)]
+    [InlineData("frames", 5)]
+    [InlineData("image.png", 1)]
+    public async Task Replay_UntouchedClip_IsBitIdentical(string name, int frames)
+    {
+        string path = await GenerateAsync(name, "--seed", "3", "--frames", $"{frames}", "--negative", "night", "--guidance", "1.5", "--sampler", "dpm++");
+        var run = await Cli.RunAsync("replay", path, "--verify", "--model", _model.Folder);
+        run.ExitCode.ShouldBe(ExitCodes.Success, run.Error);
+        run.Output.ShouldContain("bit-identical");
+        run.Output.ShouldNotContain("not bit-identical");
+    }
+
+    [Fact]
+    public async Task Replay_ManifestOfAnotherSeed_SaysByHowMuchItDiffers()
+    {
+        string path = await GenerateAsync("clip.mp4", "--seed", "3");
+        var clip = Clip.Read(path);
+        clip.Metadata[MediaMetadata.ManifestKey] = clip.Metadata[MediaMetadata.ManifestKey].Replace("\"seed\":3", "\"seed\":4", StringComparison.Ordinal);
+        string forged = Path.Combine(_folder, "forged.mp4");
+        clip.Save(forged);
+        var run = await Cli.RunAsync("replay", forged, "--verify", "--model", _model.Folder);
+        run.ExitCode.ShouldBe(ExitCodes.Integrity, run.Error);
+        run.Output.ShouldContain("not bit-identical");
+        run.Output.ShouldContain("PSNR");
+    }
+
+    [Fact]
+    public async Task Replay_DamagedOrMissingManifest_IsRefused()
+    {
+        var clip = new Clip([new VideoFrame(16, 16, new byte[16 * 16 * 3])], 8);
+        string path = Path.Combine(_folder, "other.png");
+        clip.Save(path);
+        var none = await Cli.RunAsync("replay", path, "--model", _model.Folder);
+        none.ExitCode.ShouldBe(ExitCodes.Input);
+        none.Error.ShouldContain("no manifest");
+        clip.Metadata[MediaMetadata.ManifestKey] = "{\"format\":1}";
+        clip.Save(path);
+        var damaged = await Cli.RunAsync("replay", path, "--model", _model.Folder);
+        damaged.ExitCode.ShouldBe(ExitCodes.Integrity);
+        damaged.Error.ShouldContain("damaged");
+    }
+
+    [Fact]
+    public async Task Replay_ChangedModel_IsRefusedWithBothHashes()
+    {
+        string path = await GenerateAsync("clip.png", "--seed", "3", "--frames", "1");
+        string copy = _model.Copy(Path.GetRandomFileName());
+        File.AppendAllText(Path.Combine(copy, "scheduler", "scheduler_config.json"), " ");
+        var run = await Cli.RunAsync("replay", path, "--verify", "--model", copy);
+        run.ExitCode.ShouldBe(ExitCodes.Integrity);
+        run.Error.ShouldContain("--model");
+        run.Output.ShouldBeEmpty();
+    }
+
+    [Fact]
+    public async Task Generate_Count_GivesTheClipsOfConsecutiveSeeds()
+    {
+        var run = await Cli.RunAsync("generate", "a red balloon", "--model", _model.Folder, "-o", Path.Combine(_folder, "c.png"), "--frames", "1", "--seed", "8", "--count", "2", "--json");
+        run.ExitCode.ShouldBe(ExitCodes.Success, run.Error);
+        using JsonDocument report = JsonDocument.Parse(run.Output);
+        JsonElement second = report.RootElement.GetProperty("clips")[1];
+        second.GetProperty("path").GetString().ShouldBe(Path.Combine(_folder, "c-2.png"));
+        string alone = await GenerateAsync("alone.png", "--frames", "1", "--seed", "9");
+        Manifest(alone).FramesSha256.ShouldBe(second.GetProperty("manifest").GetProperty("frames_sha256").GetString());
+        Clip.Read(alone).Frames[0].Rgb.ShouldBe(Clip.Read(Path.Combine(_folder, "c-2.png")).Frames[0].Rgb);
+    }
+
+    [Fact]
+    public async Task Replay_FromAnImageAndAsContinuation_NeedsTheSameSource()
+    {
+        string image = await GenerateAsync("first.png", "--frames", "1", "--seed", "1");
+        string animated = await GenerateAsync("animated.mp4", "--image", image, "--seed", "2");
+        Manifest(animated).Input!.Kind.ShouldBe("image");
+        (await Cli.RunAsync("replay", animated, "--model", _model.Folder)).ExitCode.ShouldBe(ExitCodes.Success);
+
+        string longer = await GenerateAsync("longer.mp4", "--continue", animated, "--seed", "3");
+        Clip.Read(longer).Frames.Count.ShouldBeGreaterThan(TinyModel.Frames);
+        (await Cli.RunAsync("replay", longer, "--model", _model.Folder)).ExitCode.ShouldBe(ExitCodes.Success);
+
+        string moved = Path.Combine(_folder, "moved.png");
+        File.Move(image, moved);
+        var lost = await Cli.RunAsync("replay", animated, "--model", _model.Folder);
+        lost.ExitCode.ShouldBe(ExitCodes.Input);
+        lost.Error.ShouldContain("--input");
+        (await Cli.RunAsync("replay", animated, "--model", _model.Folder, "--input", moved)).ExitCode.ShouldBe(ExitCodes.Success);
+        string other = await GenerateAsync("other.png", "--frames", "1", "--seed", "5");
+        (await Cli.RunAsync("replay", animated, "--model", _model.Folder, "--input", other)).ExitCode.ShouldBe(ExitCodes.Integrity);
+    }
+
+    [Fact]
+    public async Task Generate_DryRun_EstimatesAndWritesNothing()
+    {
+        var run = await Cli.RunAsync("generate", "a red balloon", "--model", _model.Folder, "-o", Path.Combine(_folder, "never.mp4"), "--dry-run", "--json", "--device", "cpu");
+        run.ExitCode.ShouldBe(ExitCodes.Success, run.Error);
+        using JsonDocument report = JsonDocument.Parse(run.Output);
+        report.RootElement.GetProperty("peak_bytes").GetInt64().ShouldBeGreaterThan(0);
+        report.RootElement.GetProperty("seconds_per_clip").GetDouble().ShouldBeGreaterThan(0);
+        Directory.EnumerateFileSystemEntries(_folder).ShouldBeEmpty();
+    }
+
+    private static GenerationManifest Manifest(string path) => GenerationManifest.FromJson(MediaMetadata.Read(path)[MediaMetadata.ManifestKey]);
+
+    private async Task<string> GenerateAsync(string name, params string[] args)
+    {
+        string path = Path.Combine(_folder, name);
+        var run = await Cli.RunAsync(["generate", "a red balloon", "--model", _model.Folder, "--dtype", "fp32", "-o", path, .. args]);
+        run.ExitCode.ShouldBe(ExitCodes.Success, run.Error);
+        return path;
+    }
+}
