@@ -447,7 +447,7 @@ template <int Kind> Tensor activation_autograd(const Tensor& x) {
 
 }  // namespace
 
-TORCH_LIBRARY(kinora, m) {
+TORCH_LIBRARY_FRAGMENT(kinora, m) {
   m.def("layer_norm_modulate(Tensor x, Tensor shift, Tensor scale, float eps=1e-6, ScalarType? dtype=None) -> Tensor");
   m.def("gated_residual(Tensor x, Tensor gate, Tensor h) -> Tensor");
   m.def("rms_norm(Tensor x, Tensor? weight=None, float eps=1e-6) -> Tensor");

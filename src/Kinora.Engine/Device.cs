@@ -32,6 +32,13 @@ public readonly record struct Device(DeviceType Type, int Index = 0)
         throw new DeviceException($"device '{text}' is unknown; use cpu, cuda or cuda:N.");
     }
 
+    /// <summary>Waits until everything that was started on the device has ended. The CPU is never behind.</summary>
+    public void Synchronize()
+    {
+        EngineRuntime.EnsureStarted();
+        Native.NativeLoader.Check(Native.NativeMethods.kn_device_synchronize((int)Type, Index));
+    }
+
     internal int ScalarIndex => Type == DeviceType.Cuda ? Index : -1;
 
     public override string ToString() => Type switch

@@ -30,13 +30,23 @@ public static unsafe class EngineRuntime
         }
     }
 
-    /// <summary>What the native library was built with.</summary>
+    /// <summary>What the native library was built with, in words.</summary>
     public static string BuildInfo
     {
         get
         {
+            NativeBuild build = Build;
+            return $"libtorch {build.Torch} ({string.Join(", ", build.Features)})";
+        }
+    }
+
+    /// <summary>What the native library was built with.</summary>
+    public static NativeBuild Build
+    {
+        get
+        {
             EnsureStarted();
-            return Marshal.PtrToStringUTF8((nint)NativeMethods.kn_build_info()) ?? "";
+            return NativeBuild.Parse(Marshal.PtrToStringUTF8((nint)NativeMethods.kn_build_info()) ?? "{}");
         }
     }
 
@@ -78,6 +88,31 @@ public static unsafe class EngineRuntime
     {
         EnsureStarted();
         NativeMethods.kn_cpu_cache_trim();
+    }
+
+    /// <summary>Starts <see cref="MemoryStatistics.PeakBytes"/> anew from what tensors hold now.</summary>
+    public static void ResetPeakHostMemory()
+    {
+        EnsureStarted();
+        NativeMethods.kn_cpu_peak_reset();
+    }
+
+    /// <summary>Bytes of freed host memory that are kept for reuse at most.</summary>
+    public static long HostCacheLimit
+    {
+        get
+        {
+            EnsureStarted();
+            long limit;
+            NativeLoader.Check(NativeMethods.kn_cpu_cache_limit(-1, &limit));
+            return limit;
+        }
+        set
+        {
+            ArgumentOutOfRangeException.ThrowIfNegative(value);
+            EnsureStarted();
+            NativeLoader.Check(NativeMethods.kn_cpu_cache_limit(value, null));
+        }
     }
 
     /// <summary>Seeds libtorch's own generators. Kinora draws its noise from <c>Generator</c>; this serves parity with other tools.</summary>

@@ -62,6 +62,32 @@ struct kn_qk_norm_rope_args {
   void* grad_x;
 };
 
+// softmax(Q K^T scale + bias) V for q [B, H, queries, D] and k, v [B, H, keys, D] with element strides; the last dimension is
+// dense. D is a multiple of 16 (float32) or 32 (bf16); strides of bf16 rows are even.
+struct kn_strides {
+  int64_t batch, head, row;
+};
+struct kn_attention_args {
+  int64_t heads, queries, keys, dim;
+  float scale;                         // positive
+  int causal, bf16;
+  const float* key_bias;               // [.., keys rounded up to 64], divided by scale, -inf in the padding; NULL for none
+  int64_t key_bias_batch;
+  kn_strides q_strides, k_strides, v_strides, o_strides;
+  const void *q, *k, *v;
+  void* o;
+  float* lse;                          // [B, H, queries]
+  kn_strides grad_o_strides, grad_q_strides, grad_k_strides, grad_v_strides;
+  const void* grad_o;
+  void *grad_q, *grad_k, *grad_v;
+};
+
+struct kn_adamw_args {
+  float learning_rate, beta1, beta2, epsilon, weight_decay;
+  float correction1, correction2;      // 1 - beta1^t, sqrt(1 - beta2^t)
+  float gradient_scale;
+};
+
 struct kn_kernels {
   const char* name;
   // Rows [row0, row1) of sample n. The backward kernels add their share of the sums over rows to buffers of D floats.
@@ -78,6 +104,17 @@ struct kn_kernels {
   void (*activation)(int function, int64_t n, int bf16, const void* x, const void* grad_y, void* y);
   // sums[c] += sum over rows of x[r, c]
   void (*column_sums)(int64_t rows, int64_t columns, int64_t row_stride, int bf16, const void* x, float* sums);
+  // Attention. A head is a number in [0, B H). Keys and values of a head are packed once; then blocks of attention_query_block
+  // queries are independent. The backward pass covers keys [key0, key1) of a head, key0 a multiple of attention_key_tile; with
+  // partial_dq (float32 [queries, D]) these keys' share of dQ goes there and grad_q is left alone.
+  int attention_query_block, attention_key_tile;
+  int64_t (*attention_packed_bytes)(const kn_attention_args*);
+  int64_t (*attention_forward_scratch_bytes)(const kn_attention_args*);
+  int64_t (*attention_backward_scratch_bytes)(const kn_attention_args*);
+  void (*attention_pack)(const kn_attention_args*, int64_t head, void* packed);
+  void (*attention_forward)(const kn_attention_args*, int64_t head, int64_t query0, const void* packed, void* scratch);
+  void (*attention_backward)(const kn_attention_args*, int64_t head, int64_t key0, int64_t key1, float* partial_dq, void* scratch);
+  void (*adamw)(const kn_adamw_args*, const void* gradient, int gradient_bf16, float* parameter, float* first_moment, float* second_moment, int64_t n);
 };
 
 extern "C" {

@@ -1,6 +1,8 @@
 // All CPU kernels for one instruction set. CMake compiles this file once per set, with the flags that enable it and
 // KN_LEVEL = generic, avx2, avx512 or avx512_bf16. Nothing here may run before cpu_level.cpp has asked the processor.
 
+#include "adamw.h"
+#include "attention.h"
 #include "fused.h"
 
 #define KN_JOIN_(a, b) a##b
@@ -22,6 +24,15 @@ const kn_kernels kTable = {
     qk_norm_rope_backward,
     activation,
     column_sums,
+    kQueryBlock,
+    kKeyTile,
+    attention_packed_bytes,
+    attention_forward_scratch_bytes,
+    attention_backward_scratch_bytes,
+    attention_pack,
+    attention_forward,
+    attention_backward,
+    adamw,
 };
 
 }  // namespace

@@ -205,8 +205,7 @@ template <bool Fast> KN_INLINE Vec reciprocal(Vec x) {
 // 2^x = 2^n 2^f with n the nearest integer and f in [-1/2, 1/2]; 2^f is a minimax polynomial, of degree 5 (relative error 2e-7)
 // or, for results that become bf16, of degree 3 (1e-4). x above 127 is the caller's mistake; below -126 the result is 0.
 template <bool Fast> KN_INLINE Vec exp2_of(Vec x) {
-  Vec low = broadcast(-150.0f);
-  x = max(x, low);
+  x = max(broadcast(-150.0f), x);         // in this order a NaN stays one
 #if KN_AVX512
   Vec n = (Vec)_mm512_roundscale_ps((__m512)x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
 #else
@@ -230,9 +229,9 @@ template <bool Fast> KN_INLINE Vec exp2_of(Vec x) {
 #if KN_AVX512
   return (Vec)_mm512_scalef_ps((__m512)p, (__m512)n);
 #else
-  IntVec normal = n > -126.5f;
+  IntVec vanishes = n < -126.5f;
   IntVec scale = (__builtin_convertvector(n, IntVec) + 127) << 23;
-  return (Vec)((IntVec)(p * (Vec)scale) & normal);
+  return (Vec)((IntVec)(p * (Vec)scale) & ~vanishes);
 #endif
 }
 

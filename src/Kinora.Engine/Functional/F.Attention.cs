@@ -4,30 +4,32 @@ namespace Kinora.Engine;
 
 public static unsafe partial class F
 {
-    private static readonly Op SdpaOp = new("aten::scaled_dot_product_attention");
-    private const int MaxFusedHeadDim = 256;
+    private static readonly Op SdpaOp = new("aten::scaled_dot_product_attention"), AttentionOp = new("kinora::attention");
 
     /// <summary>
     /// softmax(q kᵀ · scale + mask) v: q [B, H, Lq, D], k and v [B, H, Lk, D] → [B, H, Lq, D]; scale 1/√D by default.
-    /// The mask is boolean (true takes part) or additive, broadcastable to [B, H, Lq, Lk]. On the CPU, attention without a mask
-    /// runs in Kinora's fused kernel (Dao et al., "FlashAttention-2", arXiv:2307.08691) and never stores the scores.
+    /// The mask is boolean (true takes part) or additive, broadcastable to [B, H, Lq, Lk]. On the CPU, attention without a mask or
+    /// with a mask over keys, [B or 1, 1, 1, Lk], runs in Kinora's fused kernel (Dao, "FlashAttention-2", arXiv:2307.08691) and
+    /// never stores the scores; there a query all of whose keys are masked gets zeros.
     /// </summary>
     public static Tensor ScaledDotProductAttention(Tensor q, Tensor k, Tensor v, Tensor? mask = null, bool causal = false, double? scale = null)
     {
         TensorInfo i = q.Info;
-        long d = i.Sizes[3];
-        double s = scale ?? 1 / Math.Sqrt(d);
+        double s = scale ?? 1 / Math.Sqrt(i.Sizes[3]);
         if (i.DeviceType == (int)DeviceType.Cuda)
             return SdpaOp.Call(q, k, v, mask, 0.0, causal, s);
-        if (mask is null && d <= MaxFusedHeadDim && d % (q.DType == DType.BFloat16 ? 32 : 16) == 0 && IsFusable(q))
+        if (mask is null)
+            return AttentionOp.Call(q, k, v, Value.None, s, causal);
+        TensorInfo m = mask.Info;
+        if (m.Dim == 4 && m.Sizes[1] == 1 && m.Sizes[2] == 1 && m.Sizes[3] == k.Size(2))
         {
-            nint handle = NativeMethods.kn_sdpa(LastDense(q).Handle, LastDense(k).Handle, LastDense(v).Handle, s, causal ? 1 : 0);
-            return new Tensor(NativeLoader.Check(handle));
+            using var scope = TensorScope.Enter();
+            return scope.Keep(AttentionOp.Call(q, k, v, mask.View(m.Sizes[0], m.Sizes[3]), s, causal));
         }
         return ComposedAttention(q, k, v, mask, causal, s);
     }
 
-    /// <summary>Attention out of matrix products and a softmax, in the type of q: the definition, and the path for masks.</summary>
+    /// <summary>Attention out of matrix products and a softmax, in the type of q: the definition, and the path for masks over queries and keys.</summary>
     public static Tensor ComposedAttention(Tensor q, Tensor k, Tensor v, Tensor? mask, bool causal, double scale)
     {
         using var scope = TensorScope.Enter();
@@ -41,11 +43,5 @@ public static unsafe partial class F
             scores = scores.MaskedFill(allowed.LogicalNot(), double.NegativeInfinity);
         }
         return scope.Keep(scores.Softmax(-1).Matmul(v));
-    }
-
-    private static Tensor LastDense(Tensor t)
-    {
-        TensorInfo i = t.Info;
-        return i.Strides[i.Dim - 1] == 1 ? t : t.Contiguous();
     }
 }

@@ -51,13 +51,24 @@ internal static unsafe partial class NativeMethods
     [LibraryImport(Library)] internal static partial void kn_inference_exit(nint guard);
     [LibraryImport(Library)] internal static partial int kn_threads(int count);
     [LibraryImport(Library)] internal static partial int kn_manual_seed(long seed);
-    [LibraryImport(Library)] internal static partial nint kn_sdpa(nint q, nint k, nint v, double scale, int causal);
     [LibraryImport(Library)] internal static partial int kn_cpu_cache_enable(long limitBytes);
     [LibraryImport(Library)] internal static partial void kn_cpu_cache_trim();
     [LibraryImport(Library)] internal static partial void kn_cpu_cache_stats(long* liveCachedPeak);
+    [LibraryImport(Library)] internal static partial int kn_cpu_cache_limit(long limitBytes, long* previous);
+    [LibraryImport(Library)] internal static partial void kn_cpu_peak_reset();
     [LibraryImport(Library)] internal static partial int kn_cpu_level(int force);
+    [LibraryImport(Library)] internal static partial int kn_device_synchronize(int deviceType, int deviceIndex);
     [LibraryImport(Library)] internal static partial int kn_cuda_available();
     [LibraryImport(Library)] internal static partial int kn_cuda_device_count();
+    [LibraryImport(Library)] internal static partial int kn_cuda_device_name(int device, byte* text, int capacity);
+    [LibraryImport(Library)] internal static partial int kn_cuda_memory(int device, long* six);
+    [LibraryImport(Library)] internal static partial int kn_cuda_peak_reset(int device);
+    [LibraryImport(Library)] internal static partial int kn_cuda_empty_cache();
+    [LibraryImport(Library)] internal static partial nint kn_cuda_graph_create(int device);
+    [LibraryImport(Library)] internal static partial int kn_cuda_graph_begin(nint graph);
+    [LibraryImport(Library)] internal static partial int kn_cuda_graph_end(nint graph);
+    [LibraryImport(Library)] internal static partial int kn_cuda_graph_replay(nint graph);
+    [LibraryImport(Library)] internal static partial void kn_cuda_graph_free(nint graph);
     [LibraryImport(Library)] internal static partial int kn_profiler(int enable);
     [LibraryImport(Library)] internal static partial byte* kn_profiler_report(int top);
 
