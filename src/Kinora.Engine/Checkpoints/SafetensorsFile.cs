@@ -39,15 +39,14 @@ public sealed unsafe class SafetensorsFile : IDisposable
     public static SafetensorsFile Open(string path)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
-        string name = System.IO.Path.GetFileName(path);
         try
         {
             using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete, bufferSize: 0);
             long length = file.Length;
             Span<byte> first = stackalloc byte[8];
             int got = file.ReadAtLeast(first, 8, throwOnEndOfStream: false);
-            int headerLength = SafetensorsHeader.CheckLength(first[..got], length, name);
-            return Map(path, name, file, length, headerLength);
+            int headerLength = SafetensorsHeader.CheckLength(first[..got], length, path);
+            return Map(path, file, length, headerLength);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -65,7 +64,7 @@ public sealed unsafe class SafetensorsFile : IDisposable
         ObjectDisposedException.ThrowIf(_disposed, this);
         if (!Tensors.TryGetValue(name, out StoredTensor? stored))
         {
-            throw new CheckpointException($"{System.IO.Path.GetFileName(Path)} has no tensor `{name}`.");
+            throw new CheckpointException($"{Path} has no tensor `{name}`.");
         }
         using var scope = TensorScope.Enter();
         Tensor tensor = ReadMapped(stored);
@@ -88,7 +87,7 @@ public sealed unsafe class SafetensorsFile : IDisposable
         _mapping.Dispose();
     }
 
-    private static SafetensorsFile Map(string path, string name, FileStream file, long length, int headerLength)
+    private static SafetensorsFile Map(string path, FileStream file, long length, int headerLength)
     {
         MemoryMappedFile mapping = MemoryMappedFile.CreateFromFile(file, null, 0, MemoryMappedFileAccess.Read, HandleInheritability.None, leaveOpen: false);
         MemoryMappedViewAccessor? view = null;
@@ -96,7 +95,7 @@ public sealed unsafe class SafetensorsFile : IDisposable
         {
             view = mapping.CreateViewAccessor(0, length, MemoryMappedFileAccess.CopyOnWrite);
             byte* start = (byte*)view.SafeMemoryMappedViewHandle.DangerousGetHandle() + view.PointerOffset;
-            SafetensorsHeader header = SafetensorsHeader.Parse(new ReadOnlySpan<byte>(start + 8, headerLength), length, name);
+            SafetensorsHeader header = SafetensorsHeader.Parse(new ReadOnlySpan<byte>(start + 8, headerLength), length, path);
             return new SafetensorsFile(path, header, mapping, view, start);
         }
         catch
@@ -206,7 +205,7 @@ public sealed unsafe class SafetensorsFile : IDisposable
         {
             ulong value = Unaligned<ulong>(data, i);
             to[i] = value <= long.MaxValue ? (long)value
-                : throw new CheckpointException($"{System.IO.Path.GetFileName(Path)}: `{stored.Name}` holds {value}, more than a signed 64-bit integer can.");
+                : throw new CheckpointException($"{Path}: `{stored.Name}` holds {value}, more than a signed 64-bit integer can.");
         }
         return result;
     }

@@ -100,7 +100,7 @@ public sealed unsafe partial class Tensor
         : typeof(T) == typeof(Half) ? DType.Float16
         : typeof(T) == typeof(short) ? DType.Int16
         : typeof(T) == typeof(sbyte) ? DType.Int8
-        : throw new ArgumentException($"no tensor element type holds {typeof(T).Name}.");
+        : throw new NotSupportedException($"no tensor element type holds {typeof(T).Name}.");
 
     private static Tensor Make(Op op, ReadOnlySpan<long> shape, DType dtype, Device? device)
     {

@@ -84,7 +84,7 @@ public sealed unsafe partial class Tensor : IDisposable
         get
         {
             TensorInfo info;
-            NativeMethods.kn_tensor_info(Handle, &info);
+            NativeLoader.Check(NativeMethods.kn_tensor_info(Handle, &info));
             return info;
         }
     }
@@ -232,7 +232,7 @@ public sealed unsafe partial class Tensor : IDisposable
         if (i.DeviceType != (int)DeviceType.Cpu || (i.Flags & TensorInfo.Contiguous) == 0)
             throw new DeviceException($"AsSpan needs a contiguous CPU tensor, got {this}; call To(Device.Cpu).Contiguous() first.");
         if (i.ItemSize != sizeof(T))
-            throw new ArgumentException($"AsSpan<{typeof(T).Name}> on {this}: the element sizes differ.");
+            throw new InvalidOperationException($"AsSpan<{typeof(T).Name}> on {this}: the element sizes differ.");
         return new Span<T>(i.Data, checked((int)i.NumElements));
     }
 

@@ -10,7 +10,7 @@ namespace Kinora.Training.Tests.Runs;
 public sealed class DataParallelTests
 {
     [Fact]
-    public void Run_TwoProcessesOnLoopback_EqualsOneProcess()
+    public async Task Run_TwoProcessesOnLoopback_EqualsOneProcess()
     {
         using var one = new TemporaryFolder();
         using var two = new TemporaryFolder();
@@ -22,7 +22,7 @@ public sealed class DataParallelTests
         {
             var other = Task.Run(() => Finish(second));
             Finish(first);
-            other.GetAwaiter().GetResult();
+            await other;
         }
 
         foreach (string stage in new[] { "codec", "text", "generator" })

@@ -17,7 +17,7 @@ internal static class Tiny
     /// <summary>Starts <c>kinora train</c>.</summary>
     public static Process Start(string folder, IReadOnlyDictionary<string, string>? environment = null, params string[] options)
     {
-        var start = new ProcessStartInfo("dotnet") { RedirectStandardError = true, RedirectStandardOutput = true };
+        var start = new ProcessStartInfo("dotnet") { UseShellExecute = false, RedirectStandardError = true, RedirectStandardOutput = true };
         foreach (string argument in (string[])[Path.Combine(AppContext.BaseDirectory, "kinora-cli.dll"), "train", RecipePath, "--run", folder, .. options])
             start.ArgumentList.Add(argument);
         foreach (var (name, value) in environment ?? new Dictionary<string, string>())
