@@ -13,9 +13,10 @@ public static class Program
     /// <summary>Every verb of the product, in the order of a clip's life.</summary>
     public static Command CreateRoot() =>
         new Verb("kinora", "Text in, video out. Everything runs on this machine.",
-            "kinora generate \"a red balloon rises over a night city\" -o balloon.mp4   make a clip",
-            "kinora doctor                                                           check this machine",
-            "kinora test                                                             run the tests (launcher)")
+            "kinora generate \"a red balloon rises over a night city\" -o balloon.mp4    make a clip",
+            "kinora doctor                                                              check this machine",
+            "kinora setup                                                               build what is missing (launcher)",
+            "kinora test                                                                run the tests (launcher)")
         {
             GenerateCommand.Create(),
             ReplayCommand.Create(),
