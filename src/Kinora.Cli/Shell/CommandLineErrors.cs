@@ -12,12 +12,13 @@ internal static class CommandLineErrors
     public static string? Describe(ParseResult result)
     {
         var command = result.CommandResult.Command;
-        string path = string.Join(' ', Path(command));
+        string path = Path(command);
         string? problem = UnknownWord(result, command) ?? (result.Errors.Count > 0 ? result.Errors[0].Message.Trim() : null);
         return problem is null ? null : $"{path}: {problem}\nSee: {path} --help";
     }
 
-    private static IEnumerable<string> Path(Command command) => command.Parents.OfType<Command>().SelectMany(Path).Append(command.Name);
+    /// <summary>The words that lead to a command: "kinora world atlas".</summary>
+    public static string Path(Command command) => string.Join(' ', command.Parents.OfType<Command>().Select(Path).Append(command.Name));
 
     private static string? UnknownWord(ParseResult result, Command command)
     {

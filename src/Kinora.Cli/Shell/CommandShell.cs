@@ -49,7 +49,7 @@ public static class CommandShell
         }
         catch (Exception failure)
         {
-            var (exitCode, message) = Failures.Explain(failure, result.CommandResult.Command.Name, cancellation.IsCancellationRequested);
+            var (exitCode, message) = Failures.Explain(failure, CommandLineErrors.Path(result.CommandResult.Command), cancellation.IsCancellationRequested);
             await io.Error.WriteLineAsync(message).ConfigureAwait(false);
             if (result.GetValue(verbose)) { await io.Error.WriteLineAsync(failure.ToString()).ConfigureAwait(false); }
             else if (exitCode == ExitCodes.Internal) { await io.Error.WriteLineAsync("Run again with --verbose to see where.").ConfigureAwait(false); }

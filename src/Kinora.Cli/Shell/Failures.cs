@@ -12,10 +12,9 @@ internal static class Failures
     private const int NoSpaceLeft = 28; // ENOSPC
 
     /// <summary>The exit code and the one message for stderr.</summary>
-    public static (int ExitCode, string Message) Explain(Exception failure, string verb, bool canceled)
+    public static (int ExitCode, string Message) Explain(Exception failure, string who, bool canceled)
     {
         var cause = Unwrap(failure);
-        string who = verb == "kinora" ? verb : $"kinora {verb}";
         return cause switch
         {
             OperationCanceledException when canceled => (ExitCodes.Canceled, $"{who}: stopped"),
