@@ -85,7 +85,7 @@ public static class QualityBench
             ProbeGate = ProbeGate.Required,
             Rows = [ScoreRow.Of(QualityReport.GeneratedRow, labels, answers), .. references],
             Confusions = [.. attributes.Select((a, j) => new Confusion(a.Name, a.Classes, new ConfusionTable(a.Classes.Count, Enumerable.Range(0, n).Select(i => (labels[i * k + j], answers[i * k + j]))).ToRows()))],
-            Clips = [.. cases.Select((c, i) => new ClipVerdict(c.Number, c.Prompt, Text(seed + (ulong)i), FormattableString.Invariant($"clips/{i:D3}.mp4"),
+            Clips = [.. cases.Select((c, i) => new ClipVerdict(c.Number, c.Prompt, Text(seed + (ulong)i), FormattableString.Invariant($"clips/{i:D3}{QualityFolder.ClipExtension}"),
                 [.. attributes.Select((a, j) => new AttributeVerdict(a.Name, a.Classes[labels[i * k + j]], a.Classes[answers[i * k + j]]))]))],
         };
     }

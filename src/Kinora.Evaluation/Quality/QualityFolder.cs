@@ -1,4 +1,5 @@
-// What a measurement leaves on disk: index.html, report.json, run.json, sheet.png, clips/NNN.mp4.
+// What a measurement leaves on disk: index.html, report.json, run.json, sheet.png, clips/NNN.mp4. Where the native media library is not
+// there (a GPU machine without libav), clips are GIFs and the sheet, a PNG, is left out.
 
 using System.Text;
 using System.Text.Json;
@@ -12,6 +13,9 @@ public static class QualityFolder
 {
     private const int SheetColumns = 20, Crf = 14;
 
+    /// <summary>".mp4" where H.264 can be written, else ".gif".</summary>
+    public static string ClipExtension { get; } = CanWriteH264() ? ".mp4" : ".gif";
+
     /// <summary>Writes everything; the folder may exist.</summary>
     public static void Write(string folder, QualityResult result)
     {
@@ -20,8 +24,10 @@ public static class QualityFolder
         Directory.CreateDirectory(Path.Combine(folder, "clips"));
         for (int i = 0; i < result.Clips.Count; i++)
             ToClip(result.Clips[i], p).Save(Path.Combine(folder, result.Report.Clips[i].File), new VideoWriterOptions { Quality = Crf });
-        ImageFile.WritePng(Path.Combine(folder, "sheet.png"), Sheet(result.Clips, p));
-        Text(Path.Combine(folder, "index.html"), QualityPage.Write(result.Report, v => ("video/mp4", File.ReadAllBytes(Path.Combine(folder, v.File)))));
+        string mediaType = ClipExtension == ".mp4" ? "video/mp4" : "image/gif";
+        if (ClipExtension == ".mp4")
+            ImageFile.WritePng(Path.Combine(folder, "sheet.png"), Sheet(result.Clips, p));
+        Text(Path.Combine(folder, "index.html"), QualityPage.Write(result.Report, v => (mediaType, File.ReadAllBytes(Path.Combine(folder, v.File)))));
         Text(Path.Combine(folder, "run.json"), JsonSerializer.Serialize(result.Run, QualityJson.Default.QualityRun) + "\n");
         Text(Path.Combine(folder, "report.json"), result.Report.ToJson());
     }
@@ -44,6 +50,18 @@ public static class QualityFolder
     {
         int frameBytes = p.Width * p.Height * 3;
         return new Clip([.. Enumerable.Range(0, p.Frames).Select(f => new VideoFrame(p.Width, p.Height, rgb.Slice(f * frameBytes, frameBytes).ToArray()))], p.FrameRate);
+    }
+
+    private static bool CanWriteH264()
+    {
+        try
+        {
+            return MediaLibrary.CanWrite(VideoFormat.Mp4);
+        }
+        catch (MediaException e) when (e.Kind == MediaErrorKind.NativeLibrary)
+        {
+            return false;
+        }
     }
 
     private static void Text(string path, string text) => AtomicFile.Write(path, file => file.Write(Encoding.UTF8.GetBytes(text)));
