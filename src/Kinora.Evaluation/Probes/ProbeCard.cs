@@ -17,7 +17,7 @@ public static class ProbeCard
         var text = new StringBuilder();
         text.Append(CultureInfo.InvariantCulture, $"# {ProbeFolder.DefaultName}\n\n");
         text.Append("A classifier of the procedural world's clips: noun, color, motion and setting of a clip with one actor. `kinora bench quality` judges generated clips with it.\n\n");
-        text.Append(CultureInfo.InvariantCulture, $"{probe.ParameterCount} parameters, bfloat16. Clips of {c.Size}×{c.Size}, {c.Frames} frames. Trained for {training.Steps} steps of {training.BatchSize} freshly rendered clips (seed {training.Seed}), disturbed as a codec and a generator disturb them; combinations of the held-out split were never shown. Train it again: `kinora bench quality --retrain`.\n\n");
+        text.Append(CultureInfo.InvariantCulture, $"{probe.ParameterCount} parameters, bfloat16. Clips of {c.Size}×{c.Size}, {c.Frames} frames. Trained for {training.Steps} steps of {training.BatchSize} freshly rendered clips and {training.StillSteps} steps of {training.StillBatchSize} triples of their frames (seed {training.Seed}), disturbed as a codec and a generator disturb them; combinations of the held-out split were never shown. Train it again: `kinora bench quality --retrain`.\n\n");
         text.Append(CultureInfo.InvariantCulture, $"## Accuracy on {real.Clips} real clips of held-out combinations\n\n| attribute | classes | right | 95 % interval |\n|---|---|---|---|\n");
         foreach (var attribute in c.Attributes)
         {
