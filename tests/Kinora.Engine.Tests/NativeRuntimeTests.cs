@@ -34,7 +34,8 @@ public sealed class NativeRuntimeTests
             EngineRuntime.HostMemory.CachedBytes.ShouldBeLessThanOrEqualTo(freed.CachedBytes - bytes);
         }
         EngineRuntime.TrimHostMemory();
-        EngineRuntime.HostMemory.CachedBytes.ShouldBe(0);
+        // Other threads keep their own lists of small blocks.
+        EngineRuntime.HostMemory.CachedBytes.ShouldBeLessThanOrEqualTo(before.CachedBytes);
     }
 
     [Fact]
