@@ -42,10 +42,10 @@ public static class DoctorCommand
         try
         {
             EngineRuntime.EnsureStarted();
-            engine = new EngineReport(EngineRuntime.LibraryPath ?? "", EngineRuntime.BuildInfo, Machine.MappedLibrary("libtorch_cpu.so"), CpuKernels.Level.ToString(), EngineRuntime.Threads, EngineRuntime.CudaDeviceCount);
-            if (device.Type == DeviceType.Cuda && device.Index >= engine.CudaDevices)
+            engine = new EngineReport(EngineRuntime.LibraryPath ?? "", EngineRuntime.BuildInfo, Machine.MappedLibrary("libtorch_cpu.so"), CpuKernels.Level.ToString(), EngineRuntime.Threads, [.. Enumerable.Range(0, EngineRuntime.CudaDeviceCount).Select(Machine.DescribeCuda)]);
+            if (device.Type == DeviceType.Cuda && device.Index >= engine.CudaDevices.Count)
             {
-                throw CommandException.Usage($"--device {device}: this build sees {engine.CudaDevices} CUDA devices.");
+                throw CommandException.Usage($"--device {device}: this build sees {engine.CudaDevices.Count} CUDA devices.");
             }
 
             speed = SelfCheck.Run(device, cancellationToken);

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Runtime.InteropServices;
+using Kinora.Engine;
 
 namespace Kinora.Cli.Doctor;
 
@@ -55,6 +56,14 @@ internal static class Machine
     public static string? MappedLibrary(string prefix) =>
         File.ReadLines("/proc/self/maps").Select(l => l.IndexOf('/', StringComparison.Ordinal) is >= 0 and var at ? l[at..] : "")
             .FirstOrDefault(path => Path.GetFileName(path).StartsWith(prefix, StringComparison.Ordinal));
+
+    /// <summary>Name, compute capability and memory of a CUDA device.</summary>
+    public static string DescribeCuda(int index)
+    {
+        var (name, capability) = Cuda.Describe(index);
+        var memory = Cuda.Memory(index);
+        return string.Create(CultureInfo.InvariantCulture, $"{name}, compute {capability / 10}.{capability % 10}, {memory.FreeBytes / (double)(1L << 30):0.0} GiB free of {memory.TotalBytes / (double)(1L << 30):0.0} GiB");
+    }
 
     /// <summary>The color emoji font that the procedural world draws with, or null.</summary>
     public static string? FindEmojiFont() =>

@@ -29,7 +29,8 @@ internal sealed record ProcessorReport(string Model, int Cores, int AllowedCores
 internal sealed record MemoryReport(long TotalBytes, long AvailableBytes, long? CgroupLimitBytes);
 
 /// <param name="Kernels">Instruction set that the CPU kernels use.</param>
-internal sealed record EngineReport(string NativeLibrary, string BuildInfo, string? LibtorchPath, string Kernels, int Threads, int CudaDevices);
+/// <param name="CudaDevices">Name, compute capability and memory of each.</param>
+internal sealed record EngineReport(string NativeLibrary, string BuildInfo, string? LibtorchPath, string Kernels, int Threads, IReadOnlyList<string> CudaDevices);
 
 /// <param name="Versions">The libav libraries in use; null when the native library cannot be loaded.</param>
 /// <param name="Formats">Formats that clips can be written in here.</param>

@@ -23,7 +23,7 @@ internal static class MachineReportText
             Row(text, "Engine", $"{engine.BuildInfo}, {engine.Kernels} kernels, {engine.Threads} threads");
             Row(text, "", engine.NativeLibrary);
             if (engine.LibtorchPath is not null) { Row(text, "", engine.LibtorchPath); }
-            Row(text, "CUDA", engine.CudaDevices == 0 ? "none" : string.Create(culture, $"{engine.CudaDevices} devices"));
+            Row(text, "CUDA", engine.CudaDevices.Count == 0 ? "none" : string.Join("; ", engine.CudaDevices));
         }
 
         if (report.Media.Versions is not null) { Row(text, "Media", $"{report.Media.Versions}; writes {string.Join(", ", report.Media.Formats)}"); }
