@@ -26,7 +26,7 @@ public static class CaptionGrammar
 
     /// <summary>The plain caption that evaluation uses: "a red balloon moves up over a night city".</summary>
     public static string Canonical(Combination c) =>
-        $"a {Word(c.Color)} {Word(c.Noun)} {MotionPhrases(c.Motion)[0]} {SettingPhrases(c.Setting)[0]}";
+        $"{Article(Word(c.Color))} {Word(c.Color)} {Word(c.Noun)} {MotionPhrases(c.Motion)[0]} {SettingPhrases(c.Setting)[0]}";
 
     public static string Word(Noun noun) => NounWords(noun)[0];
 
@@ -98,15 +98,16 @@ public static class CaptionGrammar
     private static string Subject(Actor a, ref Randomness random)
     {
         string noun = random.Pick(NounWords(a.Noun)), color = Word(a.Color);
-        string article = "aeiou".Contains(color[0], StringComparison.Ordinal) ? "an" : "a";
         return random.NextInt(8) switch
         {
             0 => $"the {color} {noun}",
             1 => $"one {color} {noun}",
-            2 => $"{("aeiou".Contains(noun[0], StringComparison.Ordinal) ? "an" : "a")} {noun} that is {color}",
-            _ => $"{article} {color} {noun}",
+            2 => $"{Article(noun)} {noun} that is {color}",
+            _ => $"{Article(color)} {color} {noun}",
         };
     }
+
+    private static string Article(string word) => "aeiou".Contains(word[0], StringComparison.Ordinal) ? "an" : "a";
 
     private static string AddCamera(string text, Scene scene, ref Randomness random)
     {
