@@ -13,7 +13,7 @@ internal sealed class CeilingColumn(string name, string legend, Func<SpeedCase, 
 {
     public static CeilingColumn Gflops { get; } = new("GFLOP/s", "rate of the fastest run", (c, s) => c.Flops > 0 ? Text(c.Flops / s / 1e9, "F0") : "-");
 
-    public static CeilingColumn OfCeiling { get; } = new("of ceiling", "that rate over the rate of 2048³ matrix products of the same type, measured in this run",
+    public static CeilingColumn OfCeiling { get; } = new("of ceiling", "that rate over the best rate of matrix products of the same type, measured in this run",
         (c, s) => c.Flops > 0 ? Text(100 * c.Flops / s / 1e9 / Cases.Ceilings.Of(c.Precision), "F0") + " %" : "-");
 
     public static CeilingColumn Goal { get; } = new("of goal", "how much of the goal is reached", (c, s) => c.Goal is not { } goal ? "-" : Text(100 * (c.Unit switch

@@ -8,14 +8,16 @@
 using BenchmarkDotNet.Running;
 using Kinora.Bench;
 
-BenchmarkSwitcher.FromTypes([typeof(OpsBenchmarks), typeof(ModelBenchmarks)]).Run(args, new CeilingConfig(ResultsFolder()));
+if (!Cases.HasModel)
+    Console.WriteLine("no model was found: ModelBenchmarks are left out; name a model folder in KINORA_BENCH_MODEL");
+BenchmarkSwitcher.FromTypes(Cases.HasModel ? [typeof(OpsBenchmarks), typeof(ModelBenchmarks)] : [typeof(OpsBenchmarks)]).Run(args, new CeilingConfig(BenchFolder()));
 
-static string ResultsFolder()
+static string BenchFolder()
 {
     for (DirectoryInfo? folder = new(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
     {
         if (File.Exists(Path.Combine(folder.FullName, "Kinora.slnx")))
-            return Path.Combine(folder.FullName, "bench", "results");
+            return Path.Combine(folder.FullName, "bench");
     }
-    return Path.GetFullPath("results");
+    return Path.GetFullPath("bench");
 }

@@ -56,17 +56,19 @@ public sealed record SpeedReport
     public static SpeedReport Measure(string suite, IReadOnlyList<SpeedCase> cases, Device device, double seconds = 1, Action<SpeedResult>? onResult = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(cases);
-        SpeedCeilings ceilings = SpeedMeter.MeasureCeilings(device, cancellationToken);
-        var results = new List<SpeedResult>();
+        SpeedCeilings before = SpeedMeter.MeasureCeilings(device, cancellationToken);
+        var times = new List<double[]>();
         foreach (SpeedCase speedCase in cases)
         {
-            results.Add(SpeedMeter.Measure(speedCase, device, ceilings, seconds, cancellationToken));
-            onResult?.Invoke(results[^1]);
+            times.Add(SpeedMeter.Measure(speedCase, device, seconds, cancellationToken));
+            onResult?.Invoke(SpeedResult.Of(speedCase, times[^1], before));
         }
+        // Measured before and after: a neighbor that took the processor during one of them must not lower the ceiling.
+        SpeedCeilings ceilings = before.Max(SpeedMeter.MeasureCeilings(device, cancellationToken));
         return new SpeedReport
         {
             Format = FormatName, Suite = suite, Device = device.ToString(), Threads = EngineRuntime.Threads, Engine = EngineRuntime.BuildInfo,
-            Ceilings = ceilings, Results = results, PeakHostBytes = EngineRuntime.HostMemory.PeakBytes,
+            Ceilings = ceilings, Results = [.. cases.Zip(times, (c, t) => SpeedResult.Of(c, t, ceilings))], PeakHostBytes = EngineRuntime.HostMemory.PeakBytes,
         };
     }
 
