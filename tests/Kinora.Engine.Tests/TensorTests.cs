@@ -112,7 +112,6 @@ public sealed class TensorTests
     [Fact]
     public void ParameterPath_SameNameTwice_IsRefused()
     {
-        using ParameterStore store = ParameterPath.Root(new InitializedParameters(1)).Store;
         var path = ParameterPath.Root(new InitializedParameters(1));
         path["a"].Create("weight", [2], Init.Zeros);
         Should.Throw<InvalidOperationException>(() => path["a"].Create("weight", [2], Init.Zeros)).Message.ShouldContain("a.weight");

@@ -37,7 +37,6 @@ internal static unsafe partial class NativeMethods
     [LibraryImport(Library)] internal static partial void kn_tensor_release(nint tensor);
     [LibraryImport(Library)] internal static partial void kn_tensor_release_many(nint* tensors, int count);
     [LibraryImport(Library)] internal static partial nint kn_tensor_retain(nint tensor);
-    [LibraryImport(Library)] internal static partial long kn_tensor_use_count(nint tensor);
     [LibraryImport(Library), SuppressGCTransition] internal static partial int kn_tensor_info(nint tensor, TensorInfo* info);
     [LibraryImport(Library)] internal static partial nint kn_from_blob(void* data, long* sizes, long* strides, int dim, int dtype, int deviceType, int deviceIndex, delegate* unmanaged[Cdecl]<void*, void> deleter, void* context);
     [LibraryImport(Library)] internal static partial int kn_set_requires_grad(nint tensor, int value);
