@@ -23,6 +23,7 @@ public static class Program
             TrainCommand.Create(),
             WorldCommand.Create(),
             BenchCommand.Create(),
+            ParityCommand.Create(),
             DoctorCommand.Create(),
         };
 }

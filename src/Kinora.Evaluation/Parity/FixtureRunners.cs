@@ -1,0 +1,31 @@
+// Who runs which fixtures: one line per runner.
+
+namespace Kinora.Evaluation.Parity;
+
+/// <summary>Every runner of the product.</summary>
+public static class FixtureRunners
+{
+    /// <summary>One line per runner, by area and name.</summary>
+    public static IReadOnlyList<IFixtureRunner> All { get; } =
+    [
+        // core
+        // svd, anim
+        // dit
+        // text_vision
+        // tokenizers
+        // metrics, metrics_nets
+        // schedulers, ops, train
+        // pipelines
+    ];
+
+    /// <summary>The runner of a class; null when no system of the product answers to it.</summary>
+    public static IFixtureRunner? Find(string className)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(className);
+        return All.SelectMany(runner => runner.Classes.Select(name => (runner, name)))
+            .Where(entry => className == entry.name || className.StartsWith(entry.name + " ", StringComparison.Ordinal))
+            .OrderByDescending(entry => entry.name.Length)
+            .Select(entry => entry.runner)
+            .FirstOrDefault();
+    }
+}
