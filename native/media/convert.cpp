@@ -75,8 +75,6 @@ SwsContext* Converter::context(const Key& key) {
   return sws_.get();
 }
 
-namespace {
-
 bool is_full_range(const AVFrame* f) {
   switch (f->format) {
     case AV_PIX_FMT_YUVJ420P: case AV_PIX_FMT_YUVJ422P: case AV_PIX_FMT_YUVJ444P: case AV_PIX_FMT_YUVJ440P: case AV_PIX_FMT_YUVJ411P: return true;
@@ -88,6 +86,8 @@ bool is_full_range(const AVFrame* f) {
   if (d != nullptr && d->nb_components <= 2 && f->color_range == AVCOL_RANGE_UNSPECIFIED) return true;
   return f->color_range == AVCOL_RANGE_JPEG;
 }
+
+namespace {
 
 // The J formats mean "full range" and are otherwise the plain ones; swscale takes the range by sws_setColorspaceDetails.
 AVPixelFormat plain_format(int format) {

@@ -130,5 +130,6 @@ class Converter {
 
 int filter_flags(int filter);
 bool has_alpha(AVPixelFormat format);
+bool is_full_range(const AVFrame* frame);
 
 }  // namespace km

@@ -121,6 +121,10 @@ KM_API km_status km_reader_peek(km_reader* reader, km_frame* out);
 KM_API km_status km_reader_seek(km_reader* reader, int64_t pts);
 /* The current frame as RGB of width x height (after rotation when `rotate`); capacity in bytes. */
 KM_API km_status km_reader_pixels(km_reader* reader, int32_t width, int32_t height, int32_t filter, int32_t rotate, uint8_t* rgb, int64_t capacity);
+/* The current frame's coded picture (no rotation) shrunk bilinearly to rows of B, G, R without padding, for measuring: see analysis.cpp. */
+KM_API km_status km_reader_small_bgr(km_reader* reader, int32_t width, int32_t height, uint8_t* bgr, int64_t capacity);
+/* The current frame's 8-bit luma at coded size, rows without padding. */
+KM_API km_status km_reader_luma(km_reader* reader, uint8_t* luma, int64_t capacity);
 KM_API km_status km_reader_motion_vectors(km_reader* reader, km_motion_vector* out, int32_t capacity, int32_t* count);
 
 KM_API km_status km_scale_rgb(const uint8_t* source, int32_t source_width, int32_t source_height, uint8_t* target, int32_t target_width, int32_t target_height, int32_t filter);

@@ -2,6 +2,7 @@
 //
 // Damage is found in two ways: the container's own framing is compared with the size of the file (structure.cpp), and the
 // demuxer and decoder mark packets and frames they could not complete. Good frames are always handed out first.
+#include "analysis.h"
 #include "internal.h"
 #include "structure.h"
 
@@ -141,6 +142,7 @@ struct km_reader {
   std::deque<km::FramePtr> queue;        // decoded, not yet handed out
   km::Orientation orientation;
   km::Converter converter;
+  km::Analyzer analyzer;
   km::Structure structure;
   int64_t next_pts = 0;                  // for streams without time stamps
   bool drained = false;                  // end of file was signalled to the decoder
@@ -601,6 +603,28 @@ km_status km_reader_pixels(km_reader* reader, int32_t width, int32_t height, int
     need(reader->current != nullptr, "km_reader_pixels: there is no current frame");
     km::LogScope scope(reader->log.get());
     reader->converter.to_rgb(reader->current.get(), rotate ? reader->orientation : km::Orientation{}, width, height, filter, rgb);
+    return KM_OK;
+  });
+}
+
+km_status km_reader_small_bgr(km_reader* reader, int32_t width, int32_t height, uint8_t* bgr, int64_t capacity) {
+  return km::guarded([&]() -> km_status {
+    need(reader && bgr && width > 0 && height > 0, "km_reader_small_bgr: null buffer or empty size");
+    need(capacity >= static_cast<int64_t>(width) * height * 3, "km_reader_small_bgr: the buffer is too small");
+    need(reader->current != nullptr, "km_reader_small_bgr: there is no current frame");
+    km::LogScope scope(reader->log.get());
+    reader->analyzer.small_bgr(reader->current.get(), width, height, bgr);
+    return KM_OK;
+  });
+}
+
+km_status km_reader_luma(km_reader* reader, uint8_t* luma, int64_t capacity) {
+  return km::guarded([&]() -> km_status {
+    need(reader && luma, "km_reader_luma: null argument");
+    need(reader->current != nullptr, "km_reader_luma: there is no current frame");
+    need(capacity >= static_cast<int64_t>(reader->current->width) * reader->current->height, "km_reader_luma: the buffer is too small");
+    km::LogScope scope(reader->log.get());
+    reader->analyzer.luma(reader->current.get(), luma);
     return KM_OK;
   });
 }

@@ -22,6 +22,7 @@ public static class Program
             ReplayCommand.Create(),
             TrainCommand.Create(),
             WorldCommand.Create(),
+            CurateCommand.Create(),
             BenchCommand.Create(),
             ParityCommand.Create(),
             DoctorCommand.Create(),

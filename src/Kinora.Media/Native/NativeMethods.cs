@@ -157,6 +157,12 @@ internal static unsafe partial class NativeMethods
     public static partial Status km_reader_pixels(ReaderHandle reader, int width, int height, int filter, int rotate, byte* rgb, long capacity);
 
     [LibraryImport(Library)]
+    public static partial Status km_reader_small_bgr(ReaderHandle reader, int width, int height, byte* bgr, long capacity);
+
+    [LibraryImport(Library)]
+    public static partial Status km_reader_luma(ReaderHandle reader, byte* luma, long capacity);
+
+    [LibraryImport(Library)]
     public static partial Status km_reader_motion_vectors(ReaderHandle reader, MotionVector* vectors, int capacity, out int count);
 
     [LibraryImport(Library)]

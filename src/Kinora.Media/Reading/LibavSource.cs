@@ -35,6 +35,12 @@ internal sealed unsafe class LibavSource : IFrameSource
 
     public int Height { get; }
 
+    /// <summary>Coded size of the current frame.</summary>
+    public int FrameWidth { get; private set; }
+
+    /// <summary>Coded size of the current frame.</summary>
+    public int FrameHeight { get; private set; }
+
     public static LibavSource OpenFile(string path, VideoReaderOptions options)
     {
         NativeMedia.EnsureLoaded();
@@ -80,6 +86,7 @@ internal sealed unsafe class LibavSource : IFrameSource
         _frames++;
         _last = times.Pts.ToTimeSpan();
         _motionVectors = facts.MotionVectors;
+        (FrameWidth, FrameHeight) = (facts.Width, facts.Height);
         return times;
     }
 
@@ -96,6 +103,24 @@ internal sealed unsafe class LibavSource : IFrameSource
         {
             Status status = NativeMethods.km_reader_pixels(_reader, Width, Height, (int)_options.Filter, _options.ApplyRotation ? 1 : 0, target, rgb.Length);
             NativeMedia.Check(status, "converting a frame failed", _path, _last, _frames);
+        }
+    }
+
+    public void SmallBgr(int width, int height, Span<byte> bgr)
+    {
+        fixed (byte* target = bgr)
+        {
+            Status status = NativeMethods.km_reader_small_bgr(_reader, width, height, target, bgr.Length);
+            NativeMedia.Check(status, "shrinking a frame failed", _path, _last, _frames);
+        }
+    }
+
+    public void Luma(Span<byte> luma)
+    {
+        fixed (byte* target = luma)
+        {
+            Status status = NativeMethods.km_reader_luma(_reader, target, luma.Length);
+            NativeMedia.Check(status, "reading the luma of a frame failed", _path, _last, _frames);
         }
     }
 

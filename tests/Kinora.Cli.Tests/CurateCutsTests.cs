@@ -1,0 +1,60 @@
+using System.Text.Json;
+using Kinora.Cli.Shell;
+using Kinora.Media;
+
+namespace Kinora.Cli.Tests;
+
+public sealed class CurateCutsTests : IDisposable
+{
+    private readonly string _root = Directory.CreateTempSubdirectory("kinora-cli-cuts-").FullName;
+
+    public void Dispose() => Directory.Delete(_root, recursive: true);
+
+    [Fact]
+    public async Task Cuts_OfTwoColors_AreFoundAndWrittenInEveryFormat()
+    {
+        string film = Film("film.mp4", 20, 30);
+        string Out(string name) => Path.Combine(_root, name);
+        var outcome = await Cli.RunAsync("curate", "cuts", film, "--json", "--csv", Out("a.csv"), "--stats", Out("s.csv"), "--edl", Out("a.edl"), "--otio", Out("a.otio"), "--html", Out("a.html"));
+        outcome.ExitCode.ShouldBe(ExitCodes.Success, outcome.Error);
+        using var result = JsonDocument.Parse(outcome.Output);
+        result.RootElement.GetProperty("cuts").EnumerateArray().Select(c => c.GetInt64()).ShouldBe([20]);
+        (await File.ReadAllTextAsync(Out("a.csv"))).ShouldContain("2,21,00:00:00.800,0.800,50,00:00:02.000,2.000,30,00:00:01.200,1.200");
+        (await File.ReadAllLinesAsync(Out("s.csv"))).Length.ShouldBe(51);
+        (await File.ReadAllTextAsync(Out("a.edl"))).ShouldContain("002  AX       V     C        00:00:00:20 00:00:02:00");
+        using var timeline = JsonDocument.Parse(await File.ReadAllTextAsync(Out("a.otio")));
+        timeline.RootElement.GetProperty("tracks").GetProperty("children")[0].GetProperty("children").GetArrayLength().ShouldBe(2);
+        (await File.ReadAllTextAsync(Out("a.html"))).ShouldContain("shot 2");
+    }
+
+    [Fact]
+    public async Task Cuts_WithImpossibleLength_AreRefused()
+    {
+        var outcome = await Cli.RunAsync("curate", "cuts", Film("film.mp4", 2, 2), "--min-length", "long");
+        outcome.ExitCode.ShouldBe(ExitCodes.Usage);
+        outcome.Error.ShouldContain("0.6s");
+    }
+
+    [Fact]
+    public async Task Cuts_OfAText_SayThatItIsNoVideo()
+    {
+        string text = Path.Combine(_root, "film.mp4");
+        await File.WriteAllTextAsync(text, "no video");
+        (await Cli.RunAsync("curate", "cuts", text)).ExitCode.ShouldBe(ExitCodes.Input);
+    }
+
+    // Red, then blue, at 25 frames per second.
+    private string Film(string name, int red, int blue)
+    {
+        const int side = 32;
+        string path = Path.Combine(_root, name);
+        VideoFrame Plain(int channel)
+        {
+            byte[] rgb = new byte[side * side * 3];
+            for (int i = channel; i < rgb.Length; i += 3) { rgb[i] = 200; }
+            return new VideoFrame(side, side, rgb);
+        }
+        new Clip([.. Enumerable.Repeat(Plain(0), red), .. Enumerable.Repeat(Plain(2), blue)], 25).Save(path);
+        return path;
+    }
+}
