@@ -14,7 +14,10 @@ public static class ModelConfigJson
     private const long MaximumFileSize = 16L << 20;
 
     /// <summary>Reads a configuration file. <see cref="ConfigException"/> lists every problem at once.</summary>
-    public static T ReadFile<T>(string path, JsonTypeInfo<T> type)
+    /// <param name="path">The file.</param>
+    /// <param name="type">What it binds to.</param>
+    /// <param name="defaults">A JSON object with the values that the publisher's class gives to keys which a file may leave out.</param>
+    public static T ReadFile<T>(string path, JsonTypeInfo<T> type, string? defaults = null)
     {
         byte[] utf8;
         try
@@ -28,20 +31,21 @@ public static class ModelConfigJson
         {
             throw new ConfigException($"{path}: cannot be read ({e.Message})", e);
         }
-        return Read(utf8, type, path);
+        return Read(utf8, type, path, defaults);
     }
 
     /// <summary>Reads a configuration from UTF-8 JSON; <paramref name="source"/> names it in messages.</summary>
-    public static T Read<T>(ReadOnlySpan<byte> utf8, JsonTypeInfo<T> type, string source)
+    public static T Read<T>(ReadOnlySpan<byte> utf8, JsonTypeInfo<T> type, string source, string? defaults = null)
     {
         if (utf8.StartsWith("\uFEFF"u8)) utf8 = utf8[3..];
         try
         {
             using var document = JsonDocument.Parse(utf8.ToArray());
             var problems = new List<string>();
-            CollectProblems(document.RootElement, type, "", problems);
+            using var published = JsonDocument.Parse(defaults ?? "{}");
+            CollectProblems(document.RootElement, type, "", problems, [.. published.RootElement.EnumerateObject().Select(key => key.Name)]);
             if (problems.Count > 0) throw Refusal(source, problems);
-            return document.Deserialize(type) ?? throw Refusal(source, ["the document is null"]);
+            return JsonSerializer.Deserialize(Complete(document.RootElement, published.RootElement), type) ?? throw Refusal(source, ["the document is null"]);
         }
         catch (JsonException e)
         {
@@ -55,7 +59,22 @@ public static class ModelConfigJson
     /// <summary>Writes a configuration beside its weights.</summary>
     public static void WriteFile<T>(string path, T config, JsonTypeInfo<T> type) => File.WriteAllText(path, Write(config, type));
 
-    private static void CollectProblems(JsonElement element, JsonTypeInfo type, string prefix, List<string> problems)
+    // The document's keys, and after them those defaults that it does not have.
+    private static byte[] Complete(JsonElement document, JsonElement defaults)
+    {
+        using var buffer = new MemoryStream();
+        using (var writer = new Utf8JsonWriter(buffer))
+        {
+            writer.WriteStartObject();
+            foreach (var key in document.EnumerateObject()) key.WriteTo(writer);
+            foreach (var key in defaults.EnumerateObject())
+                if (!document.TryGetProperty(key.Name, out _)) key.WriteTo(writer);
+            writer.WriteEndObject();
+        }
+        return buffer.ToArray();
+    }
+
+    private static void CollectProblems(JsonElement element, JsonTypeInfo type, string prefix, List<string> problems, IReadOnlyList<string> given)
     {
         if (type.Kind != JsonTypeInfoKind.Object) return;
         if (element.ValueKind != JsonValueKind.Object)
@@ -74,10 +93,10 @@ public static class ModelConfigJson
                 continue;
             }
             if (key.Value.ValueKind == JsonValueKind.Object && type.Options.TryGetTypeInfo(property.PropertyType, out var nested))
-                CollectProblems(key.Value, nested, $"{prefix}{key.Name}.", problems);
+                CollectProblems(key.Value, nested, $"{prefix}{key.Name}.", problems, []);
         }
         foreach (var property in type.Properties)
-            if (property.IsRequired && !seen.Contains(property.Name)) problems.Add($"`{prefix}{property.Name}`: missing");
+            if (property.IsRequired && !seen.Contains(property.Name) && !given.Contains(property.Name)) problems.Add($"`{prefix}{property.Name}`: missing");
     }
 
     private static ConfigException Refusal(string source, IReadOnlyList<string> problems) =>

@@ -80,6 +80,9 @@ public sealed class ParameterPath
 
     public ParameterPath this[string name] => new(Store, Join(name), _source, _dtype, _device);
 
+    /// <summary>The same place with another element type: a part that stays float32 in a 16-bit network.</summary>
+    public ParameterPath As(DType dtype) => new(Store, Prefix, _source, dtype, _device);
+
     public ParameterPath this[int index] => this[index.ToString(CultureInfo.InvariantCulture)];
 
     /// <summary>Declares a parameter. It belongs to the store, not to a tensor scope.</summary>
