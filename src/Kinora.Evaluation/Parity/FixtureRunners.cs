@@ -11,6 +11,10 @@ public static class FixtureRunners
         // core
         // svd, anim
         // dit
+        new Runners.WanTransformerRunner(),
+        new Runners.WanAutoencoderRunner(),
+        new Runners.LtxTransformerRunner(),
+        new Runners.LtxAutoencoderRunner(),
         // text_vision
         // tokenizers
         // metrics, metrics_nets

@@ -1,0 +1,198 @@
+using Kinora.Engine;
+using Kinora.Models.Modules;
+
+namespace Kinora.Models.Systems.Wan;
+
+// Encoder and decoder of Wan's autoencoder, in the form of 2.1 (stages in one flat list going down) and of 2.2 (stages with shortcuts
+// that have no parameters). Layers and their numerics: WanCoderLayers.cs.
+
+/// <summary>[B, F, H, W, C] → moments before the last pointwise convolution, [B, f, h, w, 2Z].</summary>
+internal sealed class WanEncoder : Module
+{
+    private readonly WanCausalConv _convIn, _convOut;
+    private readonly IWanCoderPart[] _down;
+    private readonly WanMidBlock _mid;
+    private readonly WanNorm _normOut;
+
+    public WanEncoder(ParameterPath path, WanAutoencoderConfig config) : base(path)
+    {
+        int[] widths = [config.BaseDim, .. config.DimMult.Select(m => m * config.BaseDim)];
+        _convIn = new WanCausalConv(path["conv_in"], config.InChannels, widths[0]);
+        _down = config.IsResidual ? Stages(path["down_blocks"], widths, config) : FlatList(path["down_blocks"], widths, config);
+        _mid = new WanMidBlock(path["mid_block"], widths[^1]);
+        _normOut = new WanNorm(path["norm_out"], widths[^1], pictures: false);
+        _convOut = new WanCausalConv(path["conv_out"], widths[^1], 2 * config.ZDim);
+    }
+
+    public Tensor Forward(Tensor x, CausalHistory history)
+    {
+        using var scope = TensorScope.Enter();
+        var h = _convIn.Forward(x, history);
+        foreach (var part in _down) TensorScope.Replace(ref h, part.Forward(h, history));
+        h = _mid.Forward(h, history);
+        return scope.Keep(_convOut.Forward(F.Silu(_normOut.Forward(h)), history));
+    }
+
+    private static IWanCoderPart[] FlatList(ParameterPath path, int[] widths, WanAutoencoderConfig config)
+    {
+        var parts = new List<IWanCoderPart>();
+        for (var stage = 0; stage + 1 < widths.Length; stage++)
+        {
+            for (var i = 0; i < config.NumResBlocks; i++)
+                parts.Add(new WanResidualBlock(path[parts.Count], i == 0 ? widths[stage] : widths[stage + 1], widths[stage + 1]));
+            if (stage < config.TemperalDownsample.Count)
+                parts.Add(new WanDownsample(path[parts.Count], widths[stage + 1], config.TemperalDownsample[stage]));
+        }
+        return [.. parts];
+    }
+
+    private static IWanCoderPart[] Stages(ParameterPath path, int[] widths, WanAutoencoderConfig config) =>
+        [.. Enumerable.Range(0, widths.Length - 1).Select(i => new WanResidualDownBlock(path[i], widths[i], widths[i + 1], config.NumResBlocks,
+            down: i < config.TemperalDownsample.Count, downTime: i < config.TemperalDownsample.Count && config.TemperalDownsample[i]))];
+}
+
+/// <summary>[B, f, h, w, Z] → [B, F, H, W, C].</summary>
+internal sealed class WanDecoder : Module
+{
+    private readonly WanCausalConv _convIn, _convOut;
+    private readonly WanMidBlock _mid;
+    private readonly IWanCoderPart[] _up;
+    private readonly WanNorm _normOut;
+
+    public WanDecoder(ParameterPath path, WanAutoencoderConfig config) : base(path)
+    {
+        int[] widths = [config.DimMult[^1] * config.DecoderDim, .. config.DimMult.Reverse().Select(m => m * config.DecoderDim)];
+        bool[] upTime = [.. config.TemperalDownsample.Reverse()];
+        _convIn = new WanCausalConv(path["conv_in"], config.ZDim, widths[0]);
+        _mid = new WanMidBlock(path["mid_block"], widths[0]);
+        _up = [.. Enumerable.Range(0, widths.Length - 1).Select(i => config.IsResidual
+            ? new WanResidualUpBlock(path["up_blocks"][i], widths[i], widths[i + 1], config.NumResBlocks, up: i < upTime.Length, upTime: i < upTime.Length && upTime[i])
+            // Every expansion of 2.1 halves the width that the next stage starts with.
+            : (IWanCoderPart)new WanUpBlock(path["up_blocks"][i], i == 0 ? widths[i] : widths[i] / 2, widths[i + 1], config.NumResBlocks, up: i < upTime.Length, upTime: i < upTime.Length && upTime[i]))];
+        _normOut = new WanNorm(path["norm_out"], widths[^1], pictures: false);
+        _convOut = new WanCausalConv(path["conv_out"], widths[^1], config.OutChannels);
+    }
+
+    public Tensor Forward(Tensor z, CausalHistory history)
+    {
+        using var scope = TensorScope.Enter();
+        var h = _mid.Forward(_convIn.Forward(z, history), history);
+        foreach (var part in _up) TensorScope.Replace(ref h, part.Forward(h, history));
+        return scope.Keep(_convOut.Forward(F.Silu(_normOut.Forward(h)), history));
+    }
+}
+
+/// <summary>Residual block, attention over each frame, residual block.</summary>
+internal sealed class WanMidBlock : Module, IWanCoderPart
+{
+    private readonly WanResidualBlock _first, _second;
+    private readonly WanFrameAttention _attention;
+
+    public WanMidBlock(ParameterPath path, int width) : base(path)
+    {
+        _first = new WanResidualBlock(path["resnets"][0], width, width);
+        _attention = new WanFrameAttention(path["attentions"][0], width);
+        _second = new WanResidualBlock(path["resnets"][1], width, width);
+    }
+
+    public Tensor Forward(Tensor x, CausalHistory history)
+    {
+        using var scope = TensorScope.Enter();
+        return scope.Keep(_second.Forward(_attention.Forward(_first.Forward(x, history)), history));
+    }
+}
+
+/// <summary>A decoder stage of 2.1: residual blocks, then an expansion that halves the width.</summary>
+internal sealed class WanUpBlock : Module, IWanCoderPart
+{
+    private readonly WanResidualBlock[] _blocks;
+    private readonly WanUpsample? _upsample;
+
+    public WanUpBlock(ParameterPath path, int inWidth, int width, int numResBlocks, bool up, bool upTime) : base(path)
+    {
+        _blocks = [.. Enumerable.Range(0, numResBlocks + 1).Select(i => new WanResidualBlock(path["resnets"][i], i == 0 ? inWidth : width, width))];
+        _upsample = up ? new WanUpsample(path["upsamplers"][0], width, width / 2, upTime) : null;
+    }
+
+    public Tensor Forward(Tensor x, CausalHistory history)
+    {
+        using var scope = TensorScope.Enter();
+        var h = x;
+        foreach (var block in _blocks) h = block.Forward(h, history);
+        return scope.Keep(_upsample is null ? h : _upsample.Forward(h, history));
+    }
+}
+
+/// <summary>An encoder stage of 2.2: residual blocks and a reduction, beside them averages over blocks of positions and channels.</summary>
+internal sealed class WanResidualDownBlock : Module, IWanCoderPart
+{
+    private readonly int _width, _timeFactor, _spaceFactor;
+    private readonly WanResidualBlock[] _blocks;
+    private readonly WanDownsample? _downsample;
+
+    public WanResidualDownBlock(ParameterPath path, int inWidth, int width, int numResBlocks, bool down, bool downTime) : base(path)
+    {
+        (_width, _timeFactor, _spaceFactor) = (width, downTime ? 2 : 1, down ? 2 : 1);
+        _blocks = [.. Enumerable.Range(0, numResBlocks).Select(i => new WanResidualBlock(path["resnets"][i], i == 0 ? inWidth : width, width))];
+        _downsample = down ? new WanDownsample(path["downsampler"], width, downTime) : null;
+    }
+
+    public Tensor Forward(Tensor x, CausalHistory history)
+    {
+        using var scope = TensorScope.Enter();
+        var h = x;
+        foreach (var block in _blocks) h = block.Forward(h, history);
+        if (_downsample is not null) h = _downsample.Forward(h, history);
+        return scope.Keep(h + Average(x).To(h.DType));
+    }
+
+    // Channels and the positions of a block, in the order (channel, frame, row, column), averaged in groups until `width` remain.
+    // The first part of a clip has an odd number of frames: zeros stand before the first.
+    private Tensor Average(Tensor x)                                                             // [B, F, H, W, C]
+    {
+        using var scope = TensorScope.Enter();
+        var (_, f, _, _, _) = x.Dims5();
+        int t = _timeFactor, s = _spaceFactor;
+        if (f % t != 0) x = F.Pad(x, [0, 0, 0, 0, 0, 0, t - f % t, 0]);
+        var (b, frames, height, width, c) = x.Dims5();
+        var blocks = x.Reshape(b, frames / t, t, height / s, s, width / s, s, c).Permute(0, 1, 3, 5, 7, 2, 4, 6); // [B, f, h, w, C, t, s, s]
+        var groups = blocks.Reshape(b, frames / t, height / s, width / s, _width, c * t * s * s / _width);
+        return scope.Keep(groups.To(DType.Float32).Mean([-1]));
+    }
+}
+
+/// <summary>A decoder stage of 2.2: residual blocks and an expansion, beside them copies of the channels.</summary>
+internal sealed class WanResidualUpBlock : Module, IWanCoderPart
+{
+    private readonly int _width, _timeFactor;
+    private readonly WanResidualBlock[] _blocks;
+    private readonly WanUpsample? _upsample;
+
+    public WanResidualUpBlock(ParameterPath path, int inWidth, int width, int numResBlocks, bool up, bool upTime) : base(path)
+    {
+        (_width, _timeFactor) = (width, upTime ? 2 : 1);
+        _blocks = [.. Enumerable.Range(0, numResBlocks + 1).Select(i => new WanResidualBlock(path["resnets"][i], i == 0 ? inWidth : width, width))];
+        _upsample = up ? new WanUpsample(path["upsampler"], width, width, upTime) : null;
+    }
+
+    public Tensor Forward(Tensor x, CausalHistory history)
+    {
+        using var scope = TensorScope.Enter();
+        var h = x;
+        foreach (var block in _blocks) h = block.Forward(h, history);
+        return scope.Keep(_upsample is null ? h : _upsample.Forward(h, history) + Copies(x, history).To(h.DType));
+    }
+
+    // Every channel stands several times, then channels become the frames, rows and columns of a block. Of the clip's first block of
+    // frames the last alone is used.
+    private Tensor Copies(Tensor x, CausalHistory history)                                       // [B, F, H, W, C]
+    {
+        const int Space = 2;
+        using var scope = TensorScope.Enter();
+        var (b, f, h, w, c) = x.Dims5();
+        int t = _timeFactor;
+        var repeated = x.RepeatInterleave(_width * t * Space * Space / c, 4).Reshape(b, f, h, w, _width, t, Space, Space);
+        var y = repeated.Permute(0, 1, 5, 2, 6, 3, 7, 4).Reshape(b, f * t, h * Space, w * Space, _width);
+        return scope.Keep(history.IsFirstPart ? y.Narrow(1, t - 1, f * t - (t - 1)) : y);
+    }
+}
