@@ -186,6 +186,14 @@ public static unsafe partial class F
             return (x.Dim == 5 ? UpsampleNearest3dOp : UpsampleNearest2dOp).Call(x, Value.None, Value.Doubles(p, scale.Length));
     }
 
+    /// <summary>Nearest-neighbor resampling of [B, C, H, W] to a size.</summary>
+    public static Tensor InterpolateNearestTo(Tensor x, Size2 size)
+    {
+        long* p = stackalloc long[2];
+        size.Write(p);
+        return UpsampleNearest2dOp.Call(x, Value.Ints(p, 2), Value.None);
+    }
+
     /// <summary>Bilinear resampling of [B, C, H, W] to a size; pixel centers, corners not aligned.</summary>
     public static Tensor InterpolateBilinear(Tensor x, long height, long width)
     {

@@ -1,0 +1,183 @@
+using Kinora.Engine;
+using Kinora.Engine.Layers;
+using Kinora.Models.Modules;
+
+namespace Kinora.Models.Systems.StableDiffusion;
+
+// The denoiser of Stable Diffusion 1, 2 and XL: a U-Net over latents with transformers that attend to the text.
+// Papers: Rombach et al., "Latent Diffusion", arXiv:2112.10752, section 3.3; Podell et al., "SDXL", arXiv:2307.01952, section 2.2 (size and
+// crop conditions); Luo et al., "Latent Consistency Models", arXiv:2310.04378, section 4.3 (guidance as an embedding).
+// Names follow huggingface/diffusers d035dcd7, models/unets/unet_2d_condition.py.
+//
+// Shapes    B batch  C latent channels  h,w latent height, width  T width of the timestep embedding  K text tokens  E width of the text
+// Numerics  timestep phases are float32; convolutions, linears and attention run in the autocast type; norms accumulate in float32.
+public sealed class UNet2DCondition : Module
+{
+    private readonly Conv2d _convIn, _convOut;
+    private readonly TimestepEmbedding _timeEmbedding;
+    private readonly TimestepEmbedding? _addEmbedding;
+    private readonly Func<Tensor, Tensor>? _embedClass;
+    private readonly Linear? _encoderHidProj;
+    private readonly UNetDownBlock[] _downBlocks;
+    private readonly UNetMidBlock? _midBlock;
+    private readonly UNetUpBlock[] _upBlocks;
+    private readonly GroupNorm _convNormOut;
+
+    public UNet2DCondition(ParameterPath path, UNet2DConditionConfig config) : base(path)
+    {
+        config.Validate();
+        Config = config;
+        var widths = config.BlockOutChannels;
+        int levels = widths.Count, groups = config.NormNumGroups!.Value;
+        _convIn = new Conv2d(path["conv_in"], config.InChannels, widths[0], config.ConvInKernel, padding: (config.ConvInKernel - 1) / 2);
+        _timeEmbedding = new TimestepEmbedding(path["time_embedding"], widths[0], config.TembDim, config.TimeCondProjDim);
+        _embedClass = ClassEmbedding(path["class_embedding"], config);
+        _addEmbedding = config.AdditionEmbedType is null ? null : new TimestepEmbedding(path["add_embedding"], config.ProjectionClassEmbeddingsInputDim!.Value, config.TembDim);
+        _encoderHidProj = config.EncoderHidDim is { } width ? new Linear(path["encoder_hid_proj"], width, config.CrossAttentionDim[0], init: Init.TorchLinear) : null;
+
+        _downBlocks = [.. Enumerable.Range(0, levels).Select(i => new UNetDownBlock(path["down_blocks"][i], config.BlockAt(i), widths[Math.Max(0, i - 1)], widths[i],
+            config.LayersPerBlock.At(i), config.DownBlockTypes[i] == UNet2DConditionConfig.CrossAttentionDown, i < levels - 1 ? config.DownsamplePadding : null))];
+        if (config.MidBlockType is { } mid)
+            _midBlock = new UNetMidBlock(path["mid_block"], config.BlockAt(levels - 1), widths[^1], mid == UNet2DConditionConfig.CrossAttentionMid, config.MidBlockScaleFactor);
+        _upBlocks = [.. Enumerable.Range(0, levels).Select(i =>
+        {
+            var level = levels - 1 - i;                                                          // the level of the way down that this one mirrors
+            return new UNetUpBlock(path["up_blocks"][i], config.BlockAt(level, config.UpTransformerLayers(level)), widths[Math.Max(0, level - 1)], widths[level],
+                widths[Math.Min(levels - 1, level + 1)], config.LayersPerBlock.At(level) + 1, config.UpBlockTypes[i] == UNet2DConditionConfig.CrossAttentionUp, upsamples: level > 0);
+        })];
+        _convNormOut = new GroupNorm(path["conv_norm_out"], groups, widths[0], config.NormEps);
+        _convOut = new Conv2d(path["conv_out"], widths[0], config.OutChannels, config.ConvOutKernel, padding: (config.ConvOutKernel - 1) / 2);
+    }
+
+    public UNet2DConditionConfig Config { get; }
+
+    /// <summary>What the network predicts (noise, velocity or sample, as it was trained) for noisy latents, [B, C, h, w].</summary>
+    /// <param name="x">Noisy latents [B, C, h, w], with mask and masked picture behind them for inpainting.</param>
+    /// <param name="timestep">[B] or [1], 0 to the schedule's last.</param>
+    /// <param name="text">Output of the text encoder [B, K, E].</param>
+    /// <param name="conditions">Everything else that this network reads.</param>
+    /// <param name="tap">Told the intermediates by the module's name.</param>
+    /// <exception cref="ShapeException">An input has another shape, or a condition that this network needs is missing.</exception>
+    public Tensor Forward(Tensor x, Tensor timestep, Tensor text, UNetConditions? conditions = null, Action<string, Tensor>? tap = null)
+    {
+        using var scope = TensorScope.Enter();
+        Check(x, timestep, text);
+        conditions ??= UNetConditions.None;
+        var temb = Embed(x.Size(0), timestep, conditions, tap);                                  // [B, T]
+        var context = new TextContext(_encoderHidProj?.Forward(text) ?? text, AdditiveMask(conditions.TextMask));
+
+        if (Config.CenterInputSample) x = x * 2 - 1;
+        x = _convIn.Forward(x.ContiguousChannelsLast());
+        tap?.Invoke("conv_in", x);
+        var skips = new List<Tensor> { x };
+        for (var i = 0; i < _downBlocks.Length; i++)
+        {
+            x = _downBlocks[i].Forward(x, temb, context, skips);
+            tap?.Invoke($"down_blocks.{i}", x);
+        }
+        if (conditions.DownResiduals is { } residuals)
+        {
+            if (residuals.Count != skips.Count)
+                throw new ShapeException($"UNet2DCondition: {residuals.Count} residuals of a ControlNet were given; this network has {skips.Count} places for them.");
+            for (var i = 0; i < skips.Count; i++) skips[i] = skips[i] + residuals[i];
+        }
+        if (_midBlock is not null) x = _midBlock.Forward(x, temb, context);
+        if (conditions.MidResidual is { } middle) x = x + middle;
+        tap?.Invoke("mid_block", x);
+        for (var i = 0; i < _upBlocks.Length; i++)
+        {
+            x = _upBlocks[i].Forward(x, temb, context, skips);
+            tap?.Invoke($"up_blocks.{i}", x);
+        }
+        return scope.Keep(_convOut.Forward(F.Silu(_convNormOut.Forward(x))).Contiguous());       // [B, C, h, w]
+    }
+
+    // Timestep, class and added conditions in one vector.
+    private Tensor Embed(long batch, Tensor timestep, UNetConditions conditions, Action<string, Tensor>? tap)
+    {
+        using var scope = TensorScope.Enter();
+        var phases = TimestepPhases.Forward(timestep.Expand(batch), Config.BlockOutChannels[0], Config.FlipSinToCos, Config.FreqShift);
+        var temb = _timeEmbedding.Forward(phases, conditions.TimestepCondition);                 // [B, T]
+        tap?.Invoke("time_embedding", temb);
+        if (_embedClass is not null)
+        {
+            var labels = conditions.ClassLabels ?? throw Missing("class labels");
+            temb = Config.ClassEmbeddingsConcat ? Tensor.Cat([temb, _embedClass(labels)], -1) : temb + _embedClass(labels);
+        }
+        if (_addEmbedding is not null)
+        {
+            var pooled = conditions.PooledText ?? throw Missing("pooled text");                  // [B, E']
+            var numbers = conditions.TimeIds ?? throw Missing("time ids");                       // [B, N]
+            var added = TimestepPhases.Forward(numbers.Flatten(), Config.AdditionTimeEmbedDim!.Value, Config.FlipSinToCos, Config.FreqShift).Reshape(batch, -1);
+            temb = temb + _addEmbedding.Forward(Tensor.Cat([pooled, added.To(pooled.DType)], -1));
+        }
+        return scope.Keep(temb);
+    }
+
+    private static Func<Tensor, Tensor>? ClassEmbedding(ParameterPath path, UNet2DConditionConfig config)
+    {
+        int width = config.TembDim, inDim = config.ProjectionClassEmbeddingsInputDim ?? 0;
+        switch (config.ClassEmbedType)
+        {
+            case "timestep":
+                var embedding = new TimestepEmbedding(path, config.BlockOutChannels[0], width);
+                return t => embedding.Forward(TimestepPhases.Forward(t, config.BlockOutChannels[0], config.FlipSinToCos, config.FreqShift));
+            case "projection":
+                var projection = new TimestepEmbedding(path, inDim, width);
+                return labels => projection.Forward(labels);
+            case "simple_projection":
+                var linear = new Linear(path, inDim, width, init: Init.TorchLinear);
+                return linear.Forward;
+            case "identity":
+                return labels => labels;
+            default:
+                if (config.NumClassEmbeds is not { } count) return null;
+                var table = new Embedding(path, count, width);
+                return table.Forward;
+        }
+    }
+
+    // True at tokens that take part → what is added to the scores, as the reference has it.
+    private static Tensor? AdditiveMask(Tensor? keep)
+    {
+        const double Excluded = -10_000;
+        if (keep is null) return null;
+        using var scope = TensorScope.Enter();
+        return scope.Keep(((1 - keep.To(DType.Float32)) * Excluded).Unsqueeze(1).Unsqueeze(1));  // [B, 1, 1, K]
+    }
+
+    private void Check(Tensor x, Tensor timestep, Tensor text)
+    {
+        if (x.Dim != 4 || x.Size(1) != Config.InChannels)
+            throw new ShapeException($"UNet2DCondition: expected latents [B, {Config.InChannels}, h, w], got [{string.Join(", ", x.Shape)}].");
+        if (timestep.Dim != 1 || (timestep.Size(0) != 1 && timestep.Size(0) != x.Size(0)))
+            throw new ShapeException($"UNet2DCondition: expected timesteps [1] or [{x.Size(0)}], got [{string.Join(", ", timestep.Shape)}].");
+        var width = Config.EncoderHidDim ?? Config.CrossAttentionDim[0];
+        if (text.Dim != 3 || text.Size(0) != x.Size(0) || text.Size(2) != width)
+            throw new ShapeException($"UNet2DCondition: expected text [{x.Size(0)}, K, {width}], got [{string.Join(", ", text.Shape)}].");
+    }
+
+    private ShapeException Missing(string what) => new($"UNet2DCondition: this network needs {what} (`class_embed_type` {Config.ClassEmbedType ?? "null"}, `addition_embed_type` {Config.AdditionEmbedType ?? "null"}).");
+}
+
+/// <summary>What a Stable Diffusion U-Net reads besides latents, timestep and text; each only where the network has it.</summary>
+public sealed record UNetConditions
+{
+    /// <summary>No conditions.</summary>
+    public static UNetConditions None { get; } = new();
+
+    /// <summary>1 or true at text tokens that take part, [B, K]; all when null.</summary>
+    public Tensor? TextMask { get; init; }
+    /// <summary>Class numbers [B], or what the class embedding projects [B, ·].</summary>
+    public Tensor? ClassLabels { get; init; }
+    /// <summary>Guidance embedding [B, K] of latent consistency models.</summary>
+    public Tensor? TimestepCondition { get; init; }
+    /// <summary>XL: the pooled output of the second text encoder, [B, E'].</summary>
+    public Tensor? PooledText { get; init; }
+    /// <summary>XL: original height and width, top and left of the crop, target height and width, [B, 6].</summary>
+    public Tensor? TimeIds { get; init; }
+    /// <summary>A ControlNet's residuals for every intermediate of the way down, from fine to coarse.</summary>
+    public IReadOnlyList<Tensor>? DownResiduals { get; init; }
+    /// <summary>A ControlNet's residual for the middle.</summary>
+    public Tensor? MidResidual { get; init; }
+}
