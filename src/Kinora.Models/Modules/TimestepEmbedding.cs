@@ -32,6 +32,6 @@ public sealed class TimestepEmbedding : Module
         using var scope = TensorScope.Enter();
         if (condition is not null)
             phases += (_condProj ?? throw new ShapeException($"{Path}: a timestep condition was given; this network has none (`time_cond_proj_dim` is null).")).Forward(condition);
-        return scope.Keep(_linear2.Forward(F.Silu(_linear1.Forward(phases))));                   // [B, T]
+        return scope.Keep(ForwardTrace.Report(this, _linear2.Forward(F.Silu(_linear1.Forward(phases))))); // [B, T]
     }
 }

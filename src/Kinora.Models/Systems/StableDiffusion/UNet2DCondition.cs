@@ -14,9 +14,7 @@ namespace Kinora.Models.Systems.StableDiffusion;
 public sealed class UNet2DCondition : Module
 {
     private readonly Conv2d _convIn, _convOut;
-    private readonly TimestepEmbedding _timeEmbedding;
-    private readonly TimestepEmbedding? _addEmbedding;
-    private readonly Func<Tensor, Tensor>? _embedClass;
+    private readonly UNetEmbedding _embedding;
     private readonly Linear? _encoderHidProj;
     private readonly UNetDownBlock[] _downBlocks;
     private readonly UNetMidBlock? _midBlock;
@@ -30,9 +28,7 @@ public sealed class UNet2DCondition : Module
         var widths = config.BlockOutChannels;
         int levels = widths.Count, groups = config.NormNumGroups!.Value;
         _convIn = new Conv2d(path["conv_in"], config.InChannels, widths[0], config.ConvInKernel, padding: (config.ConvInKernel - 1) / 2);
-        _timeEmbedding = new TimestepEmbedding(path["time_embedding"], widths[0], config.TembDim, config.TimeCondProjDim);
-        _embedClass = ClassEmbedding(path["class_embedding"], config);
-        _addEmbedding = config.AdditionEmbedType is null ? null : new TimestepEmbedding(path["add_embedding"], config.ProjectionClassEmbeddingsInputDim!.Value, config.TembDim);
+        _embedding = new UNetEmbedding(path, config.Embedding);
         _encoderHidProj = config.EncoderHidDim is { } width ? new Linear(path["encoder_hid_proj"], width, config.CrossAttentionDim[0], init: Init.TorchLinear) : null;
 
         _downBlocks = [.. Enumerable.Range(0, levels).Select(i => new UNetDownBlock(path["down_blocks"][i], config.BlockAt(i), widths[Math.Max(0, i - 1)], widths[i],
@@ -56,25 +52,19 @@ public sealed class UNet2DCondition : Module
     /// <param name="timestep">[B] or [1], 0 to the schedule's last.</param>
     /// <param name="text">Output of the text encoder [B, K, E].</param>
     /// <param name="conditions">Everything else that this network reads.</param>
-    /// <param name="tap">Told the intermediates by the module's name.</param>
     /// <exception cref="ShapeException">An input has another shape, or a condition that this network needs is missing.</exception>
-    public Tensor Forward(Tensor x, Tensor timestep, Tensor text, UNetConditions? conditions = null, Action<string, Tensor>? tap = null)
+    public Tensor Forward(Tensor x, Tensor timestep, Tensor text, UNetConditions? conditions = null)
     {
         using var scope = TensorScope.Enter();
         Check(x, timestep, text);
         conditions ??= UNetConditions.None;
-        var temb = Embed(x.Size(0), timestep, conditions, tap);                                  // [B, T]
-        var context = new TextContext(_encoderHidProj?.Forward(text) ?? text, AdditiveMask(conditions.TextMask));
+        var temb = _embedding.Forward(x.Size(0), timestep, conditions);                          // [B, T]
+        var context = new TextContext(_encoderHidProj?.Forward(text) ?? text, conditions.AdditiveTextMask());
 
         if (Config.CenterInputSample) x = x * 2 - 1;
-        x = _convIn.Forward(x.ContiguousChannelsLast());
-        tap?.Invoke("conv_in", x);
+        x = ForwardTrace.Report(_convIn, _convIn.Forward(x.ContiguousChannelsLast()));
         var skips = new List<Tensor> { x };
-        for (var i = 0; i < _downBlocks.Length; i++)
-        {
-            x = _downBlocks[i].Forward(x, temb, context, skips);
-            tap?.Invoke($"down_blocks.{i}", x);
-        }
+        foreach (var block in _downBlocks) x = block.Forward(x, temb, context, skips);
         if (conditions.DownResiduals is { } residuals)
         {
             if (residuals.Count != skips.Count)
@@ -83,67 +73,8 @@ public sealed class UNet2DCondition : Module
         }
         if (_midBlock is not null) x = _midBlock.Forward(x, temb, context);
         if (conditions.MidResidual is { } middle) x = x + middle;
-        tap?.Invoke("mid_block", x);
-        for (var i = 0; i < _upBlocks.Length; i++)
-        {
-            x = _upBlocks[i].Forward(x, temb, context, skips);
-            tap?.Invoke($"up_blocks.{i}", x);
-        }
-        return scope.Keep(_convOut.Forward(F.Silu(_convNormOut.Forward(x))).Contiguous());       // [B, C, h, w]
-    }
-
-    // Timestep, class and added conditions in one vector.
-    private Tensor Embed(long batch, Tensor timestep, UNetConditions conditions, Action<string, Tensor>? tap)
-    {
-        using var scope = TensorScope.Enter();
-        var phases = TimestepPhases.Forward(timestep.Expand(batch), Config.BlockOutChannels[0], Config.FlipSinToCos, Config.FreqShift);
-        var temb = _timeEmbedding.Forward(phases, conditions.TimestepCondition);                 // [B, T]
-        tap?.Invoke("time_embedding", temb);
-        if (_embedClass is not null)
-        {
-            var labels = conditions.ClassLabels ?? throw Missing("class labels");
-            temb = Config.ClassEmbeddingsConcat ? Tensor.Cat([temb, _embedClass(labels)], -1) : temb + _embedClass(labels);
-        }
-        if (_addEmbedding is not null)
-        {
-            var pooled = conditions.PooledText ?? throw Missing("pooled text");                  // [B, E']
-            var numbers = conditions.TimeIds ?? throw Missing("time ids");                       // [B, N]
-            var added = TimestepPhases.Forward(numbers.Flatten(), Config.AdditionTimeEmbedDim!.Value, Config.FlipSinToCos, Config.FreqShift).Reshape(batch, -1);
-            temb = temb + _addEmbedding.Forward(Tensor.Cat([pooled, added.To(pooled.DType)], -1));
-        }
-        return scope.Keep(temb);
-    }
-
-    private static Func<Tensor, Tensor>? ClassEmbedding(ParameterPath path, UNet2DConditionConfig config)
-    {
-        int width = config.TembDim, inDim = config.ProjectionClassEmbeddingsInputDim ?? 0;
-        switch (config.ClassEmbedType)
-        {
-            case "timestep":
-                var embedding = new TimestepEmbedding(path, config.BlockOutChannels[0], width);
-                return t => embedding.Forward(TimestepPhases.Forward(t, config.BlockOutChannels[0], config.FlipSinToCos, config.FreqShift));
-            case "projection":
-                var projection = new TimestepEmbedding(path, inDim, width);
-                return labels => projection.Forward(labels);
-            case "simple_projection":
-                var linear = new Linear(path, inDim, width, init: Init.TorchLinear);
-                return linear.Forward;
-            case "identity":
-                return labels => labels;
-            default:
-                if (config.NumClassEmbeds is not { } count) return null;
-                var table = new Embedding(path, count, width);
-                return table.Forward;
-        }
-    }
-
-    // True at tokens that take part → what is added to the scores, as the reference has it.
-    private static Tensor? AdditiveMask(Tensor? keep)
-    {
-        const double Excluded = -10_000;
-        if (keep is null) return null;
-        using var scope = TensorScope.Enter();
-        return scope.Keep(((1 - keep.To(DType.Float32)) * Excluded).Unsqueeze(1).Unsqueeze(1));  // [B, 1, 1, K]
+        foreach (var block in _upBlocks) x = block.Forward(x, temb, context, skips);
+        return scope.Keep(_convOut.Forward(F.Silu(_convNormOut.Forward(x))).To(DType.Float32).Contiguous()); // [B, C, h, w]
     }
 
     private void Check(Tensor x, Tensor timestep, Tensor text)
@@ -156,28 +87,4 @@ public sealed class UNet2DCondition : Module
         if (text.Dim != 3 || text.Size(0) != x.Size(0) || text.Size(2) != width)
             throw new ShapeException($"UNet2DCondition: expected text [{x.Size(0)}, K, {width}], got [{string.Join(", ", text.Shape)}].");
     }
-
-    private ShapeException Missing(string what) => new($"UNet2DCondition: this network needs {what} (`class_embed_type` {Config.ClassEmbedType ?? "null"}, `addition_embed_type` {Config.AdditionEmbedType ?? "null"}).");
-}
-
-/// <summary>What a Stable Diffusion U-Net reads besides latents, timestep and text; each only where the network has it.</summary>
-public sealed record UNetConditions
-{
-    /// <summary>No conditions.</summary>
-    public static UNetConditions None { get; } = new();
-
-    /// <summary>1 or true at text tokens that take part, [B, K]; all when null.</summary>
-    public Tensor? TextMask { get; init; }
-    /// <summary>Class numbers [B], or what the class embedding projects [B, ·].</summary>
-    public Tensor? ClassLabels { get; init; }
-    /// <summary>Guidance embedding [B, K] of latent consistency models.</summary>
-    public Tensor? TimestepCondition { get; init; }
-    /// <summary>XL: the pooled output of the second text encoder, [B, E'].</summary>
-    public Tensor? PooledText { get; init; }
-    /// <summary>XL: original height and width, top and left of the crop, target height and width, [B, 6].</summary>
-    public Tensor? TimeIds { get; init; }
-    /// <summary>A ControlNet's residuals for every intermediate of the way down, from fine to coarse.</summary>
-    public IReadOnlyList<Tensor>? DownResiduals { get; init; }
-    /// <summary>A ControlNet's residual for the middle.</summary>
-    public Tensor? MidResidual { get; init; }
 }

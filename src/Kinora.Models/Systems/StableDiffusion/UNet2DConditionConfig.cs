@@ -95,6 +95,10 @@ public sealed record UNet2DConditionConfig
     /// <summary>How many times height and width are halved.</summary>
     [JsonIgnore] public int Halvings => BlockOutChannels.Count - 1;
 
+    /// <summary>What the timestep and the other conditions are embedded by.</summary>
+    [JsonIgnore] internal UNetEmbeddingShape Embedding => new(BlockOutChannels[0], TembDim, FlipSinToCos, FreqShift, TimeCondProjDim, ClassEmbedType, NumClassEmbeds, ClassEmbeddingsConcat,
+        AdditionEmbedType, AdditionTimeEmbedDim ?? 0, ProjectionClassEmbeddingsInputDim ?? 0);
+
     /// <summary>What a block at a level is made of.</summary>
     internal UNetBlockShape BlockAt(int level, int? transformerLayers = null) => new(
         BlockTembDim, NormNumGroups ?? 0, NormEps, ResnetTimeScaleShift == "scale_shift", CrossAttentionDim.At(level), (NumAttentionHeads ?? AttentionHeadDim).At(level),

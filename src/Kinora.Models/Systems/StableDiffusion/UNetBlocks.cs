@@ -51,7 +51,7 @@ internal sealed class UNetDownBlock : Module
             x = _downsampler.Forward(x);
             skips.Add(x);
         }
-        return x;                                                                                // [B, C', H/2, W/2]
+        return ForwardTrace.Report(this, x);                                                     // [B, C', H/2, W/2]
     }
 }
 
@@ -75,7 +75,7 @@ internal sealed class UNetMidBlock : Module
         using var scope = TensorScope.Enter();
         x = _first.Forward(x, temb);
         if (_attention is not null) x = _second!.Forward(_attention.Forward(x, context.Text, context.Mask), temb);
-        return scope.Keep(x);
+        return scope.Keep(ForwardTrace.Report(this, x));
     }
 }
 
@@ -105,6 +105,6 @@ internal sealed class UNetUpBlock : Module
             if (_attentions.Length > 0) x = _attentions[i].Forward(x, context.Text, context.Mask);
         }
         if (_upsampler is not null) x = _upsampler.Forward(x, (skips[^1].Size(2), skips[^1].Size(3)));
-        return scope.Keep(x);                                                                    // [B, C', 2H, 2W]
+        return scope.Keep(ForwardTrace.Report(this, x));                                         // [B, C', 2H, 2W]
     }
 }

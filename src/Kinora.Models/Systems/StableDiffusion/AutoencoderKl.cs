@@ -1,0 +1,203 @@
+using Kinora.Engine;
+using Kinora.Engine.Layers;
+using Kinora.Models.Modules;
+
+namespace Kinora.Models.Systems.StableDiffusion;
+
+// The autoencoder of Stable Diffusion: pictures to latents of an eighth of the height and width, and back.
+// Paper: Rombach et al., "Latent Diffusion", arXiv:2112.10752, section 3.1 and appendix G.
+// Names follow huggingface/diffusers d035dcd7, models/autoencoders/autoencoder_kl.py and vae.py.
+//
+// Shapes    B batch  C channels  c latent channels  H,W height, width  h,w latent height, width
+// Numerics  group norms accumulate in float32; convolutions and attention run in the autocast type; moments and decoded pictures are float32.
+public sealed class AutoencoderKl : Module
+{
+    private readonly Encoder _encoder;
+    private readonly Decoder _decoder;
+    private readonly Conv2d? _quantConv, _postQuantConv;
+
+    public AutoencoderKl(ParameterPath path, AutoencoderKlConfig config) : base(path)
+    {
+        config.Validate();
+        Config = config;
+        int c = config.LatentChannels;
+        _encoder = new Encoder(path["encoder"], config);
+        _decoder = new Decoder(path["decoder"], config);
+        _quantConv = config.UseQuantConv ? new Conv2d(path["quant_conv"], 2 * c, 2 * c, 1) : null;
+        _postQuantConv = config.UsePostQuantConv ? new Conv2d(path["post_quant_conv"], c, c, 1) : null;
+    }
+
+    public AutoencoderKlConfig Config { get; }
+
+    /// <summary>The posterior over latents of pictures [B, C, H, W] in [−1, 1].</summary>
+    /// <param name="x">H and W are multiples of the compression.</param>
+    /// <param name="tiling">Codes in overlapping tiles when the picture is larger than one; null codes the whole at once.</param>
+    public DiagonalGaussian Encode(Tensor x, TileGeometry? tiling = null)
+    {
+        using var scope = TensorScope.Enter();
+        var posterior = DiagonalGaussian.FromMoments(EncodeMoments(x, tiling));
+        scope.Keep(posterior.Mean);
+        scope.Keep(posterior.LogVariance);
+        return posterior;                                                                        // 2 × [B, c, h, w]
+    }
+
+    /// <summary>Means and logarithms of variances as the network puts them out, [B, 2c, h, w].</summary>
+    /// <inheritdoc cref="Encode"/>
+    public Tensor EncodeMoments(Tensor x, TileGeometry? tiling = null)
+    {
+        using var scope = TensorScope.Enter();
+        if (x.Dim != 4 || x.Size(1) != Config.InChannels || x.Size(2) < Config.SpatialCompression || x.Size(3) < Config.SpatialCompression)
+            throw new ShapeException($"AutoencoderKl: expected pictures [B, {Config.InChannels}, H, W] of at least {Config.SpatialCompression} pixels, got [{string.Join(", ", x.Shape)}].");
+        return scope.Keep(tiling is { } tiles && tiles.Splits(x, encode: true) ? tiles.Encode(x, EncodeWhole) : EncodeWhole(x));
+    }
+
+    /// <summary>Pictures [B, C, H, W] in float32, around [−1, 1] but not clamped, from latents [B, c, h, w].</summary>
+    /// <param name="z">Latents as the encoder makes them: after <see cref="Denormalize"/> when they come from diffusion.</param>
+    /// <param name="tiling">Decodes in overlapping tiles when the latents are larger than one; null decodes the whole at once.</param>
+    public Tensor Decode(Tensor z, TileGeometry? tiling = null)
+    {
+        using var scope = TensorScope.Enter();
+        if (z.Dim != 4 || z.Size(1) != Config.LatentChannels)
+            throw new ShapeException($"AutoencoderKl: expected latents [B, {Config.LatentChannels}, h, w], got [{string.Join(", ", z.Shape)}].");
+        return scope.Keep(tiling is { } tiles && tiles.Splits(z, encode: false) ? tiles.Decode(z, DecodeWhole) : DecodeWhole(z));
+    }
+
+    /// <summary>Latents of the encoder → latents of diffusion, with unit variance.</summary>
+    public Tensor Normalize(Tensor z)
+    {
+        using var scope = TensorScope.Enter();
+        return scope.Keep(Config.LatentsMean is { } mean
+            ? (z - PerChannel(mean)) * Config.ScalingFactor / PerChannel(Config.LatentsStd!)
+            : (z - (Config.ShiftFactor ?? 0)) * Config.ScalingFactor);
+    }
+
+    /// <summary>Latents of diffusion → latents of the decoder: the inverse of <see cref="Normalize"/>.</summary>
+    public Tensor Denormalize(Tensor z)
+    {
+        using var scope = TensorScope.Enter();
+        return scope.Keep(Config.LatentsMean is { } mean
+            ? z * PerChannel(Config.LatentsStd!) / Config.ScalingFactor + PerChannel(mean)
+            : z / Config.ScalingFactor + (Config.ShiftFactor ?? 0));
+    }
+
+    /// <summary>Floating point operations of decoding one picture (a multiply-add counts as two; convolutions and attention).</summary>
+    public static double DecodeFlops(AutoencoderKlConfig config, long height, long width)
+    {
+        ArgumentNullException.ThrowIfNull(config);
+        const int Taps = 9;
+        double flops = 0, h = height / config.SpatialCompression, w = width / config.SpatialCompression;
+        int coarsest = config.BlockOutChannels[^1], previous = coarsest;
+        flops += h * w * (4.0 * Taps * coarsest * coarsest * 2 + 8.0 * coarsest * coarsest) + 4 * h * w * h * w * coarsest;
+        for (int level = config.BlockOutChannels.Count - 1; level >= 0; level--)
+        {
+            double c = config.BlockOutChannels[level];
+            flops += 2.0 * Taps * h * w * (previous * c + (2 * config.LayersPerBlock + 1) * c * c);
+            if (level > 0)
+            {
+                (h, w) = (2 * h, 2 * w);
+                flops += 2.0 * Taps * h * w * c * c;
+            }
+            previous = (int)c;
+        }
+        return flops;
+    }
+
+    private Tensor EncodeWhole(Tensor x)
+    {
+        using var scope = TensorScope.Enter();
+        var moments = _encoder.Forward(x.ContiguousChannelsLast());
+        return scope.Keep((_quantConv?.Forward(moments) ?? moments).To(DType.Float32).Contiguous()); // [B, 2c, h, w]
+    }
+
+    private Tensor DecodeWhole(Tensor z)
+    {
+        using var scope = TensorScope.Enter();
+        z = z.ContiguousChannelsLast();
+        return scope.Keep(_decoder.Forward(_postQuantConv?.Forward(z) ?? z).To(DType.Float32).Contiguous()); // [B, C, H, W]
+    }
+
+    private Tensor PerChannel(IReadOnlyList<double> values) =>
+        Tensor.FromArray<float>([.. values.Select(v => (float)v)], 1, values.Count, 1, 1).To(Path.Device);
+
+    private sealed class Encoder : Module
+    {
+        private readonly Conv2d _convIn, _convOut;
+        private readonly Level[] _downBlocks;
+        private readonly AutoencoderMid _midBlock;
+        private readonly GroupNorm _convNormOut;
+
+        public Encoder(ParameterPath path, AutoencoderKlConfig config) : base(path)
+        {
+            var widths = config.BlockOutChannels;
+            _convIn = new Conv2d(path["conv_in"], config.InChannels, widths[0], Kernel, padding: 1);
+            _downBlocks = [.. widths.Select((width, i) => new Level(path["down_blocks"][i], config, widths[Math.Max(0, i - 1)], width, config.LayersPerBlock,
+                down: i < widths.Count - 1, up: false))];
+            _midBlock = new AutoencoderMid(path["mid_block"], widths[^1], config.NormNumGroups, config.MidBlockAddAttention);
+            _convNormOut = new GroupNorm(path["conv_norm_out"], config.NormNumGroups, widths[^1], NormEps);
+            _convOut = new Conv2d(path["conv_out"], widths[^1], 2 * config.LatentChannels, Kernel, padding: 1);
+        }
+
+        public Tensor Forward(Tensor x)                                                          // [B, C, H, W]
+        {
+            using var scope = TensorScope.Enter();
+            var h = ForwardTrace.Report(_convIn, _convIn.Forward(x));
+            foreach (var level in _downBlocks) TensorScope.Replace(ref h, level.Forward(h));
+            h = _midBlock.Forward(h);
+            return scope.Keep(_convOut.Forward(F.Silu(_convNormOut.Forward(h))));                // [B, 2c, h, w]
+        }
+    }
+
+    private sealed class Decoder : Module
+    {
+        private readonly Conv2d _convIn, _convOut;
+        private readonly AutoencoderMid _midBlock;
+        private readonly Level[] _upBlocks;
+        private readonly GroupNorm _convNormOut;
+
+        public Decoder(ParameterPath path, AutoencoderKlConfig config) : base(path)
+        {
+            int[] widths = [.. config.BlockOutChannels.Reverse()];
+            _convIn = new Conv2d(path["conv_in"], config.LatentChannels, widths[0], Kernel, padding: 1);
+            _midBlock = new AutoencoderMid(path["mid_block"], widths[0], config.NormNumGroups, config.MidBlockAddAttention);
+            _upBlocks = [.. widths.Select((width, i) => new Level(path["up_blocks"][i], config, widths[Math.Max(0, i - 1)], width, config.LayersPerBlock + 1,
+                down: false, up: i < widths.Length - 1))];
+            _convNormOut = new GroupNorm(path["conv_norm_out"], config.NormNumGroups, widths[^1], NormEps);
+            _convOut = new Conv2d(path["conv_out"], widths[^1], config.OutChannels, Kernel, padding: 1);
+        }
+
+        public Tensor Forward(Tensor z)                                                          // [B, c, h, w]
+        {
+            using var scope = TensorScope.Enter();
+            var h = _midBlock.Forward(_convIn.Forward(z));
+            foreach (var level in _upBlocks) TensorScope.Replace(ref h, level.Forward(h));
+            return scope.Keep(_convOut.Forward(F.Silu(_convNormOut.Forward(h))));                // [B, C, H, W]
+        }
+    }
+
+    // Residual blocks of one width, then half or twice the size.
+    private sealed class Level : Module
+    {
+        private readonly ResnetBlock2D[] _resnets;
+        private readonly Downsample2D? _down;
+        private readonly Upsample2D? _up;
+
+        public Level(ParameterPath path, AutoencoderKlConfig config, int inChannels, int outChannels, int layers, bool down, bool up) : base(path)
+        {
+            _resnets = [.. Enumerable.Range(0, layers).Select(i => new ResnetBlock2D(path["resnets"][i], i == 0 ? inChannels : outChannels, outChannels, config.NormNumGroups, NormEps))];
+            _down = down ? new Downsample2D(path["downsamplers"][0], outChannels, padding: 0) : null;
+            _up = up ? new Upsample2D(path["upsamplers"][0], outChannels) : null;
+        }
+
+        public Tensor Forward(Tensor x)
+        {
+            using var scope = TensorScope.Enter();
+            var h = _resnets[0].Forward(x);
+            foreach (var resnet in _resnets.Skip(1)) TensorScope.Replace(ref h, resnet.Forward(h));
+            h = _down?.Forward(h) ?? _up?.Forward(h) ?? h;
+            return scope.Keep(ForwardTrace.Report(this, h));
+        }
+    }
+
+    private const int Kernel = 3;
+    private const double NormEps = 1e-6;
+}
