@@ -1,5 +1,7 @@
 // Who runs which fixtures: one line per runner.
 
+using Kinora.Evaluation.Parity.Runners;
+
 namespace Kinora.Evaluation.Parity;
 
 /// <summary>Every runner of the product.</summary>
@@ -9,6 +11,10 @@ public static class FixtureRunners
     public static IReadOnlyList<IFixtureRunner> All { get; } =
     [
         // core
+        new AutoencoderKlRunner(),
+        new AutoencoderTinyRunner(),
+        new ControlNetRunner(),
+        new UNet2DConditionRunner(),
         // svd, anim
         // dit
         new Runners.WanTransformerRunner(),

@@ -45,6 +45,11 @@ public sealed record AutoencoderKlConfig
     /// <summary>Pixels of height and width in one latent.</summary>
     [JsonIgnore] public int SpatialCompression => 1 << (BlockOutChannels.Count - 1);
 
+    /// <summary>Reads a file; keys that it leaves out have the defaults above.</summary>
+    /// <exception cref="Kinora.Engine.ConfigException">It is not such a file; the message names every problem.</exception>
+    public static AutoencoderKlConfig Read(string path) =>
+        ModelConfigJson.ReadFile(path, StableDiffusionJson.Default.AutoencoderKlConfig, ModelConfigJson.Write(new AutoencoderKlConfig(), StableDiffusionJson.Default.AutoencoderKlConfig));
+
     /// <summary>Throws <see cref="Kinora.Engine.ConfigException"/> with every violation.</summary>
     public void Validate()
     {

@@ -32,6 +32,11 @@ public sealed record AutoencoderTinyConfig
     public double ScalingFactor { get; init; } = 1;
     public double ShiftFactor { get; init; }
 
+    /// <summary>Reads a file; keys that it leaves out have the defaults above.</summary>
+    /// <exception cref="Kinora.Engine.ConfigException">It is not such a file; the message names every problem.</exception>
+    public static AutoencoderTinyConfig Read(string path) =>
+        ModelConfigJson.ReadFile(path, StableDiffusionJson.Default.AutoencoderTinyConfig, ModelConfigJson.Write(new AutoencoderTinyConfig(), StableDiffusionJson.Default.AutoencoderTinyConfig));
+
     /// <summary>Throws <see cref="Kinora.Engine.ConfigException"/> with every violation.</summary>
     public void Validate()
     {

@@ -66,6 +66,11 @@ public sealed record ControlNetConfig
         ResnetTimeScaleShift = ResnetTimeScaleShift, ProjectionClassEmbeddingsInputDim = ProjectionClassEmbeddingsInputDim,
     };
 
+    /// <summary>Reads a file; keys that it leaves out have the defaults above.</summary>
+    /// <exception cref="Kinora.Engine.ConfigException">It is not such a file; the message names every problem.</exception>
+    public static ControlNetConfig Read(string path) =>
+        ModelConfigJson.ReadFile(path, StableDiffusionJson.Default.ControlNetConfig, ModelConfigJson.Write(new ControlNetConfig(), StableDiffusionJson.Default.ControlNetConfig));
+
     /// <summary>Throws <see cref="Kinora.Engine.ConfigException"/> with every violation.</summary>
     public void Validate()
     {

@@ -107,6 +107,11 @@ public sealed record UNet2DConditionConfig
     /// <summary>Transformer blocks of the up block that mirrors a level.</summary>
     internal int UpTransformerLayers(int level) => ReverseTransformerLayersPerBlock is { } reverse ? reverse.At(BlockOutChannels.Count - 1 - level) : TransformerLayersPerBlock.At(level);
 
+    /// <summary>Reads a file; keys that it leaves out have the defaults above.</summary>
+    /// <exception cref="Kinora.Engine.ConfigException">It is not such a file; the message names every problem.</exception>
+    public static UNet2DConditionConfig Read(string path) =>
+        ModelConfigJson.ReadFile(path, StableDiffusionJson.Default.UNet2DConditionConfig, ModelConfigJson.Write(new UNet2DConditionConfig(), StableDiffusionJson.Default.UNet2DConditionConfig));
+
     /// <summary>Throws <see cref="Kinora.Engine.ConfigException"/> with every violation.</summary>
     public void Validate()
     {
