@@ -52,7 +52,7 @@ public static class BenchCommand
         {
             model, output, probes, prompts, seed, steps, guidance, sampler, batch, device, dtype, update, retrain, json,
         };
-        command.SetAction((result, cancellationToken) => OnEngine(() =>
+        command.SetAction((result, cancellationToken) => EngineWork.Run(() =>
         {
             var options = defaults with
             {
@@ -103,7 +103,7 @@ public static class BenchCommand
         {
             device, only, output, seconds,
         };
-        command.SetAction((result, cancellationToken) => OnEngine(() =>
+        command.SetAction((result, cancellationToken) => EngineWork.Run(() =>
             Time("ops", OpsCases.All, result.GetValue(only), Device.Parse(result.GetValue(device)!), result.GetValue(seconds), result.GetValue(output), cancellationToken), cancellationToken));
         return command;
     }
@@ -119,7 +119,7 @@ public static class BenchCommand
         {
             model, device, dtype, only, output, seconds,
         };
-        command.SetAction((result, cancellationToken) => OnEngine(() =>
+        command.SetAction((result, cancellationToken) => EngineWork.Run(() =>
         {
             ModelFolder folder = ModelFolder.Find(result.GetValue(model)!);
             Device where = Device.Parse(result.GetValue(device)!);
@@ -139,7 +139,7 @@ public static class BenchCommand
         {
             device,
         };
-        command.SetAction((result, cancellationToken) => OnEngine(() =>
+        command.SetAction((result, cancellationToken) => EngineWork.Run(() =>
         {
             Device where = Device.Parse(result.GetValue(device)!);
             if (where.Type == DeviceType.Cuda && where.Index >= EngineRuntime.CudaDeviceCount)
@@ -192,25 +192,6 @@ public static class BenchCommand
     {
         string folder = ModelFolder.Find(model).Path;
         return Path.Combine(Path.GetDirectoryName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder)))!, ProbeFolder.DefaultName);
-    }
-
-    // Every engine call of a process comes from one thread.
-    private static Task<int> OnEngine(Func<int> work, CancellationToken cancellationToken)
-    {
-        var session = ExecutionContext.Capture();
-        return EngineThread.Shared.RunAsync(() =>
-        {
-            int code = ExitCodes.Internal;
-            if (session is null) { return work(); }
-            System.Runtime.ExceptionServices.ExceptionDispatchInfo? failure = null;
-            ExecutionContext.Run(session, _ =>
-            {
-                try { code = work(); }
-                catch (Exception e) { failure = System.Runtime.ExceptionServices.ExceptionDispatchInfo.Capture(e); }
-            }, null);
-            failure?.Throw();
-            return code;
-        }, cancellationToken);
     }
 
     private static DType Compute(string? name) => name is null ? DType.BFloat16 : DTypeExtensions.Parse(name);

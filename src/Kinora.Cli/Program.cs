@@ -25,6 +25,7 @@ public static class Program
             CurateCommand.Create(),
             BenchCommand.Create(),
             ParityCommand.Create(),
+            EvaluateCommand.Create(),
             DoctorCommand.Create(),
         };
 }

@@ -1,6 +1,7 @@
 // Which exit code and which sentence an exception becomes.
 
 using Kinora.Engine;
+using Kinora.Evaluation;
 using Kinora.Media;
 using Kinora.Models.Generation;
 
@@ -21,6 +22,8 @@ internal static class Failures
             CommandException e => (e.ExitCode, $"{who}: {e.Message}"),
             GenerationRequestException e => (ExitCodes.Usage, $"{who}: {e.Message}"),
             ConfigException e => (ExitCodes.Input, $"{who}: {e.Message}"),
+            EvaluationException e => (ExitCodes.Input, $"{who}: {e.Message}"),
+            ProtocolException e => (ExitCodes.Integrity, $"{who}: {e.Message}"),
             CheckpointException e => (ExitCodes.Integrity, $"{who}: {e.Message}"),
             DeviceException e => (ExitCodes.Usage, $"{who}: {e.Message}"),
             KinoraException e => (ExitCodes.Internal, $"{who}: {e.Message}"),
