@@ -16,6 +16,10 @@ public static class FixtureRunners
         new ControlNetRunner(),
         new UNet2DConditionRunner(),
         // svd, anim
+        new TemporalAutoencoderRunner(),
+        new UNet3DRunner(),
+        new UNetMotionRunner(),
+        new UNetSpatioTemporalRunner(),
         // dit
         new Runners.WanTransformerRunner(),
         new Runners.WanAutoencoderRunner(),

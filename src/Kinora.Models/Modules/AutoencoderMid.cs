@@ -28,7 +28,7 @@ public sealed class AutoencoderMid : Module
         return scope.Keep(ForwardTrace.Report(this, h));                                         // [B, C, H, W]
     }
 
-    private sealed class Attention : Module
+    internal sealed class Attention : Module
     {
         private readonly GroupNorm _groupNorm;
         private readonly MultiHeadAttention _attention;

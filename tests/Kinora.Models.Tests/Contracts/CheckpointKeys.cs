@@ -9,10 +9,13 @@ namespace Kinora.Models.Tests.Contracts;
 /// <summary>Holds the parameters of a network against the manifest of a published checkpoint.</summary>
 internal static class CheckpointKeys
 {
-    /// <summary>Builds the network without values and requires exactly the manifest's names and shapes; buffers are no parameters here.</summary>
-    public static void ShouldBeThoseOf(string manifest, Func<ParameterPath, Module> build)
+    /// <summary>Builds the network without values and requires exactly the manifest's names and shapes.</summary>
+    /// <param name="manifest">Name of the fixture.</param>
+    /// <param name="build">Makes the network.</param>
+    /// <param name="buffers">Whether the network reads the checkpoint's buffers as well.</param>
+    public static void ShouldBeThoseOf(string manifest, Func<ParameterPath, Module> build, bool buffers = false)
     {
-        SortedDictionary<string, string> published = Read(manifest);
+        SortedDictionary<string, string> published = Read(manifest, buffers);
         ParameterPath root = ParameterPath.Root(new ShapeOnlyParameters());
         build(root);
         var ours = new SortedDictionary<string, string>(root.Store.All.ToDictionary(p => p.Name, p => string.Join('x', p.Value.Shape)), StringComparer.Ordinal);
@@ -23,9 +26,9 @@ internal static class CheckpointKeys
     }
 
     /// <summary>Number of elements of all parameters in a manifest.</summary>
-    public static long Count(string manifest) => Read(manifest).Values.Sum(shape => shape.Split('x').Aggregate(1L, (n, s) => n * long.Parse(s, CultureInfo.InvariantCulture)));
+    public static long Count(string manifest) => Read(manifest, buffers: false).Values.Sum(shape => shape.Split('x').Aggregate(1L, (n, s) => n * long.Parse(s, CultureInfo.InvariantCulture)));
 
-    private static SortedDictionary<string, string> Read(string manifest)
+    private static SortedDictionary<string, string> Read(string manifest, bool buffers)
     {
         using FileStream file = File.OpenRead(Path.Combine(AppContext.BaseDirectory, "Fixtures", "CheckpointKeys", manifest + ".tsv.gz"));
         using var text = new StreamReader(new GZipStream(file, CompressionMode.Decompress));
@@ -33,7 +36,7 @@ internal static class CheckpointKeys
         while (text.ReadLine() is { } line)
         {
             string[] fields = line.Split('\t');
-            if (!line.StartsWith('#') && fields[2] == "param")
+            if (!line.StartsWith('#') && (buffers || fields[2] == "param"))
             {
                 keys.Add(fields[0], fields[1]);
             }

@@ -119,7 +119,7 @@ public sealed class AutoencoderKl : Module
     private Tensor PerChannel(IReadOnlyList<double> values) =>
         Tensor.FromArray<float>([.. values.Select(v => (float)v)], 1, values.Count, 1, 1).To(Path.Device);
 
-    private sealed class Encoder : Module
+    internal sealed class Encoder : Module
     {
         private readonly Conv2d _convIn, _convOut;
         private readonly Level[] _downBlocks;

@@ -53,7 +53,10 @@ public sealed class UNet2DCondition : Module
     /// <param name="text">Output of the text encoder [B, K, E].</param>
     /// <param name="conditions">Everything else that this network reads.</param>
     /// <exception cref="ShapeException">An input has another shape, or a condition that this network needs is missing.</exception>
-    public Tensor Forward(Tensor x, Tensor timestep, Tensor text, UNetConditions? conditions = null)
+    public Tensor Forward(Tensor x, Tensor timestep, Tensor text, UNetConditions? conditions = null) => Forward(x, timestep, text, conditions, frameLayers: null);
+
+    /// <summary>The same with the layers of a video model behind those of this network.</summary>
+    internal Tensor Forward(Tensor x, Tensor timestep, Tensor text, UNetConditions? conditions, IFrameLayers? frameLayers)
     {
         using var scope = TensorScope.Enter();
         Check(x, timestep, text);
@@ -64,16 +67,24 @@ public sealed class UNet2DCondition : Module
         if (Config.CenterInputSample) x = x * 2 - 1;
         x = ForwardTrace.Report(_convIn, _convIn.Forward(x.ContiguousChannelsLast()));
         var skips = new List<Tensor> { x };
-        foreach (var block in _downBlocks) x = block.Forward(x, temb, context, skips);
+        for (var i = 0; i < _downBlocks.Length; i++)
+        {
+            var block = i;
+            x = _downBlocks[i].Forward(x, temb, context, skips, frameLayers is null ? null : (layer, h) => frameLayers.Down(block, layer, h));
+        }
         if (conditions.DownResiduals is { } residuals)
         {
             if (residuals.Count != skips.Count)
                 throw new ShapeException($"UNet2DCondition: {residuals.Count} residuals of a ControlNet were given; this network has {skips.Count} places for them.");
             for (var i = 0; i < skips.Count; i++) skips[i] = skips[i] + residuals[i];
         }
-        if (_midBlock is not null) x = _midBlock.Forward(x, temb, context);
+        if (_midBlock is not null) x = _midBlock.Forward(x, temb, context, frameLayers is null ? null : frameLayers.Mid);
         if (conditions.MidResidual is { } middle) x = x + middle;
-        foreach (var block in _upBlocks) x = block.Forward(x, temb, context, skips);
+        for (var i = 0; i < _upBlocks.Length; i++)
+        {
+            var block = i;
+            x = _upBlocks[i].Forward(x, temb, context, skips, frameLayers is null ? null : (layer, h) => frameLayers.Up(block, layer, h));
+        }
         return scope.Keep(_convOut.Forward(F.Silu(_convNormOut.Forward(x))).To(DType.Float32).Contiguous()); // [B, C, h, w]
     }
 

@@ -37,13 +37,14 @@ internal sealed class UNetDownBlock : Module
     }
 
     /// <summary>The level's output; every intermediate that the way up reads is added to <paramref name="skips"/>.</summary>
-    public Tensor Forward(Tensor x, Tensor temb, TextContext context, List<Tensor> skips)        // [B, C, H, W], [B, T]
+    public Tensor Forward(Tensor x, Tensor temb, TextContext context, List<Tensor> skips, Func<int, Tensor, Tensor>? behindLayer = null) // [B, C, H, W], [B, T]
     {
         for (var i = 0; i < _resnets.Length; i++)
         {
             using var scope = TensorScope.Enter();
             x = _resnets[i].Forward(x, temb);
             if (_attentions.Length > 0) x = _attentions[i].Forward(x, context.Text, context.Mask);
+            if (behindLayer is not null) x = behindLayer(i, x);
             skips.Add(scope.Keep(x));
         }
         if (_downsampler is not null)
@@ -70,11 +71,15 @@ internal sealed class UNetMidBlock : Module
         _second = shape.Resnet(path["resnets"][1], channels, channels, outputScale);
     }
 
-    public Tensor Forward(Tensor x, Tensor temb, TextContext context)                            // [B, C, H, W]
+    public Tensor Forward(Tensor x, Tensor temb, TextContext context, Func<Tensor, Tensor>? behindAttention = null) // [B, C, H, W]
     {
         using var scope = TensorScope.Enter();
         x = _first.Forward(x, temb);
-        if (_attention is not null) x = _second!.Forward(_attention.Forward(x, context.Text, context.Mask), temb);
+        if (_attention is not null)
+        {
+            x = _attention.Forward(x, context.Text, context.Mask);
+            x = _second!.Forward(behindAttention?.Invoke(x) ?? x, temb);
+        }
         return scope.Keep(ForwardTrace.Report(this, x));
     }
 }
@@ -95,7 +100,7 @@ internal sealed class UNetUpBlock : Module
     }
 
     /// <summary>The level's output. Takes its intermediates from the end of <paramref name="skips"/>; the next level's size is that of the one before.</summary>
-    public Tensor Forward(Tensor x, Tensor temb, TextContext context, List<Tensor> skips)        // [B, C, H, W]
+    public Tensor Forward(Tensor x, Tensor temb, TextContext context, List<Tensor> skips, Func<int, Tensor, Tensor>? behindLayer = null) // [B, C, H, W]
     {
         using var scope = TensorScope.Enter();
         for (var i = 0; i < _resnets.Length; i++)
@@ -103,6 +108,7 @@ internal sealed class UNetUpBlock : Module
             x = _resnets[i].Forward(Tensor.Cat([x, skips[^1]], 1), temb);
             skips.RemoveAt(skips.Count - 1);
             if (_attentions.Length > 0) x = _attentions[i].Forward(x, context.Text, context.Mask);
+            if (behindLayer is not null) x = behindLayer(i, x);
         }
         if (_upsampler is not null) x = _upsampler.Forward(x, (skips[^1].Size(2), skips[^1].Size(3)));
         return scope.Keep(ForwardTrace.Report(this, x));                                         // [B, C', 2H, 2W]

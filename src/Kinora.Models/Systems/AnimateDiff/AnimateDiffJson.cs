@@ -1,0 +1,14 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
+namespace Kinora.Models.Systems.AnimateDiff;
+
+/// <summary>Source-generated JSON of the network configurations. Bind through <see cref="ModelConfigJson"/>, which is strict.</summary>
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower,
+    UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
+    RespectNullableAnnotations = true,
+    WriteIndented = true)]
+[JsonSerializable(typeof(UNetMotionConfig))]
+[JsonSerializable(typeof(MotionAdapterConfig))]
+public sealed partial class AnimateDiffJson : JsonSerializerContext;

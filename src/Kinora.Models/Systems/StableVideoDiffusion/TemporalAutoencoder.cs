@@ -1,0 +1,137 @@
+using Kinora.Engine;
+using Kinora.Engine.Layers;
+using Kinora.Models.Modules;
+using Kinora.Models.Systems.StableDiffusion;
+
+namespace Kinora.Models.Systems.StableVideoDiffusion;
+
+// The autoencoder of Stable Video Diffusion: the encoder of Stable Diffusion, picture by picture, and a decoder that sees all frames of a clip,
+// so that it does not flicker.
+// Papers: Blattmann et al., "Stable Video Diffusion", arXiv:2311.15127, appendix D; "Align your Latents", arXiv:2304.08818, section 3.1.2.
+// Names follow huggingface/diffusers d035dcd7, models/autoencoders/autoencoder_kl_temporal_decoder.py and unets/unet_3d_blocks.py.
+//
+// Shapes    B pictures or clips  F frames  C channels  c latent channels  H,W height, width  h,w latent height, width
+// Numerics  group norms accumulate in float32; convolutions and attention run in the autocast type; moments and decoded frames are float32.
+public sealed class TemporalAutoencoder : Module
+{
+    private const int Groups = 32, Kernel = 3;
+    private const double Eps = 1e-6, TemporalEps = 1e-5;
+    private readonly AutoencoderKl.Encoder _encoder;
+    private readonly Conv2d _quantConv;
+    private readonly Decoder _decoder;
+
+    public TemporalAutoencoder(ParameterPath path, TemporalAutoencoderConfig config) : base(path)
+    {
+        config.Validate();
+        Config = config;
+        _encoder = new AutoencoderKl.Encoder(path["encoder"], config.EncoderConfig);
+        _quantConv = new Conv2d(path["quant_conv"], 2 * config.LatentChannels, 2 * config.LatentChannels, 1);
+        _decoder = new Decoder(path["decoder"], config);
+    }
+
+    public TemporalAutoencoderConfig Config { get; }
+
+    /// <summary>The posterior over latents of pictures [B, C, H, W] in [−1, 1], 2 × [B, c, h, w].</summary>
+    public DiagonalGaussian Encode(Tensor x)
+    {
+        using var scope = TensorScope.Enter();
+        var posterior = DiagonalGaussian.FromMoments(EncodeMoments(x));
+        scope.Keep(posterior.Mean);
+        scope.Keep(posterior.LogVariance);
+        return posterior;
+    }
+
+    /// <summary>Means and logarithms of variances as the network puts them out, [B, 2c, h, w].</summary>
+    /// <inheritdoc cref="Encode"/>
+    public Tensor EncodeMoments(Tensor x)
+    {
+        using var scope = TensorScope.Enter();
+        if (x.Dim != 4 || x.Size(1) != Config.InChannels || x.Size(2) % Config.SpatialCompression != 0 || x.Size(3) % Config.SpatialCompression != 0)
+            throw new ShapeException($"TemporalAutoencoder: expected pictures [B, {Config.InChannels}, {Config.SpatialCompression}h, {Config.SpatialCompression}w], got [{string.Join(", ", x.Shape)}].");
+        return scope.Keep(_quantConv.Forward(_encoder.Forward(x.ContiguousChannelsLast())).To(DType.Float32).Contiguous());
+    }
+
+    /// <summary>Frames [B·F, C, H, W] in float32, around [−1, 1] but not clamped.</summary>
+    /// <param name="z">Latents as the encoder makes them, clip after clip, [B·F, c, h, w].</param>
+    /// <param name="frames">F: the frames that see each other.</param>
+    public Tensor Decode(Tensor z, long frames)
+    {
+        using var scope = TensorScope.Enter();
+        if (z.Dim != 4 || z.Size(1) != Config.LatentChannels || frames < 1 || z.Size(0) % frames != 0)
+            throw new ShapeException($"TemporalAutoencoder: expected latents [B·{frames}, {Config.LatentChannels}, h, w], got [{string.Join(", ", z.Shape)}].");
+        return scope.Keep(_decoder.Forward(z.ContiguousChannelsLast(), frames).To(DType.Float32).Contiguous());
+    }
+
+    private sealed class Decoder : Module
+    {
+        private readonly Conv2d _convIn, _convOut;
+        private readonly Mid _midBlock;
+        private readonly Level[] _upBlocks;
+        private readonly GroupNorm _convNormOut;
+        private readonly TemporalConv _timeConvOut;
+
+        public Decoder(ParameterPath path, TemporalAutoencoderConfig config) : base(path)
+        {
+            int[] widths = [.. config.BlockOutChannels.Reverse()];
+            _convIn = new Conv2d(path["conv_in"], config.LatentChannels, widths[0], Kernel, padding: 1);
+            _midBlock = new Mid(path["mid_block"], config.LayersPerBlock, widths[0]);
+            _upBlocks = [.. widths.Select((width, i) => new Level(path["up_blocks"][i], config.LayersPerBlock + 1, widths[Math.Max(0, i - 1)], width, up: i < widths.Length - 1))];
+            _convNormOut = new GroupNorm(path["conv_norm_out"], Groups, widths[^1], Eps);
+            _convOut = new Conv2d(path["conv_out"], widths[^1], config.OutChannels, Kernel, padding: 1);
+            _timeConvOut = new TemporalConv(path["time_conv_out"], config.OutChannels, config.OutChannels);
+        }
+
+        public Tensor Forward(Tensor z, long frames)                                             // [B·F, c, h, w]
+        {
+            using var scope = TensorScope.Enter();
+            var h = ForwardTrace.Report(_convIn, _convIn.Forward(z));
+            TensorScope.Replace(ref h, _midBlock.Forward(h, frames));
+            foreach (var level in _upBlocks) TensorScope.Replace(ref h, level.Forward(h, frames));
+            h = _convOut.Forward(F.Silu(_convNormOut.Forward(h)));                               // [B·F, C, H, W]
+            return scope.Keep(VideoLayout.ToPictures(_timeConvOut.Forward(VideoLayout.ToClip(h, frames)), h.Size(2), h.Size(3)));
+        }
+    }
+
+    // Residual blocks at the coarsest size; attention over each picture before the second. The published network has no attention before a third
+    // and passes over blocks beyond the second: attentions and the blocks behind them go in pairs, and there is only one attention.
+    private sealed class Mid : Module
+    {
+        private readonly SpatioTemporalResnetBlock[] _resnets;
+        private readonly AutoencoderMid.Attention _attention;
+
+        public Mid(ParameterPath path, int layers, int channels) : base(path)
+        {
+            _resnets = [.. Enumerable.Range(0, layers).Select(i => new SpatioTemporalResnetBlock(path["resnets"][i], channels, channels, Eps, TemporalEps, tembDim: null))];
+            _attention = new AutoencoderMid.Attention(path["attentions"][0], channels, Groups);
+        }
+
+        public Tensor Forward(Tensor x, long frames)                                             // [B·F, C, h, w]
+        {
+            using var scope = TensorScope.Enter();
+            x = _resnets[0].Forward(x, temb: null, frames);
+            if (_resnets.Length > 1) x = _resnets[1].Forward(_attention.Forward(x), temb: null, frames);
+            return scope.Keep(ForwardTrace.Report(this, x));
+        }
+    }
+
+    // Residual blocks of one width, then twice the size.
+    private sealed class Level : Module
+    {
+        private readonly SpatioTemporalResnetBlock[] _resnets;
+        private readonly Upsample2D? _upsampler;
+
+        public Level(ParameterPath path, int layers, int inChannels, int channels, bool up) : base(path)
+        {
+            _resnets = [.. Enumerable.Range(0, layers).Select(i => new SpatioTemporalResnetBlock(path["resnets"][i], i == 0 ? inChannels : channels, channels, Eps, TemporalEps, tembDim: null))];
+            _upsampler = up ? new Upsample2D(path["upsamplers"][0], channels) : null;
+        }
+
+        public Tensor Forward(Tensor x, long frames)                                             // [B·F, C, H, W]
+        {
+            using var scope = TensorScope.Enter();
+            var h = _resnets[0].Forward(x, temb: null, frames);
+            foreach (var resnet in _resnets.Skip(1)) TensorScope.Replace(ref h, resnet.Forward(h, temb: null, frames));
+            return scope.Keep(ForwardTrace.Report(this, _upsampler?.Forward(h) ?? h));           // [B·F, C, 2H, 2W]
+        }
+    }
+}

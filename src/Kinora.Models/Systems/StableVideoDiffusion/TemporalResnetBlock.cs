@@ -1,0 +1,40 @@
+using Kinora.Engine;
+using Kinora.Engine.Layers;
+using Kinora.Models.Modules;
+
+namespace Kinora.Models.Systems.StableVideoDiffusion;
+
+// Norm, SiLU, convolution along the frames, twice, around a shortcut; every frame's timestep enters between the two.
+// Paper: Blattmann et al., "Align your Latents", arXiv:2304.08818, section 3.1.1 (3-D convolutions over the clip).
+// Names follow huggingface/diffusers d035dcd7, models/resnet.py (TemporalResnetBlock).
+//
+// Shapes    B clips  C channels  F frames  P positions of a frame  T width of the timestep embedding
+// Numerics  group norms, over all frames together, accumulate in float32; convolutions run in the autocast type.
+internal sealed class TemporalResnetBlock : Module
+{
+    private const int Groups = 32;
+    private readonly GroupNorm _norm1, _norm2;
+    private readonly TemporalConv _conv1, _conv2;
+    private readonly Linear? _timeEmbProj;
+
+    public TemporalResnetBlock(ParameterPath path, int channels, double eps, int? tembDim) : base(path)
+    {
+        _norm1 = new GroupNorm(path["norm1"], Groups, channels, eps);
+        _conv1 = new TemporalConv(path["conv1"], channels, channels);
+        _timeEmbProj = tembDim is { } t ? new Linear(path["time_emb_proj"], t, channels, init: Init.TorchLinear) : null;
+        _norm2 = new GroupNorm(path["norm2"], Groups, channels, eps);
+        _conv2 = new TemporalConv(path["conv2"], channels, channels);
+    }
+
+    /// <param name="x">[B, C, F, P]</param>
+    /// <param name="temb">[B·F, T]; null exactly when the block has no timestep.</param>
+    public Tensor Forward(Tensor x, Tensor? temb)
+    {
+        using var scope = TensorScope.Enter();
+        var (b, c, f, _) = x.Dims4();
+        var h = _conv1.Forward(F.Silu(_norm1.Forward(x)));                                       // [B, C, F, P]
+        if (_timeEmbProj is not null)
+            h += _timeEmbProj.Forward(F.Silu(temb!)).Reshape(b, f, c, 1).Transpose(1, 2);        // + [B, C, F, 1]
+        return scope.Keep(x + _conv2.Forward(F.Silu(_norm2.Forward(h))));
+    }
+}
