@@ -71,13 +71,14 @@ public sealed class Checkpoint : IDisposable
     /// <param name="dtype">Element type of the parameters in memory.</param>
     /// <param name="device">Where they go.</param>
     /// <param name="trainable">Whether they take part in training.</param>
+    /// <param name="isOmitted">Tensors of the file that the network leaves out on purpose.</param>
     /// <exception cref="CheckpointException">The weights are not exactly those of the network; the message lists every difference.</exception>
-    public static TModule Load<TModule>(string path, Func<ParameterPath, TModule> build, DType dtype = DType.Float32, Device? device = null, bool trainable = false)
+    public static TModule Load<TModule>(string path, Func<ParameterPath, TModule> build, DType dtype = DType.Float32, Device? device = null, bool trainable = false, Func<string, bool>? isOmitted = null)
         where TModule : Module
     {
         ArgumentNullException.ThrowIfNull(build);
         using Checkpoint checkpoint = Open(path);
-        var source = new CheckpointParameters(checkpoint, trainable);
+        var source = new CheckpointParameters(checkpoint, trainable, isOmitted);
         ParameterPath root = ParameterPath.Root(source, dtype, device);
         try
         {

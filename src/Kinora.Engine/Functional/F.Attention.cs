@@ -5,12 +5,14 @@ namespace Kinora.Engine;
 public static unsafe partial class F
 {
     private static readonly Op SdpaOp = new("aten::scaled_dot_product_attention"), AttentionOp = new("kinora::attention");
+    private const long FusedHeadUnit = 32, LargestFusedHead = 256;
 
     /// <summary>
     /// softmax(q kᵀ · scale + mask) v: q [B, H, Lq, D], k and v [B, H, Lk, D] → [B, H, Lq, D]; scale 1/√D by default.
     /// The mask is boolean (true takes part) or additive, broadcastable to [B, H, Lq, Lk]. On the CPU, attention without a mask or
     /// with a mask over keys, [B or 1, 1, 1, Lk], runs in Kinora's fused kernel (Dao, "FlashAttention-2", arXiv:2307.08691) and
-    /// never stores the scores; there a query all of whose keys are masked gets zeros.
+    /// never stores the scores; there a query all of whose keys are masked gets zeros. The kernel takes heads of whole vectors: others
+    /// are padded with zeros, which changes neither scores nor values; heads wider than its largest are composed.
     /// </summary>
     public static Tensor ScaledDotProductAttention(Tensor q, Tensor k, Tensor v, Tensor? mask = null, bool causal = false, double? scale = null)
     {
@@ -18,6 +20,15 @@ public static unsafe partial class F
         double s = scale ?? 1 / Math.Sqrt(i.Sizes[3]);
         if (i.DeviceType == (int)DeviceType.Cuda)
             return SdpaOp.Call(q, k, v, mask, 0.0, causal, s);
+        long d = i.Sizes[3];
+        if (d > LargestFusedHead)
+            return ComposedAttention(q, k, v, mask, causal, s);
+        if (d % FusedHeadUnit != 0)
+        {
+            using var padded = TensorScope.Enter();
+            long[] pads = [0, FusedHeadUnit - d % FusedHeadUnit];
+            return padded.Keep(ScaledDotProductAttention(Pad(q, pads), Pad(k, pads), Pad(v, pads), mask, causal, s).Narrow(3, 0, d));
+        }
         if (mask is null)
             return AttentionOp.Call(q, k, v, Value.None, s, causal);
         TensorInfo m = mask.Info;

@@ -12,7 +12,7 @@ public static unsafe partial class F
     private static readonly Op LinearOp = new("aten::linear"), EmbeddingOp = new("aten::embedding"), LayerNormOp = new("aten::layer_norm"), GroupNormOp = new("aten::group_norm"),
         Conv1dOp = new("aten::conv1d"), Conv2dOp = new("aten::conv2d"), Conv3dOp = new("aten::conv3d"), ConvTranspose2dOp = new("aten::conv_transpose2d", "input"), ConvTranspose3dOp = new("aten::conv_transpose3d", "input"),
         PadOp = new("aten::constant_pad_nd"), ReflectionPad2dOp = new("aten::reflection_pad2d"), ReplicationPad2dOp = new("aten::replication_pad2d"), ReplicationPad3dOp = new("aten::replication_pad3d"),
-        PixelShuffleOp = new("aten::pixel_shuffle"), PixelUnshuffleOp = new("aten::pixel_unshuffle"), UpsampleNearest2dOp = new("aten::upsample_nearest2d", "vec"), UpsampleNearest3dOp = new("aten::upsample_nearest3d", "vec"), UpsampleBilinear2dOp = new("aten::upsample_bilinear2d", "vec"),
+        PixelShuffleOp = new("aten::pixel_shuffle"), PixelUnshuffleOp = new("aten::pixel_unshuffle"), UpsampleNearest2dOp = new("aten::upsample_nearest2d", "vec"), UpsampleNearest3dOp = new("aten::upsample_nearest3d", "vec"), UpsampleBilinear2dOp = new("aten::upsample_bilinear2d", "vec"), UpsampleBicubic2dOp = new("aten::upsample_bicubic2d", "vec"),
         AvgPool2dOp = new("aten::avg_pool2d"), AvgPool3dOp = new("aten::avg_pool3d"), MaxPool2dOp = new("aten::max_pool2d"), MaxPool3dOp = new("aten::max_pool3d"), AdaptiveAvgPool2dOp = new("aten::adaptive_avg_pool2d"), DropoutOp = new("aten::dropout"), OneHotOp = new("aten::one_hot"),
         GeluTanhOp = new("kinora::gelu_tanh"), LayerNormModulateOp = new("kinora::layer_norm_modulate"), GatedResidualOp = new("kinora::gated_residual"), QkNormRopeOp = new("kinora::qk_norm_rope"), RmsNormOp = new("kinora::rms_norm"), SiluOp = new("kinora::silu");
 
@@ -199,6 +199,16 @@ public static unsafe partial class F
     {
         long* size = stackalloc long[2] { height, width };
         return UpsampleBilinear2dOp.Call(x, Value.Ints(size, 2), false, Value.None);
+    }
+
+    /// <summary>
+    /// Bicubic resampling (a = −0.75) of [B, C, H, W] to a size; pixel centers, corners not aligned. With scales, output pixel i lies
+    /// at (i + ½) / scale − ½ of the input and the size is ⌊H · scale⌋.
+    /// </summary>
+    public static Tensor InterpolateBicubic(Tensor x, double heightScale, double widthScale)
+    {
+        double* scale = stackalloc double[2] { heightScale, widthScale };
+        return UpsampleBicubic2dOp.Call(x, Value.None, false, Value.Doubles(scale, 2));
     }
 
     public static Tensor AvgPool2d(Tensor x, Size2 kernel, Size2 stride = default)
