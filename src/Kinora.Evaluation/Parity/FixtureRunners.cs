@@ -26,6 +26,9 @@ public static class FixtureRunners
         new Runners.LtxTransformerRunner(),
         new Runners.LtxAutoencoderRunner(),
         // text_vision
+        new ClipRunner(),
+        new SiglipRunner(),
+        new T5Runner(),
         // tokenizers
         // metrics, metrics_nets
         // schedulers, ops, train
