@@ -1,4 +1,4 @@
-// The weights of one network on disk: a safetensors file, or several with an index.
+// The weights of one network on disk: one file or several with an index, as safetensors, GGUF or a pickle of torch.save.
 // Source of the index layout: huggingface/transformers v4.46, "*.safetensors.index.json": { "metadata": {…}, "weight_map": { name: file } }.
 
 using System.Collections.Concurrent;
@@ -11,18 +11,23 @@ namespace Kinora.Engine.Checkpoints;
 /// <summary>
 /// Every tensor of a network's weights by name, in one file or in shards. Tensors that were read stay valid after disposal.
 /// </summary>
-public sealed class Checkpoint : IDisposable
+public sealed class Checkpoint : IWeights
 {
     private const string Extension = ".safetensors";
-    private const string IndexExtension = ".safetensors.index.json";
+    private const string IndexSuffix = ".index.json";
     private const long MaxIndexBytes = 64L << 20;
+
+    // What a component's folder may hold, the best first; a variant such as .fp16. is taken only when nothing else is there.
+    private static readonly string[] Patterns = ["*.safetensors.index.json", "*.safetensors", "*.bin.index.json", "*.gguf", "*.bin", "*.pth", "*.pt", "*.ckpt"];
+    private static readonly string[] Pickled = [".pt", ".pth", ".ckpt", ".bin"];
+    private static readonly string[] Usual = ["diffusion_pytorch_model", "model", "pytorch_model"];
 
     private static readonly ConcurrentDictionary<(string Path, long Length, DateTime Written), string> KnownHashes = new();
 
-    private readonly SafetensorsFile[] _files;
-    private readonly Dictionary<string, SafetensorsFile> _fileOfTensor = new(StringComparer.Ordinal);
+    private readonly IWeightFile[] _files;
+    private readonly Dictionary<string, IWeightFile> _fileOfTensor = new(StringComparer.Ordinal);
 
-    private Checkpoint(string path, SafetensorsFile[] files)
+    private Checkpoint(string path, IWeightFile[] files)
     {
         Path = path;
         _files = files;
@@ -34,13 +39,19 @@ public sealed class Checkpoint : IDisposable
     /// <summary>Names of all tensors.</summary>
     public IReadOnlyCollection<string> Names => _fileOfTensor.Keys;
 
-    /// <summary>The <c>__metadata__</c> of the first file.</summary>
+    /// <summary>The strings that the first file carries besides tensors.</summary>
     public IReadOnlyDictionary<string, string> Metadata => _files[0].Metadata;
+
+    /// <summary>The files.</summary>
+    public IEnumerable<string> Files => _files.Select(f => f.Path);
 
     /// <summary>Bytes of all elements as stored.</summary>
     public long NumBytes => _files.Sum(f => f.Tensors.Values.Sum(t => t.NumBytes));
 
-    /// <summary>Opens a <c>.safetensors</c> file, a <c>.safetensors.index.json</c>, or a folder that holds one of them.</summary>
+    /// <summary>
+    /// Opens a file (<c>.safetensors</c>, <c>.gguf</c>, <c>.pt</c>, <c>.pth</c>, <c>.ckpt</c>, <c>.bin</c>), an index of shards, or a folder
+    /// that holds one of them.
+    /// </summary>
     /// <exception cref="CheckpointException">Something is missing, damaged, or ambiguous.</exception>
     public static Checkpoint Open(string path)
     {
@@ -49,11 +60,35 @@ public sealed class Checkpoint : IDisposable
         {
             path = FindInFolder(path);
         }
-        return path.EndsWith(IndexExtension, StringComparison.Ordinal) ? OpenShards(path) : OpenSingle(path);
+        return path.EndsWith(IndexSuffix, StringComparison.Ordinal) ? OpenShards(path) : OpenSingle(path);
+    }
+
+    /// <summary>Opens one file of weights; what it begins with decides how it is read.</summary>
+    /// <exception cref="CheckpointException">It cannot be read or is damaged.</exception>
+    public static IWeightFile OpenFile(string path)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        Span<byte> first = stackalloc byte[4];
+        first.Clear();
+        try
+        {
+            using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete, bufferSize: 0);
+            file.ReadAtLeast(first, 4, throwOnEndOfStream: false);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new CheckpointException($"{path}: {e.Message}", e);
+        }
+        if (first.SequenceEqual("GGUF"u8))
+        {
+            return GgufFile.Open(path);
+        }
+        bool isPickle = first.SequenceEqual("PK\x3\x4"u8) || (first[0] == 0x80 && first[1] is >= 2 and <= 5 && Pickled.Contains(System.IO.Path.GetExtension(path), StringComparer.OrdinalIgnoreCase));
+        return isPickle ? PickleFile.Open(path) : SafetensorsFile.Open(path);
     }
 
     /// <summary>How the file describes a tensor; null when there is none of that name.</summary>
-    public StoredTensor? Find(string name) => _fileOfTensor.TryGetValue(name, out SafetensorsFile? file) ? file.Tensors[name] : null;
+    public StoredTensor? Find(string name) => _fileOfTensor.TryGetValue(name, out IWeightFile? file) ? file.Tensors[name] : null;
 
     /// <summary>Loads one tensor.</summary>
     /// <param name="name">Its name.</param>
@@ -61,7 +96,7 @@ public sealed class Checkpoint : IDisposable
     /// <param name="device">Where to; the CPU by default.</param>
     /// <exception cref="CheckpointException">There is no tensor of that name.</exception>
     public Tensor Read(string name, DType? dtype = null, Device? device = null) =>
-        _fileOfTensor.TryGetValue(name, out SafetensorsFile? file)
+        _fileOfTensor.TryGetValue(name, out IWeightFile? file)
             ? file.Read(name, dtype, device)
             : throw new CheckpointException($"{Path} has no tensor `{name}`.");
 
@@ -121,7 +156,7 @@ public sealed class Checkpoint : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
-        foreach (SafetensorsFile file in _files)
+        foreach (IWeightFile file in _files)
         {
             file.Dispose();
         }
@@ -129,19 +164,26 @@ public sealed class Checkpoint : IDisposable
 
     private static string FindInFolder(string folder)
     {
-        string[] indexes = Directory.GetFiles(folder, "*" + IndexExtension);
-        string[] found = indexes.Length > 0 ? indexes : Directory.GetFiles(folder, "*" + Extension);
-        return found.Length switch
+        foreach (string pattern in Patterns)
         {
-            1 => found[0],
-            0 => throw new CheckpointException($"{folder} holds no {Extension} file."),
-            _ => throw new CheckpointException($"{folder} holds several weight files ({string.Join(", ", found.Select(System.IO.Path.GetFileName).Order(StringComparer.Ordinal))}); name the one to load."),
-        };
+            string[] found = Directory.GetFiles(folder, pattern);
+            // Of several, the one of the usual name without a variant.
+            string[] usual = found.Length > 1 ? [.. found.Where(f => Usual.Contains(System.IO.Path.GetFileName(f)[..^(pattern.Length - 1)], StringComparer.Ordinal))] : found;
+            if (usual.Length == 1)
+            {
+                return usual[0];
+            }
+            if (found.Length > 0)
+            {
+                throw new CheckpointException($"{folder} holds several weight files ({string.Join(", ", found.Select(System.IO.Path.GetFileName).Order(StringComparer.Ordinal))}); name the one to load.");
+            }
+        }
+        throw new CheckpointException($"{folder} holds no {Extension} file, nor a .gguf, .bin, .pth, .pt or .ckpt.");
     }
 
     private static Checkpoint OpenSingle(string path)
     {
-        SafetensorsFile file = SafetensorsFile.Open(path);
+        IWeightFile file = OpenFile(path);
         var checkpoint = new Checkpoint(path, [file]);
         foreach (string name in file.Tensors.Keys)
         {
@@ -154,12 +196,12 @@ public sealed class Checkpoint : IDisposable
     {
         SortedDictionary<string, string> map = ReadIndex(indexPath);
         string folder = System.IO.Path.GetDirectoryName(System.IO.Path.GetFullPath(indexPath))!;
-        var files = new SortedDictionary<string, SafetensorsFile>(StringComparer.Ordinal);
+        var files = new SortedDictionary<string, IWeightFile>(StringComparer.Ordinal);
         try
         {
             foreach (string shard in map.Values.Distinct(StringComparer.Ordinal))
             {
-                files.Add(shard, SafetensorsFile.Open(System.IO.Path.Combine(folder, shard)));
+                files.Add(shard, OpenFile(System.IO.Path.Combine(folder, shard)));
             }
             var checkpoint = new Checkpoint(indexPath, [.. files.Values]);
             foreach (var (name, shard) in map)
@@ -181,7 +223,7 @@ public sealed class Checkpoint : IDisposable
         }
         catch
         {
-            foreach (SafetensorsFile file in files.Values)
+            foreach (IWeightFile file in files.Values)
             {
                 file.Dispose();
             }
@@ -203,8 +245,9 @@ public sealed class Checkpoint : IDisposable
             foreach (JsonProperty entry in json.RootElement.GetProperty("weight_map").EnumerateObject())
             {
                 string shard = entry.Value.GetString() ?? "";
+                string extension = System.IO.Path.GetExtension(shard);
                 // A plain name beside the index: nothing that could lead elsewhere.
-                if (!shard.EndsWith(Extension, StringComparison.Ordinal) || shard != System.IO.Path.GetFileName(shard) || shard.Contains('\\', StringComparison.Ordinal))
+                if ((extension != Extension && !Pickled.Contains(extension, StringComparer.Ordinal)) || shard != System.IO.Path.GetFileName(shard) || shard.Contains('\\', StringComparison.Ordinal))
                 {
                     throw new CheckpointException($"{path}: `{entry.Name}` is in '{shard}', expected the name of a {Extension} file in the same folder.");
                 }

@@ -4,13 +4,13 @@ namespace Kinora.Engine.Checkpoints;
 /// Parameters read from a checkpoint. Differences are gathered while the network is built, so that one message names all of them:
 /// read <see cref="Report"/> afterwards and throw unless it is empty. Until then a parameter that could not be read is a meta tensor.
 /// </summary>
-/// <param name="checkpoint">The weights; it may be disposed once the network is built.</param>
+/// <param name="weights">The weights; it may be disposed once the network is built.</param>
 /// <param name="trainable">Whether parameters take part in training; they are then copies instead of views of the file.</param>
 /// <param name="isOmitted">Tensors of the file that the network leaves out on purpose.</param>
-public sealed class CheckpointParameters(Checkpoint checkpoint, bool trainable = false, Func<string, bool>? isOmitted = null) : IParameterSource
+public sealed class CheckpointParameters(IWeights weights, bool trainable = false, Func<string, bool>? isOmitted = null) : IParameterSource
 {
     private readonly HashSet<string> _used = new(StringComparer.Ordinal);
-    private readonly LoadReport _report = new(checkpoint.Path);
+    private readonly LoadReport _report = new(weights.Path);
     private bool _complete;
 
     /// <inheritdoc/>
@@ -24,7 +24,7 @@ public sealed class CheckpointParameters(Checkpoint checkpoint, bool trainable =
             if (!_complete)
             {
                 _complete = true;
-                foreach (string name in checkpoint.Names.Where(n => !_used.Contains(n) && isOmitted?.Invoke(n) != true).Order(StringComparer.Ordinal))
+                foreach (string name in weights.Names.Where(n => !_used.Contains(n) && isOmitted?.Invoke(n) != true).Order(StringComparer.Ordinal))
                 {
                     _report.AddUnexpected(name);
                 }
@@ -41,7 +41,7 @@ public sealed class CheckpointParameters(Checkpoint checkpoint, bool trainable =
             throw new InvalidOperationException($"parameter '{fullName}' was created after the load report was read.");
         }
         _used.Add(fullName);
-        if (checkpoint.Find(fullName) is not { } stored)
+        if (weights.Find(fullName) is not { } stored)
         {
             _report.AddMissing(fullName);
             return Placeholder(shape, dtype);
@@ -63,7 +63,7 @@ public sealed class CheckpointParameters(Checkpoint checkpoint, bool trainable =
             _report.AddConverted(fullName, stored.Type, dtype);
         }
         using var scope = TensorScope.Enter();
-        Tensor value = checkpoint.Read(fullName, dtype, device);
+        Tensor value = weights.Read(fullName, dtype, device);
         return scope.Keep(trainable ? value.Clone() : value);
     }
 

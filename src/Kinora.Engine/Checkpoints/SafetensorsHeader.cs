@@ -26,10 +26,13 @@ internal sealed class SafetensorsHeader
     private SafetensorsHeader(Dictionary<string, StoredTensor> tensors, Dictionary<string, string> metadata)
     {
         Tensors = tensors;
+        Names = tensors.Keys;
         Metadata = metadata;
     }
 
     public IReadOnlyDictionary<string, StoredTensor> Tensors { get; }
+
+    public IReadOnlyCollection<string> Names { get; }
 
     public IReadOnlyDictionary<string, string> Metadata { get; }
 
@@ -234,19 +237,10 @@ internal sealed class SafetensorsHeader
             {
                 throw Damaged(file, Invariant($"`{name}`: data_offsets [{begin}, {end}] lie outside the {dataLength} bytes of elements"));
             }
-            Int128 bytes = type.Size();
-            foreach (long size in shape)
-            {
-                bytes *= size;
-                // A zero later on must not hide an overflow before it.
-                if (bytes > long.MaxValue)
-                {
-                    throw Damaged(file, $"`{name}`: shape [{string.Join(", ", shape)}] holds more than 2^63 bytes");
-                }
-            }
+            long bytes = StorageTypes.BytesOf(type, shape) ?? throw Damaged(file, $"`{name}`: shape [{string.Join(", ", shape)}] holds more than 2^63 bytes");
             if (bytes != end - begin)
             {
-                throw Damaged(file, Invariant($"`{name}`: {type.FileName()}[{string.Join(", ", shape)}] needs {(long)bytes} bytes, data_offsets [{begin}, {end}] give {end - begin}"));
+                throw Damaged(file, Invariant($"`{name}`: {type.FileName()}[{string.Join(", ", shape)}] needs {bytes} bytes, data_offsets [{begin}, {end}] give {end - begin}"));
             }
             return new StoredTensor(name, type, shape, dataStart + begin, end - begin);
         }

@@ -30,6 +30,7 @@ public static class FixtureRunners
         new SiglipRunner(),
         new T5Runner(),
         // tokenizers
+        new TokenizerRunner(),
         // metrics, metrics_nets
         // schedulers, ops, train
         // pipelines

@@ -19,8 +19,9 @@ public sealed class TextTokenizer
     private readonly ISegmentEncoder _encoder;
     private readonly IDecoder _decoder;
     private readonly int[] _before, _after;
+    private readonly bool _endsOnce;
 
-    internal TextTokenizer(IReadOnlyList<AddedToken> added, AddedTokens found, ISegmentEncoder encoder, IDecoder decoder, int[] before, int[] after, SpecialTokenRoles roles, int? maxTokens)
+    internal TextTokenizer(IReadOnlyList<AddedToken> added, AddedTokens found, ISegmentEncoder encoder, IDecoder decoder, int[] before, int[] after, SpecialTokenRoles roles, int? maxTokens, bool endsOnce = false)
     {
         _added = found;
         _addedById = [];
@@ -34,6 +35,7 @@ public sealed class TextTokenizer
         _decoder = decoder;
         _before = before;
         _after = after;
+        _endsOnce = endsOnce;
         Roles = roles;
         MaxTokens = maxTokens;
         VocabularySize = Math.Max(encoder.Model.Count, added.Count == 0 ? 0 : added.Max(t => t.Id) + 1);
@@ -56,6 +58,14 @@ public sealed class TextTokenizer
     /// </remarks>
     /// <exception cref="ConfigException">The folder holds no tokenizer, or one with parts that Kinora does not know; the message names file and key.</exception>
     public static TextTokenizer Load(string folder) => TokenizerFolder.Load(folder);
+
+    /// <summary>Reads one <c>tokenizer.json</c> or <c>spiece.model</c> without the settings beside it.</summary>
+    /// <exception cref="ConfigException">The file cannot be read, or has parts that Kinora does not know.</exception>
+    public static TextTokenizer LoadFile(string path)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        return path.EndsWith(".json", StringComparison.OrdinalIgnoreCase) ? TokenizerFolder.LoadJson(path) : TokenizerFolder.LoadPieces(path);
+    }
 
     /// <summary>The ids of a text.</summary>
     /// <param name="text">Any text.</param>
@@ -81,7 +91,7 @@ public sealed class TextTokenizer
         }
         if (addSpecialTokens)
         {
-            ids.AddRange(_after);
+            ids.AddRange(EndOf(ids));
         }
         return [.. ids];
     }
@@ -100,7 +110,7 @@ public sealed class TextTokenizer
         var ids = new long[length];
         Array.Fill(ids, pad);
         int n = 0;
-        foreach (int id in (int[])[.. _before, .. content.AsSpan(0, kept), .. _after])
+        foreach (int id in (int[])[.. _before, .. content.AsSpan(0, kept), .. EndOf(content[..kept])])
         {
             ids[n++] = id;
         }
@@ -132,6 +142,9 @@ public sealed class TextTokenizer
 
     /// <summary>The id of a token as the vocabulary writes it; null when there is none.</summary>
     public int? Find(string token) => _addedByContent.TryGetValue(token, out int id) ? id : _encoder.Model.Find(token);
+
+    /// <summary>What ends a sequence. T5's class adds no second end to a text that ends so already; tokenizer.json does.</summary>
+    private int[] EndOf(IReadOnlyList<int> ids) => _endsOnce && ids.Count > 0 && _after.Length > 0 && ids[^1] == _after[^1] ? [] : _after;
 
     /// <summary>Half surrogate pairs become U+FFFD.</summary>
     private static string WellFormed(string text)

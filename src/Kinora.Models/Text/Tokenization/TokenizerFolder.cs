@@ -204,7 +204,7 @@ internal static class TokenizerFolder
         SpecialTokenRoles roles = settings.Roles(Find, path);
         roles = new SpecialTokenRoles(roles.Pad ?? Find("<pad>"), roles.Bos, roles.Eos ?? Find("</s>"));
         int[] after = roles.Eos is { } eos ? [eos] : [];
-        return new TextTokenizer(all, new AddedTokens(all.Select(a => (a.Content, a))), encoder, new T5Decoder(added.Keys.ToHashSet(StringComparer.Ordinal)), [], after, roles, settings.MaxTokens);
+        return new TextTokenizer(all, new AddedTokens(all.Select(a => (a.Content, a))), encoder, new T5Decoder(added.Keys.ToHashSet(StringComparer.Ordinal)), [], after, roles, settings.MaxTokens, endsOnce: true);
 
         int? Find(string token) => added.TryGetValue(token, out AddedToken? known) ? known.Id : model.Find(token);
     }
