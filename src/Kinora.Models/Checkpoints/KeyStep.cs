@@ -1,0 +1,78 @@
+// What happens to a tensor on its way from one layout to another. Every step has an inverse, so a file can go both ways.
+
+using Kinora.Engine;
+
+namespace Kinora.Models.Checkpoints;
+
+/// <summary>A typed step between a published tensor and a parameter of ours.</summary>
+public abstract record KeyStep
+{
+    private KeyStep()
+    {
+    }
+
+    /// <summary>The tensor as it is.</summary>
+    public static KeyStep Same { get; } = new SameStep();
+
+    /// <summary>A matrix whose rows are our columns.</summary>
+    public static KeyStep Transposed { get; } = new TransposedStep();
+
+    /// <summary>A convolution with kernel 1 that is a matrix here: [out, in, 1, 1] to [out, in].</summary>
+    public static KeyStep Flattened { get; } = new FlattenedStep();
+
+    /// <summary>Some of several equal parts along the first dimension, in the given order: queries out of a joint projection.</summary>
+    public static KeyStep Parts(int count, params int[] taken) => new PartsStep(count, taken);
+
+    /// <summary>The shape of the parameter that a published tensor of this shape gives; null when the step does not fit it.</summary>
+    internal abstract IReadOnlyList<long>? ShapeOf(IReadOnlyList<long> published);
+
+    /// <summary>The parameter, from the published tensor.</summary>
+    internal abstract Tensor Apply(Tensor published);
+
+    /// <summary>The published tensor, from the parameter; for parts, what they contribute.</summary>
+    internal abstract Tensor Revert(Tensor own);
+
+    private sealed record SameStep : KeyStep
+    {
+        internal override IReadOnlyList<long> ShapeOf(IReadOnlyList<long> published) => published;
+
+        internal override Tensor Apply(Tensor published) => published;
+
+        internal override Tensor Revert(Tensor own) => own;
+    }
+
+    private sealed record TransposedStep : KeyStep
+    {
+        internal override IReadOnlyList<long>? ShapeOf(IReadOnlyList<long> published) => published is [var rows, var columns] ? [columns, rows] : null;
+
+        internal override Tensor Apply(Tensor published) => published.Transpose(0, 1).Contiguous();
+
+        internal override Tensor Revert(Tensor own) => own.Transpose(0, 1).Contiguous();
+    }
+
+    private sealed record FlattenedStep : KeyStep
+    {
+        // Later files of the same layout hold the matrix already.
+        internal override IReadOnlyList<long>? ShapeOf(IReadOnlyList<long> published) => published is [var o, var i, 1, 1] ? [o, i] : published is [_, _] ? published : null;
+
+        internal override Tensor Apply(Tensor published) => published.Shape is [var o, var i, 1, 1] ? published.Reshape(o, i) : published;
+
+        internal override Tensor Revert(Tensor own) => own.Reshape(own.Size(0), own.Size(1), 1, 1);
+    }
+
+    internal sealed record PartsStep(int Count, int[] Taken) : KeyStep
+    {
+        internal override IReadOnlyList<long>? ShapeOf(IReadOnlyList<long> published) =>
+            published.Count > 0 && published[0] % Count == 0 ? [published[0] / Count * Taken.Length, .. published.Skip(1)] : null;
+
+        internal override Tensor Apply(Tensor published)
+        {
+            using var scope = TensorScope.Enter();
+            long rows = published.Size(0) / Count;
+            Tensor[] parts = [.. Taken.Select(part => published.Narrow(0, part * rows, rows))];
+            return scope.Keep(parts.Length == 1 ? parts[0].Contiguous() : Tensor.Cat(parts, 0));
+        }
+
+        internal override Tensor Revert(Tensor own) => own;
+    }
+}
