@@ -23,9 +23,10 @@ public static class BenchCommand
             "kinora bench quality -o report                 judge 200 held-out prompts, write report/index.html",
             "kinora bench ops                               operators, attention, transformer block, training step",
             "kinora bench model                             components, a whole clip, a training step",
+            "kinora bench networks --only wan               published networks at their real sizes, random weights",
             "kinora bench selftest --device cuda            is the engine right on this device?")
         {
-            CreateQuality(), CreateOps(), CreateModel(), CreateSelfTest(),
+            CreateQuality(), CreateOps(), CreateModel(), CreateNetworks(), CreateSelfTest(),
         };
 
     private static Command CreateQuality()
@@ -127,6 +128,21 @@ public static class BenchCommand
             using var pipeline = KinoraWorldPipeline.Load(folder, where, compute);
             return Time("model", ModelCases.All(folder, pipeline, compute), result.GetValue(only), where, result.GetValue(seconds), result.GetValue(output), cancellationToken);
         }, cancellationToken));
+        return command;
+    }
+
+    private static Command CreateNetworks()
+    {
+        var (device, output, seconds) = (DeviceOption(), OutputOption(), SecondsOption());
+        var only = OnlyOption();
+        var command = new Verb("networks", "Time parts of published networks at their real sizes with random weights.",
+            "kinora bench networks",
+            "kinora bench networks --only Wan -o networks.json")
+        {
+            device, only, output, seconds,
+        };
+        command.SetAction((result, cancellationToken) => OnEngine(() =>
+            Time("networks", NetworkCases.All, result.GetValue(only), Device.Parse(result.GetValue(device)!), result.GetValue(seconds), result.GetValue(output), cancellationToken), cancellationToken));
         return command;
     }
 

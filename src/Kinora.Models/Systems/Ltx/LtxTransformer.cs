@@ -233,7 +233,7 @@ public sealed class LtxBlock : Module
             context ??= x;
             var q = Heads(Norm(_toQ.Forward(x), _normQ, cos, sin));
             var k = Heads(Norm(_toK.Forward(context), _normK, cos, sin));
-            var h = F.ScaledDotProductAttention(q, k, Heads(_toV.Forward(context)), mask);       // [B, H, S, D/H]
+            var h = F.ScaledDotProductAttention(q, k, Heads(_toV.Forward(context)), mask?.To(q.DType)); // [B, H, S, D/H]
             return scope.Keep(_toOut.Forward(h.Transpose(1, 2).Reshape(b, s, d)));
         }
 

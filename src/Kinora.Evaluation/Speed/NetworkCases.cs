@@ -1,0 +1,72 @@
+// Published networks at their real sizes with random weights: what a step or a decoded frame costs, without the weights themselves.
+
+using Kinora.Engine;
+using Kinora.Models.Modules;
+using Kinora.Models.Systems.Wan;
+
+namespace Kinora.Evaluation.Speed;
+
+/// <summary>Cases of the public systems' networks; weights are stored in the type that is computed in.</summary>
+public static class NetworkCases
+{
+    private const int WanTextTokens = 512, WanDecodedFrames = 2, WanRows = 30, WanColumns = 52;
+
+    /// <summary>All of them.</summary>
+    public static IReadOnlyList<SpeedCase> All { get; } =
+    [
+        .. Types().SelectMany(t => new[] { WanBlock(t, 5, 12, 26), WanBlock(t, 4, 32, 32) }),
+        .. Types().Select(WanDecode),
+    ];
+
+    private static DType[] Types() => [DType.Float32, DType.BFloat16];
+
+    private static SpeedCase WanBlock(DType dtype, int frames, int rows, int columns)
+    {
+        WanTransformerConfig config = WanTransformerConfig.TextToVideo1B;
+        int tokens = frames * rows * columns, width = config.HiddenSize;
+        return new($"Wan-1.3B block, {tokens} tokens {dtype.ShortName()}", SpeedUnit.Milliseconds, device =>
+        {
+            using var scope = TensorScope.Enter();
+            ParameterPath root = ParameterPath.Root(new InitializedParameters(1), dtype, device);
+            var block = new WanBlock(root["blocks"][0], config);
+            var (cos, sin) = new Rope3D(config.AttentionHeadDim, 10_000).Angles(frames, rows, columns, device);
+            Tensor[] inputs =
+            [
+                .. new[]
+                {
+                    Tensor.Randn([1, tokens, width], device: device), Tensor.Randn([1, 6, width], device: device), Tensor.Randn([1, WanTextTokens, width], device: device).To(dtype),
+                    cos.Repeat(1, config.NumAttentionHeads), sin.Repeat(1, config.NumAttentionHeads),
+                }.Select(t => t.Own()),
+            ];
+            return new SpeedSubject(() =>
+            {
+                using var noGrad = GradMode.NoGrad();
+                using var half = Autocast.Enter(dtype);
+                return block.Forward(inputs[0], inputs[1], inputs[2], null, inputs[3], inputs[4]);
+            }, () => Free(root, inputs));
+        })
+        { Flops = Models.Systems.Wan.WanBlock.Flops(config, tokens, WanTextTokens), Precision = dtype };
+    }
+
+    private static SpeedCase WanDecode(DType dtype) => new($"Wan 2.1 VAE decode, {WanDecodedFrames} latent frames of {WanColumns}×{WanRows} {dtype.ShortName()}", SpeedUnit.Milliseconds, device =>
+    {
+        using var scope = TensorScope.Enter();
+        ParameterPath root = ParameterPath.Root(new InitializedParameters(1), dtype, device);
+        var network = new WanAutoencoder(root, WanAutoencoderConfig.Wan21);
+        Tensor latents = Tensor.Randn([1, network.Config.ZDim, WanDecodedFrames, WanRows, WanColumns], device: device).Own();
+        return new SpeedSubject(() =>
+        {
+            using var noGrad = GradMode.NoGrad();
+            using var half = Autocast.Enter(dtype);
+            return network.Decode(latents);
+        }, () => Free(root, latents));
+    })
+    { Precision = dtype };
+
+    private static void Free(ParameterPath root, params Tensor[] inputs)
+    {
+        foreach (Tensor t in inputs)
+            t.Dispose();
+        root.Store.Dispose();
+    }
+}
