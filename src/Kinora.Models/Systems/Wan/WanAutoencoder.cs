@@ -101,6 +101,9 @@ public sealed class WanAutoencoder : Module
         return scope.Keep(z * PerChannel(Config.LatentsStd, z) + PerChannel(Config.LatentsMean, z));
     }
 
+    /// <summary>Floating point operations to decode one clip (a multiply-add counts as two; convolutions of 3×3×3 and 3×3 only).</summary>
+    public static double DecodeFlops(WanAutoencoderConfig config, long latentFrames, long latentHeight, long latentWidth) => WanDecoder.Flops(config, latentFrames, latentHeight, latentWidth);
+
     private Tensor DecodePart(Tensor z, CausalHistory history)
     {
         using var scope = TensorScope.Enter();

@@ -61,7 +61,7 @@ internal sealed class WanDecoder : Module
 
     public WanDecoder(ParameterPath path, WanAutoencoderConfig config) : base(path)
     {
-        int[] widths = [config.DimMult[^1] * config.DecoderDim, .. config.DimMult.Reverse().Select(m => m * config.DecoderDim)];
+        int[] widths = Widths(config);
         bool[] upTime = [.. config.TemperalDownsample.Reverse()];
         _convIn = new WanCausalConv(path["conv_in"], config.ZDim, widths[0]);
         _mid = new WanMidBlock(path["mid_block"], widths[0]);
@@ -80,6 +80,31 @@ internal sealed class WanDecoder : Module
         foreach (var part in _up) TensorScope.Replace(ref h, part.Forward(h, history));
         return scope.Keep(_convOut.Forward(F.Silu(_normOut.Forward(h)), history));
     }
+
+    public static double Flops(WanAutoencoderConfig config, long frames, long height, long width)
+    {
+        const double Volume = 2 * 27, Picture = 2 * 9, Line = 2 * 3;
+        int[] widths = Widths(config);
+        double At(double perPosition) => frames * (double)height * width * perPosition;
+        double total = At(Volume * widths[0] * (config.ZDim + 4.0 * widths[0]));
+        for (var i = 0; i + 1 < widths.Length; i++)
+        {
+            double c = widths[i + 1], first = config.IsResidual || i == 0 ? widths[i] : widths[i] / 2;
+            total += At(Volume * (first * c + (2 * config.NumResBlocks + 1) * c * c));
+            if (i >= config.TemperalDownsample.Count) continue;
+            if (config.TemperalDownsample[^(i + 1)])
+            {
+                total += At(Line * c * 2 * c);
+                frames = 1 + 2 * (frames - 1);
+            }
+            (height, width) = (2 * height, 2 * width);
+            total += At(Picture * c * (config.IsResidual ? c : c / 2));
+        }
+        return total + At(Volume * widths[^1] * config.OutChannels);
+    }
+
+    // From the latents to the pixels.
+    private static int[] Widths(WanAutoencoderConfig config) => [config.DimMult[^1] * config.DecoderDim, .. config.DimMult.Reverse().Select(m => m * config.DecoderDim)];
 }
 
 /// <summary>Residual block, attention over each frame, residual block.</summary>
