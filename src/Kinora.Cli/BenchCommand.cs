@@ -141,7 +141,7 @@ public static class BenchCommand
         {
             device, only, output, seconds,
         };
-        command.SetAction((result, cancellationToken) => OnEngine(() =>
+        command.SetAction((result, cancellationToken) => EngineWork.Run(() =>
             Time("networks", NetworkCases.All, result.GetValue(only), Device.Parse(result.GetValue(device)!), result.GetValue(seconds), result.GetValue(output), cancellationToken), cancellationToken));
         return command;
     }
