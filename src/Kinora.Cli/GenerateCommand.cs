@@ -20,17 +20,19 @@ public static class GenerateCommand
 {
     public static Command Create()
     {
-        var prompt = new Argument<string>("prompt") { Description = "What the clip should show." };
+        var prompt = new Argument<string>("prompt") { Description = "What the clip should show. Models that animate a picture without words need none.", Arity = ArgumentArity.ZeroOrOne, DefaultValueFactory = _ => "" };
         var output = new Option<string?>("--output", "-o") { Description = "A .mp4, .webm, .gif or .png, or a folder for one PNG per frame. Default: a name made from the prompt.", HelpName = "path" };
         var seed = new Option<ulong?>("--seed") { Description = "Decides the noise; random by default. Clip i of --count has the seed plus i.", HelpName = "number" };
         var steps = new Option<int?>("--steps") { Description = "Sampling steps.", HelpName = "number" };
         var guidance = new Option<double?>("--guidance") { Description = "How closely to follow the prompt; 1 is no guidance and twice as fast.", HelpName = "scale" };
-        var sampler = new Option<string?>("--sampler") { Description = $"One of {string.Join(", ", FlowSamplers.Names)}.", HelpName = "name" };
+        var sampler = new Option<string?>("--sampler") { Description = $"{string.Join(", ", FlowSamplers.Names)}, or what the model's own system knows.", HelpName = "name" };
         var negative = new Option<string>("--negative") { Description = "What to lead away from.", HelpName = "text", DefaultValueFactory = _ => "" };
         var size = new Option<string?>("--size") { Description = "Width x height in pixels, such as 64x64.", HelpName = "WxH" };
         var frames = new Option<int?>("--frames") { Description = "Frames of the clip; 1 makes an image.", HelpName = "number" };
         var fps = new Option<double?>("--fps") { Description = "Frames per second that the file states.", HelpName = "rate" };
         var image = new Option<string?>("--image") { Description = "The first frame: animate this picture.", HelpName = "file" };
+        var strength = new Option<double?>("--image-strength") { Description = "How far a Stable Diffusion model leads away from --image, above 0 up to 1.", HelpName = "share" };
+        var mask = new Option<string?>("--mask") { Description = "Where --image is painted anew by a Stable Diffusion model: white is new, black is kept.", HelpName = "file" };
         var continued = new Option<string?>("--continue") { Description = "The clip to continue.", HelpName = "file" };
         var count = new Option<int>("--count") { Description = "How many clips.", HelpName = "number", DefaultValueFactory = _ => 1 };
         var model = new Option<string>("--model") { Description = "A model folder, or the name of one under models/.", HelpName = "model", DefaultValueFactory = _ => KinoraOptions.DefaultModel };
@@ -45,30 +47,32 @@ public static class GenerateCommand
             "kinora generate \"a red balloon rises\" --continue balloon.mp4 -o longer.mp4       what happens next",
             "kinora generate \"a star spins in space\" --count 4 --seed 7 -o star.gif           four seeds")
         {
-            prompt, output, seed, steps, guidance, sampler, negative, size, frames, fps, image, continued, count, model, device, dtype, json, dryRun,
+            prompt, output, seed, steps, guidance, sampler, negative, size, frames, fps, image, strength, mask, continued, count, model, device, dtype, json, dryRun,
         };
         command.SetAction(async (result, cancellationToken) =>
         {
             var kinora = new KinoraOptions { Model = result.GetRequiredValue(model), Device = result.GetRequiredValue(device), DType = result.GetRequiredValue(dtype) };
             ModelFolder folder = ModelFolder.Find(kinora.Model);
             var (width, height) = ParseSize(result.GetValue(size));
-            string? imagePath = result.GetValue(image), clipPath = result.GetValue(continued);
+            string? imagePath = result.GetValue(image), clipPath = result.GetValue(continued), maskPath = result.GetValue(mask);
             var request = new VideoGenerationRequest
             {
                 Prompt = result.GetRequiredValue(prompt),
                 NegativePrompt = result.GetRequiredValue(negative),
                 FirstFrame = imagePath is null ? null : ImageFile.Read(imagePath),
+                Mask = maskPath is null ? null : ImageFile.Read(maskPath),
                 Continue = clipPath is null ? null : Clip.Read(clipPath),
             };
             var options = new VideoGenerationOptions
             {
                 Seed = result.GetValue(seed), Count = result.GetValue(count), Width = width, Height = height, Frames = result.GetValue(frames),
                 FrameRate = result.GetValue(fps), Steps = result.GetValue(steps), Guidance = result.GetValue(guidance), Sampler = result.GetValue(sampler),
+                ImageStrength = result.GetValue(strength),
             };
             GenerationPlan plan = GenerationPlan.Create(folder, request, options);
             if (plan.Input is { } input)
             {
-                plan = plan with { Input = input with { Path = imagePath ?? clipPath } };
+                plan = plan with { Input = input with { Path = imagePath ?? clipPath, MaskPath = maskPath } };
             }
             return result.GetValue(dryRun)
                 ? DryRun(plan, kinora, result.GetValue(json))
@@ -131,11 +135,10 @@ public static class GenerateCommand
 
     private static void RemarkOnUnusualSizes(GenerationPlan plan)
     {
-        var made = plan.Folder.Index.Defaults;
-        if ((plan.Width, plan.Height) != (made.Width, made.Height) || (plan.Frames != made.Frames && plan.Frames != 1))
+        if (plan.MadeFor is { } made && ((plan.Width, plan.Height) != (made.Width, made.Height) || (plan.Frames != made.Frames && plan.Frames != 1)))
         {
             CommandSession.Current.Remark(string.Create(CultureInfo.InvariantCulture,
-                $"note: {made.Model} was trained on {made.Width}x{made.Height} with {made.Frames} frames; other sizes look worse"));
+                $"note: {plan.Folder.Name} was trained on {made.Width}x{made.Height} with {made.Frames} frames; other sizes look worse"));
         }
     }
 

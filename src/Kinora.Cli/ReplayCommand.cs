@@ -80,26 +80,31 @@ public static class ReplayCommand
         var request = new VideoGenerationRequest { Prompt = recorded.Prompt, NegativePrompt = recorded.NegativePrompt };
         if (recorded.Input is { } input)
         {
-            string source = FindInput(input, path, inputPath);
+            string source = FindFile(input.Path, path, inputPath);
             request = input.Kind == "clip" ? request with { Continue = Clip.Read(source) } : request with { FirstFrame = ImageFile.Read(source) };
+            if (input.MaskSha256 is not null)
+            {
+                request = request with { Mask = ImageFile.Read(FindFile(input.MaskPath, path, null)) };
+            }
         }
         GenerationPlan plan = GenerationPlan.Create(folder, request, new VideoGenerationOptions
         {
             Seed = recorded.Seed, Width = recorded.Width, Height = recorded.Height, Frames = recorded.Frames, FrameRate = recorded.FrameRate,
             Steps = recorded.Steps, Guidance = recorded.Guidance, GuidanceRescale = recorded.GuidanceRescale, Sampler = recorded.Sampler,
+            ImageStrength = recorded.Input?.Strength,
         });
-        if (plan.Input is { } found && found.Sha256 != recorded.Input!.Sha256)
+        if (plan.Input is { } found && (found.Sha256 != recorded.Input!.Sha256 || found.MaskSha256 != recorded.Input.MaskSha256))
         {
             throw CommandException.Integrity($"{path} was made from {recorded.Input.Path}, whose frames have changed since. Name the original with --input.");
         }
         return plan with { Input = recorded.Input };
     }
 
-    private static string FindInput(ManifestInput input, string clipPath, string? named)
+    private static string FindFile(string? recorded, string clipPath, string? named)
     {
-        string?[] candidates = [named, input.Path, input.Path is null ? null : Path.Combine(Path.GetDirectoryName(Path.GetFullPath(clipPath))!, Path.GetFileName(input.Path))];
+        string?[] candidates = [named, recorded, recorded is null ? null : Path.Combine(Path.GetDirectoryName(Path.GetFullPath(clipPath))!, Path.GetFileName(recorded))];
         return candidates.FirstOrDefault(c => c is not null && (File.Exists(c) || Directory.Exists(c)))
-            ?? throw CommandException.Input($"{clipPath} was made from {input.Path ?? "a picture or clip"}, which is not there. Name it with --input.");
+            ?? throw CommandException.Input($"{clipPath} was made from {recorded ?? "a picture or clip"}, which is not there. Name it with --input.");
     }
 
     private static void CheckModel(ModelFolder folder, GenerationManifest recorded, bool verified)

@@ -5,6 +5,7 @@ using System.Text;
 using System.Text.Json;
 using Kinora.Engine;
 using Kinora.Engine.Checkpoints;
+using Kinora.Models.Generation;
 using Kinora.Models.Systems.KinoraWorld;
 
 namespace Kinora.Models;
@@ -18,6 +19,9 @@ public sealed class ModelFolder
     private const string ModelsFolder = "models";
     private const long MaxIndexBytes = 1 << 20;
 
+    // Files of a component that decide what the model makes: configurations, weights, vocabularies.
+    private static readonly string[] HashedExtensions = [".json", ".safetensors", ".txt", ".model"];
+
     // Pipelines of other systems: what they are, and what runs them.
     private static readonly (string Prefix, string System)[] Others =
     [
@@ -28,17 +32,31 @@ public sealed class ModelFolder
         ("PixArt", "a PixArt image model"), ("Sana", "a Sana model"), ("Kandinsky", "a Kandinsky model"), ("QwenImage", "a Qwen image model"),
     ];
 
-    private ModelFolder(string path, KinoraWorldIndex index)
+    private readonly KinoraWorldIndex? _index;
+
+    private ModelFolder(string path, string className, IReadOnlyDictionary<string, string> components, KinoraWorldIndex? index)
     {
         Path = path;
-        Index = index;
+        ClassName = className;
+        Components = components;
+        _index = index;
     }
 
     /// <summary>The folder.</summary>
     public string Path { get; }
 
-    /// <summary>Its index.</summary>
-    public KinoraWorldIndex Index { get; }
+    /// <summary>The pipeline's class, <c>_class_name</c> of the index.</summary>
+    public string ClassName { get; }
+
+    /// <summary>The class of every component that the index names and does not leave empty.</summary>
+    public IReadOnlyDictionary<string, string> Components { get; }
+
+    /// <summary>The model's name: its own where it states one, else the folder's.</summary>
+    public string Name => _index?.Defaults.Model ?? System.IO.Path.GetFileName(System.IO.Path.TrimEndingDirectorySeparator(System.IO.Path.GetFullPath(Path)));
+
+    /// <summary>The index of a kinora-world model.</summary>
+    /// <exception cref="ConfigException">It is a model of another system.</exception>
+    public KinoraWorldIndex Index => _index ?? throw new ConfigException($"{Path} is a {ClassName} model; this needs a {KinoraWorldIndex.Name} model.");
 
     /// <summary>Opens a model by the path of its folder, or by its name in a <c>models</c> folder.</summary>
     /// <remarks>
@@ -83,23 +101,33 @@ public sealed class ModelFolder
         {
             throw new ConfigException($"{path}: {DescribeWithoutIndex(path)}");
         }
-        string className = ReadClassName(indexPath);
-        if (className != KinoraWorldIndex.Name)
+        var (className, components) = ReadIndex(indexPath);
+        if (GenerationSystems.Find(className) is not { } system)
         {
-            string system = Others.FirstOrDefault(o => className.StartsWith(o.Prefix, StringComparison.Ordinal)).System ?? "a model of another system";
-            throw new ConfigException($"{path} is {system} ({className}). This version of Kinora runs {KinoraWorldIndex.Name} folders; huggingface/diffusers and ComfyUI run that one.");
+            string kind = Others.FirstOrDefault(o => className.StartsWith(o.Prefix, StringComparison.Ordinal)).System ?? "a model of another system";
+            throw new ConfigException($"{path} is {kind} ({className}). This version of Kinora runs {string.Join(", ", GenerationSystems.All.SelectMany(s => s.ClassNames))}; huggingface/diffusers and ComfyUI run that one.");
         }
-        KinoraWorldIndex index = ModelConfigJson.ReadFile(indexPath, KinoraWorldJson.Default.KinoraWorldIndex);
-        index.Validate();
-        var folder = new ModelFolder(path, index);
-        foreach (string component in (ReadOnlySpan<string>)["transformer", "vae", "text_encoder", "tokenizer", "scheduler"])
+        KinoraWorldIndex? index = className == KinoraWorldIndex.Name ? ModelConfigJson.ReadFile(indexPath, KinoraWorldJson.Default.KinoraWorldIndex) : null;
+        var folder = new ModelFolder(path, className, components, index);
+        system.Check(folder);
+        return folder;
+    }
+
+    /// <summary>Passes when every one of these components is named by the index and has its folder.</summary>
+    /// <exception cref="ConfigException">One is missing.</exception>
+    public void RequireComponents(params ReadOnlySpan<string> names)
+    {
+        foreach (string component in names)
         {
-            if (!Directory.Exists(folder.Component(component)))
+            if (!Components.ContainsKey(component))
             {
-                throw new ConfigException($"{path}: the folder {component} is missing, which {IndexFile} names. Copy the model again.");
+                throw new ConfigException($"{Path}: {IndexFile} names no {component}, which {ClassName} needs.");
+            }
+            if (!Directory.Exists(Component(component)))
+            {
+                throw new ConfigException($"{Path}: the folder {component} is missing, which {IndexFile} names. Copy the model again.");
             }
         }
-        return folder;
     }
 
     /// <summary>Writes <c>model_index.json</c>, which makes a folder with components a model folder.</summary>
@@ -130,14 +158,12 @@ public sealed class ModelFolder
         return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(lines.ToString())));
     }
 
-    private IEnumerable<string> Files()
-    {
-        string[] components = ["scheduler", "text_encoder", "tokenizer", "transformer", "vae"];
-        return components.Select(Component)
+    private IEnumerable<string> Files() =>
+        Components.Keys.Order(StringComparer.Ordinal).Select(Component)
+            .Where(Directory.Exists)
             .SelectMany(Directory.GetFiles)
-            .Where(f => f.EndsWith(".json", StringComparison.Ordinal) || f.EndsWith(".safetensors", StringComparison.Ordinal))
+            .Where(f => HashedExtensions.Contains(System.IO.Path.GetExtension(f), StringComparer.Ordinal))
             .Order(StringComparer.Ordinal);
-    }
 
     private static IEnumerable<string> SearchFolders()
     {
@@ -156,7 +182,7 @@ public sealed class ModelFolder
         }
     }
 
-    private static string ReadClassName(string path)
+    private static (string ClassName, Dictionary<string, string> Components) ReadIndex(string path)
     {
         try
         {
@@ -166,7 +192,18 @@ public sealed class ModelFolder
                 throw new ConfigException($"{path}: {file.Length} bytes; an index has at most {MaxIndexBytes}.");
             }
             using JsonDocument json = JsonDocument.Parse(file);
-            return json.RootElement.GetProperty("_class_name").GetString() ?? "";
+            string className = json.RootElement.GetProperty("_class_name").GetString() ?? "";
+            // Components are [library, class]; diffusers leaves out a component by [null, null].
+            var components = new Dictionary<string, string>(StringComparer.Ordinal);
+            foreach (JsonProperty key in json.RootElement.EnumerateObject())
+            {
+                bool isComponent = key.Value.ValueKind == JsonValueKind.Array && key.Value.GetArrayLength() == 2 && key.Value[1].ValueKind == JsonValueKind.String;
+                if (isComponent && key.Name == System.IO.Path.GetFileName(key.Name) && key.Name is not ("." or ".."))
+                {
+                    components[key.Name] = key.Value[1].GetString()!;
+                }
+            }
+            return (className, components);
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException or KeyNotFoundException or IOException or UnauthorizedAccessException)
         {
@@ -177,7 +214,7 @@ public sealed class ModelFolder
     private static string DescribeWithoutIndex(string path)
     {
         string[] names = [.. Directory.GetFiles(path).Select(f => System.IO.Path.GetFileName(f))];
-        string remedy = $"Kinora runs folders with {IndexFile} of {KinoraWorldIndex.Name}.";
+        string remedy = $"Kinora runs folders with {IndexFile} and one folder for each component.";
         if (names.Any(n => n.EndsWith(".gguf", StringComparison.OrdinalIgnoreCase)))
         {
             return $"this holds GGUF weights, which llama.cpp and ComfyUI run. {remedy}";

@@ -24,8 +24,8 @@ public sealed record GenerationManifest
     public required ulong Seed { get; init; }
     public required string Sampler { get; init; }
     public required int Steps { get; init; }
-    /// <summary>Shift of the noise schedule.</summary>
-    public required double Shift { get; init; }
+    /// <summary>Shift of the noise schedule; null where the model has none.</summary>
+    public required double? Shift { get; init; }
     public required double Guidance { get; init; }
     public required double GuidanceRescale { get; init; }
     public required int Width { get; init; }
@@ -91,6 +91,12 @@ public sealed record ManifestInput
     public required string Sha256 { get; init; }
     /// <summary>The file, if the maker named one. Replay looks there.</summary>
     public string? Path { get; init; }
+    /// <summary>How far a given image was led away from, 0 to 1; null where it was held.</summary>
+    public double? Strength { get; init; }
+    /// <summary>The mask's file, if there was a mask and the maker named its file.</summary>
+    public string? MaskPath { get; init; }
+    /// <summary>SHA-256 of the mask's RGB bytes before it was resized; null without one.</summary>
+    public string? MaskSha256 { get; init; }
 }
 
 /// <summary>Source-generated JSON of manifests.</summary>

@@ -4,8 +4,6 @@ using System.Runtime.CompilerServices;
 using System.Threading.Channels;
 using Kinora.Engine;
 using Kinora.Media;
-using Kinora.Models.Diffusion.Samplers;
-using Kinora.Models.Systems.KinoraWorld;
 
 namespace Kinora.Models.Generation;
 
@@ -81,7 +79,7 @@ public sealed class KinoraVideoGenerator : IVideoGenerator, IDisposable
             _loaded = null;
         });
 
-    private sealed record Loaded(KinoraWorldPipeline Pipeline, Device Device, DType Compute, string Sha256);
+    private sealed record Loaded(IGenerationPipeline Pipeline, Device Device, DType Compute, string Sha256);
 
     private Loaded Load(IProgress<GenerationProgress>? progress)
     {
@@ -94,7 +92,7 @@ public sealed class KinoraVideoGenerator : IVideoGenerator, IDisposable
         long start = Stopwatch.GetTimestamp();
         Device device = _options.ResolveDevice();
         DType compute = _options.ResolveDType(device);
-        _loaded = new Loaded(KinoraWorldPipeline.Load(Folder, device, compute), device, compute, Folder.Sha256());
+        _loaded = new Loaded(GenerationSystems.Of(Folder).Load(Folder, device, compute), device, compute, Folder.Sha256());
         KinoraTelemetry.LoadDuration.Record(Stopwatch.GetElapsedTime(start).TotalSeconds);
         return _loaded;
     }
@@ -102,51 +100,22 @@ public sealed class KinoraVideoGenerator : IVideoGenerator, IDisposable
     private static GeneratedVideo Make(Loaded model, GenerationPlan plan, int index, StepClock clock, IProgress<GenerationProgress>? progress, Action<VideoFrame>? onFrame, CancellationToken cancellationToken)
     {
         using Activity? activity = KinoraTelemetry.Activities.StartActivity("kinora.generate");
-        activity?.SetTag("kinora.model", plan.Folder.Index.Defaults.Model).SetTag("kinora.seed", plan.Seed + (ulong)index).SetTag("kinora.steps", plan.Steps);
+        activity?.SetTag("kinora.model", plan.Folder.Name).SetTag("kinora.seed", plan.Seed + (ulong)index).SetTag("kinora.steps", plan.Steps);
         long start = Stopwatch.GetTimestamp();
         using var scope = TensorScope.Enter();
-        KinoraWorldPipeline pipeline = model.Pipeline;
-        // A continued clip keeps its own frames; what was decoded in their place is left out below.
-        int kept = plan.Input?.Kind == "clip" ? plan.GivenFrames.Count : 0;
-        var frames = new List<VideoFrame>(kept + plan.Frames);
-        void Add(VideoFrame frame)
+        var run = new ClipRun(plan, plan.Seed + (ulong)index, cancellationToken)
         {
-            frames.Add(frame);
-            onFrame?.Invoke(frame);
-        }
-        foreach (VideoFrame given in plan.GivenFrames.Take(kept))
-        {
-            Add(given);
-        }
-
-        var request = new KinoraWorldRequest
-        {
-            Prompt = plan.Prompt, NegativePrompt = plan.NegativePrompt, Seeds = [plan.Seed + (ulong)index],
-            Width = plan.Width, Height = plan.Height, Frames = plan.Frames,
-            Sampler = FlowSamplers.Find(plan.Sampler)!, Steps = plan.Steps, Guidance = plan.Guidance, GuidanceRescale = plan.GuidanceRescale,
-            KnownFrames = plan.HeldFrames > 0 ? FramePixels.ToModel([.. plan.GivenFrames.TakeLast(plan.HeldFrames)]) : null,
-        };
-        Report(0, null);
-        Tensor latents = pipeline.Sample(request, step =>
-        {
-            clock.Step();
-            bool preview = plan.PreviewEverySteps > 0 && plan.HeldFrames == 0 && step.Index % plan.PreviewEverySteps == 0;
-            Report(step.Index, preview ? Preview(pipeline, step.Denoised) : null);
-        }, cancellationToken);
-        progress?.Report(new GenerationProgress { Stage = GenerationStage.Decoding, Clip = index, Clips = plan.Count, Step = plan.Steps, Steps = plan.Steps });
-        int skip = kept > 0 ? plan.HeldFrames : 0;
-        pipeline.Decode(latents, part =>
-        {
-            foreach (VideoFrame frame in FramePixels.FromModel(part, 0))
+            OnStep = (done, preview) =>
             {
-                if (skip > 0)
-                {
-                    skip--;
-                    continue;
-                }
-                Add(frame);
-            }
-        }, cancellationToken);
+                clock.Step();
+                Report(GenerationStage.Sampling, done, preview);
+            },
+            OnDecoding = () => Report(GenerationStage.Decoding, plan.Steps, null),
+            OnFrame = onFrame,
+        };
+        Report(GenerationStage.Sampling, 0, null);
+        model.Pipeline.Generate(run);
+        IReadOnlyList<VideoFrame> frames = run.Frames;
 
         GenerationManifest manifest = Describe(model, plan, index, frames);
         var clip = new Clip(frames, plan.FrameRate);
@@ -155,32 +124,24 @@ public sealed class KinoraVideoGenerator : IVideoGenerator, IDisposable
         KinoraTelemetry.ClipDuration.Record(Stopwatch.GetElapsedTime(start).TotalSeconds);
         return new GeneratedVideo(clip, manifest);
 
-        void Report(int step, VideoFrame? preview) => progress?.Report(new GenerationProgress
+        void Report(GenerationStage stage, int step, VideoFrame? preview) => progress?.Report(new GenerationProgress
         {
-            Stage = GenerationStage.Sampling, Clip = index, Clips = plan.Count, Step = step, Steps = plan.Steps, Remaining = clock.Remaining, Preview = preview,
+            Stage = stage, Clip = index, Clips = plan.Count, Step = step, Steps = plan.Steps, Remaining = stage == GenerationStage.Sampling ? clock.Remaining : null, Preview = preview,
         });
     }
 
-    // The first latent frame stands alone, so it is a picture by itself.
-    private static VideoFrame Preview(KinoraWorldPipeline pipeline, Tensor denoised)
-    {
-        VideoFrame? frame = null;
-        pipeline.Decode(denoised.Narrow(0, 0, 1).Narrow(2, 0, 1), part => frame = FramePixels.FromModel(part, 0)[0]);
-        return frame!;
-    }
-
-    private static GenerationManifest Describe(Loaded model, GenerationPlan plan, int index, List<VideoFrame> frames) => new()
+    private static GenerationManifest Describe(Loaded model, GenerationPlan plan, int index, IReadOnlyList<VideoFrame> frames) => new()
     {
         Format = GenerationManifest.CurrentFormat,
-        Pipeline = KinoraWorldIndex.Name,
-        Model = plan.Folder.Index.Defaults.Model,
+        Pipeline = plan.Folder.ClassName,
+        Model = plan.Folder.Name,
         ModelSha256 = model.Sha256,
         Prompt = plan.Prompt,
         NegativePrompt = plan.NegativePrompt,
         Seed = plan.Seed + (ulong)index,
         Sampler = plan.Sampler,
         Steps = plan.Steps,
-        Shift = model.Pipeline.Schedule.Shift,
+        Shift = plan.Shift,
         Guidance = plan.Guidance,
         GuidanceRescale = plan.GuidanceRescale,
         Width = plan.Width,

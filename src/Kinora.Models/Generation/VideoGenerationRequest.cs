@@ -23,6 +23,9 @@ public sealed record VideoGenerationRequest
     /// <summary>The first frame, for image-to-video. Cropped about the center and resized when its size is another.</summary>
     public VideoFrame? FirstFrame { get; init; }
 
+    /// <summary>Where <see cref="FirstFrame"/> is to be painted anew, for inpainting: white is new, black is kept. Fitted to the clip like the frame.</summary>
+    public VideoFrame? Mask { get; init; }
+
     /// <summary>The clip to continue. Its last frames are held, the new ones follow them, and the result holds the whole.</summary>
     public Clip? Continue { get; init; }
 }
@@ -57,8 +60,11 @@ public sealed record VideoGenerationOptions
     /// <summary>Share of guidance rescaling in [0, 1].</summary>
     public double? GuidanceRescale { get; init; }
 
-    /// <summary>euler, heun, dpm++ or unipc.</summary>
+    /// <summary>A name that the model's system knows; euler, heun, dpm++ and unipc for kinora-world.</summary>
     public string? Sampler { get; init; }
+
+    /// <summary>How far a given image is led away from, in (0, 1], for models that redraw it: 1 keeps next to nothing of it.</summary>
+    public double? ImageStrength { get; init; }
 
     /// <summary>Every so many steps a picture of the clip's beginning as it stands comes with the progress; 0 for never.</summary>
     public int PreviewEverySteps { get; init; }

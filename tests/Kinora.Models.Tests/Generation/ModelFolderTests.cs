@@ -5,9 +5,9 @@ namespace Kinora.Models.Tests.Generation;
 public sealed class ModelFolderTests
 {
     [Theory]
-    [InlineData("WanPipeline", "a Wan model")]
-    [InlineData("LTXImageToVideoPipeline", "an LTX-Video model")]
-    [InlineData("StableDiffusionXLPipeline", "a Stable Diffusion image model")]
+    [InlineData("HunyuanVideoPipeline", "a HunyuanVideo model")]
+    [InlineData("MochiPipeline", "a Mochi model")]
+    [InlineData("FluxPipeline", "a FLUX image model")]
     [InlineData("SomethingNewPipeline", "a model of another system")]
     public void Open_FolderOfAnotherSystem_SaysWhatItIsAndWhatRunsIt(string className, string expected)
     {

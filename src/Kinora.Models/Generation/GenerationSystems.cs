@@ -1,0 +1,27 @@
+// What `kinora generate --model` runs: one line per system.
+
+using Kinora.Engine;
+using Kinora.Models.Systems.KinoraWorld;
+
+namespace Kinora.Models.Generation;
+
+/// <summary>Every system that this version runs.</summary>
+public static class GenerationSystems
+{
+    /// <summary>One line per system, by the name of its folder under Systems.</summary>
+    public static IReadOnlyList<IGenerationSystem> All { get; } =
+    [
+        new KinoraWorldSystem(),
+    ];
+
+    /// <summary>The system that answers to a value of <c>_class_name</c>; null when there is none.</summary>
+    public static IGenerationSystem? Find(string className) => All.FirstOrDefault(system => system.ClassNames.Contains(className, StringComparer.Ordinal));
+
+    /// <summary>The system of an opened folder.</summary>
+    /// <exception cref="ConfigException">There is none.</exception>
+    public static IGenerationSystem Of(ModelFolder folder)
+    {
+        ArgumentNullException.ThrowIfNull(folder);
+        return Find(folder.ClassName) ?? throw new ConfigException($"{folder.Path}: no system of this version runs {folder.ClassName}.");
+    }
+}

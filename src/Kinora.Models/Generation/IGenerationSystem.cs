@@ -1,0 +1,41 @@
+using Kinora.Engine;
+using Kinora.Engine.Checkpoints;
+
+namespace Kinora.Models.Generation;
+
+/// <summary>
+/// A family of models that <see cref="KinoraVideoGenerator"/> and <c>kinora generate --model</c> run. One line in
+/// <see cref="GenerationSystems.All"/> makes it reachable.
+/// </summary>
+public interface IGenerationSystem
+{
+    /// <summary>Values of <c>_class_name</c> in <c>model_index.json</c> that it answers to.</summary>
+    IReadOnlyList<string> ClassNames { get; }
+
+    /// <summary>Looks at a folder of this system when it is opened: the index and the components that it needs. Reads no weights.</summary>
+    /// <exception cref="ConfigException">Something is missing or wrong.</exception>
+    void Check(ModelFolder folder);
+
+    /// <summary>Checks a request, refuses what this system cannot do, and fills in the model's defaults. Reads configurations and vocabularies only.</summary>
+    /// <exception cref="GenerationRequestException">The request cannot be carried out; the message says what can.</exception>
+    /// <exception cref="ConfigException">The model's configuration is wrong.</exception>
+    GenerationPlan Plan(ModelFolder folder, VideoGenerationRequest request, VideoGenerationOptions options);
+
+    /// <summary>Loads the networks. Called on the engine's thread.</summary>
+    /// <param name="folder">The model.</param>
+    /// <param name="device">Where the networks run.</param>
+    /// <param name="compute">Type of matrix products: float32 or bfloat16.</param>
+    /// <exception cref="ConfigException">A configuration is wrong.</exception>
+    /// <exception cref="CheckpointException">Weights are damaged or belong to another network.</exception>
+    IGenerationPipeline Load(ModelFolder folder, Device device, DType compute);
+}
+
+/// <summary>The loaded networks of one model. Every call brings its own run, and calls do not influence each other.</summary>
+public interface IGenerationPipeline : IDisposable
+{
+    /// <summary>
+    /// Makes one clip: calls <see cref="ClipRun.Step"/> after every sampling step, <see cref="ClipRun.Decoding"/> before the first pixel, and
+    /// <see cref="ClipRun.Frame"/> for every frame in order. Runs on the engine's thread, inside a tensor scope.
+    /// </summary>
+    void Generate(ClipRun run);
+}

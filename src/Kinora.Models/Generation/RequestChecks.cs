@@ -1,0 +1,88 @@
+using System.Globalization;
+using System.Security.Cryptography;
+using Kinora.Media;
+
+namespace Kinora.Models.Generation;
+
+/// <summary>Checks that the plans of all systems share. Nothing is rounded: what is impossible is refused with what is possible.</summary>
+internal static class RequestChecks
+{
+    private const int MaxSide = 4096, MaxFrames = 1025, MaxSteps = 1000, MaxCount = 10_000;
+    private const double MaxGuidance = 100, MaxFrameRate = 240;
+
+    /// <summary>The seed asked for, or one drawn at random.</summary>
+    public static ulong Seed(VideoGenerationOptions options) => options.Seed ?? (ulong)RandomNumberGenerator.GetInt32(int.MaxValue);
+
+    public static int Count(VideoGenerationOptions options) => InRange("count", options.Count, 1, MaxCount);
+
+    public static int Steps(VideoGenerationOptions options, int otherwise) => InRange("steps", options.Steps ?? otherwise, 1, MaxSteps);
+
+    public static double Guidance(VideoGenerationOptions options, double otherwise) => InRange("guidance", options.Guidance ?? otherwise, 0, MaxGuidance);
+
+    public static double GuidanceRescale(VideoGenerationOptions options, double otherwise) => InRange("guidance rescale", options.GuidanceRescale ?? otherwise, 0, 1);
+
+    public static double FrameRate(double value) => InRange("frame rate", value, 0.1, MaxFrameRate);
+
+    /// <summary>A prompt that says something.</summary>
+    public static void RequirePrompt(VideoGenerationRequest request)
+    {
+        if (string.IsNullOrWhiteSpace(request.Prompt))
+        {
+            throw new GenerationRequestException("prompt", "the prompt is empty; say what the clip should show.");
+        }
+    }
+
+    /// <summary>Refuses what a system does not use but was given: an input that is passed over in silence would be a wrong result.</summary>
+    /// <param name="what">The kind of model.</param>
+    /// <param name="parts">Parameter, and whether it was given.</param>
+    public static void Refuse(string what, params ReadOnlySpan<(string Parameter, bool Given)> parts)
+    {
+        foreach (var (parameter, given) in parts)
+        {
+            if (given)
+            {
+                throw new GenerationRequestException(parameter, $"{what} takes no {parameter}.");
+            }
+        }
+    }
+
+    public static void Side(string name, int value, int multiple)
+    {
+        if (value >= multiple && value % multiple == 0 && value <= MaxSide)
+        {
+            return;
+        }
+        throw new GenerationRequestException(name, Invariant($"a {name} of {value} is impossible: it must be a multiple of {multiple} up to {MaxSide}. {Nearest(value, multiple, 0, MaxSide / multiple * multiple)}"));
+    }
+
+    public static void Frames(int value, int multiple)
+    {
+        if (value >= 1 && (value - 1) % multiple == 0 && value <= MaxFrames)
+        {
+            return;
+        }
+        throw new GenerationRequestException("frames", Invariant($"a clip of {value} frames is impossible: it must have 1 + a multiple of {multiple}, up to {MaxFrames}. {Nearest(value, multiple, 1, MaxFrames)}"));
+    }
+
+    public static int InRange(string name, int value, int least, int most) =>
+        value >= least && value <= most ? value
+        : throw new GenerationRequestException(name, Invariant($"{name} is {value}; it must be within {least} and {most}."));
+
+    public static double InRange(string name, double value, double least, double most) =>
+        value >= least && value <= most ? value
+        : throw new GenerationRequestException(name, Invariant($"{name} is {value}; it must be within {least} and {most}."));
+
+    /// <summary>A frame at the size of the clip: cropped about the center and resized where it has another.</summary>
+    public static VideoFrame Fit(VideoFrame frame, int width, int height) =>
+        frame.Width == width && frame.Height == height ? frame : ImageResize.CropToAspect(frame, width, height);
+
+    public static string Invariant(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
+
+    // The legal values on both sides; at the ends, the first two or the last two.
+    private static string Nearest(int value, int multiple, int offset, int most)
+    {
+        int least = offset == 0 ? multiple : offset;
+        long below = value < least ? least : Math.Min(most - multiple, offset + ((long)value - offset) / multiple * multiple);
+        return Invariant($"The nearest are {below} and {below + multiple}.");
+    }
+}

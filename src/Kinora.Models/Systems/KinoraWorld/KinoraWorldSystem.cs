@@ -1,0 +1,175 @@
+// kinora-world as `generate` runs it: what a request comes to, and one clip of it.
+
+using Kinora.Engine;
+using Kinora.Media;
+using Kinora.Models.Diffusion.Samplers;
+using Kinora.Models.Generation;
+using Kinora.Models.Text;
+
+namespace Kinora.Models.Systems.KinoraWorld;
+
+/// <summary>The system of the model that ships with Kinora.</summary>
+public sealed class KinoraWorldSystem : IGenerationSystem
+{
+    /// <inheritdoc/>
+    public IReadOnlyList<string> ClassNames => [KinoraWorldIndex.Name];
+
+    /// <inheritdoc/>
+    public void Check(ModelFolder folder)
+    {
+        ArgumentNullException.ThrowIfNull(folder);
+        folder.Index.Validate();
+        folder.RequireComponents("transformer", "vae", "text_encoder", "tokenizer", "scheduler");
+    }
+
+    /// <inheritdoc/>
+    public IGenerationPipeline Load(ModelFolder folder, Device device, DType compute) => new Clips(KinoraWorldPipeline.Load(folder, device, compute));
+
+    /// <inheritdoc/>
+    public GenerationPlan Plan(ModelFolder folder, VideoGenerationRequest request, VideoGenerationOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(folder);
+        ArgumentNullException.ThrowIfNull(request);
+        ArgumentNullException.ThrowIfNull(options);
+        string Config(string component) => Path.Combine(folder.Component(component), "config.json");
+        var transformer = ModelConfigJson.ReadFile(Config("transformer"), KinoraWorldJson.Default.VideoTransformerConfig);
+        var vae = ModelConfigJson.ReadFile(Config("vae"), KinoraWorldJson.Default.VideoAutoencoderConfig);
+        var text = ModelConfigJson.ReadFile(Config("text_encoder"), KinoraWorldJson.Default.TextEncoderConfig);
+        var scheduler = ModelConfigJson.ReadFile(Path.Combine(folder.Component("scheduler"), "scheduler_config.json"), KinoraWorldJson.Default.FlowSchedulerConfig);
+        KinoraWorldDefaults defaults = folder.Index.Defaults;
+        RequestChecks.RequirePrompt(request);
+        CheckPrompts(folder, request);
+        RequestChecks.Refuse(defaults.Model, ("mask", request.Mask is not null), ("image strength", options.ImageStrength is not null));
+
+        int width = options.Width ?? defaults.Width, height = options.Height ?? defaults.Height, frames = options.Frames ?? defaults.Frames;
+        RequestChecks.Side("width", width, vae.SpatialCompression * transformer.PatchSize[2]);
+        RequestChecks.Side("height", height, vae.SpatialCompression * transformer.PatchSize[1]);
+        RequestChecks.Frames(frames, vae.TemporalCompression);
+        int steps = RequestChecks.Steps(options, defaults.Steps);
+        double guidance = RequestChecks.Guidance(options, defaults.Guidance);
+        double rescale = RequestChecks.GuidanceRescale(options, defaults.GuidanceRescale);
+        double rate = RequestChecks.FrameRate(options.FrameRate ?? request.Continue?.Fps ?? defaults.FrameRate);
+        int count = RequestChecks.Count(options);
+        string sampler = options.Sampler ?? defaults.Sampler;
+        if (FlowSamplers.Find(sampler) is null)
+        {
+            throw new GenerationRequestException("sampler", $"sampler '{sampler}' is unknown; there is {string.Join(", ", FlowSamplers.Names)}.");
+        }
+        var (given, held, input) = Given(request, width, height, frames, vae);
+        int latentFrames = vae.LatentFrames(frames), h = height / vae.SpatialCompression, w = width / vae.SpatialCompression;
+        int calls = sampler == "heun" ? 2 * steps - 1 : steps, predictions = guidance == 1 ? 1 : 2;
+        double flops = (double)calls * predictions * VideoTransformer.Flops(transformer, latentFrames, h, w, defaults.MaxPromptTokens)
+            + predictions * TextEncoder.Flops(text, defaults.MaxPromptTokens)
+            + VideoAutoencoder.DecodeFlops(vae, frames, height, width)
+            + (held > 0 ? VideoAutoencoder.EncodeFlops(vae, held, height, width) : 0);
+        return new GenerationPlan
+        {
+            Folder = folder, Prompt = request.Prompt, NegativePrompt = request.NegativePrompt, Seed = RequestChecks.Seed(options), Count = count,
+            Width = width, Height = height, Frames = frames, FrameRate = rate, Steps = steps, Guidance = guidance, GuidanceRescale = rescale,
+            Sampler = sampler, Shift = scheduler.Shift, NetworkCalls = calls, MadeFor = new ClipSize(defaults.Width, defaults.Height, defaults.Frames),
+            HeldFrames = held, Input = input, GivenFrames = given, PreviewEverySteps = options.PreviewEverySteps,
+            Flops = flops, PeakBytes = EstimatePeak(folder, transformer, vae, predictions, latentFrames, h, w, frames, height, width),
+        };
+    }
+
+    private static void CheckPrompts(ModelFolder folder, VideoGenerationRequest request)
+    {
+        ByteLevelBpeTokenizer tokenizer = ByteLevelBpeTokenizer.Load(folder.Component("tokenizer"));
+        int most = folder.Index.Defaults.MaxPromptTokens;
+        foreach (var (name, prompt) in new[] { ("prompt", request.Prompt), ("negative prompt", request.NegativePrompt) })
+        {
+            int tokens = tokenizer.Encode(prompt, addSpecialTokens: true).Length;
+            if (tokens > most)
+            {
+                throw new GenerationRequestException(name, RequestChecks.Invariant($"the {name} has {prompt.Length} characters, {tokens} tokens; the model reads at most {most} tokens. Shorten it to about {Math.Max(1, (long)prompt.Length * most / tokens)} characters."));
+            }
+        }
+    }
+
+    private static (IReadOnlyList<VideoFrame> Frames, int Held, ManifestInput? Input) Given(VideoGenerationRequest request, int width, int height, int frames, VideoAutoencoderConfig vae)
+    {
+        if (request.FirstFrame is not null && request.Continue is not null)
+        {
+            throw new GenerationRequestException("image", "a first image and a clip to continue were both given; give one of them.");
+        }
+        IReadOnlyList<VideoFrame> source = request.Continue?.Frames ?? (request.FirstFrame is { } first ? [first] : []);
+        if (source.Count == 0)
+        {
+            return ([], 0, null);
+        }
+        int t = vae.TemporalCompression;
+        if (frames <= 1)
+        {
+            throw new GenerationRequestException("frames", RequestChecks.Invariant($"with a given first frame or clip at least {1 + t} frames are needed; {frames} were asked for."));
+        }
+        // At most half of the clip is held, so that at least half is new.
+        int held = 1 + (Math.Min(source.Count, (frames + 1) / 2) - 1) / t * t;
+        VideoFrame[] fitted = [.. source.Select(f => RequestChecks.Fit(f, width, height))];
+        var input = new ManifestInput
+        {
+            Kind = request.Continue is null ? "image" : "clip",
+            HeldFrames = held,
+            Sha256 = GenerationManifest.HashFrames(source),
+        };
+        return (fitted, held, input);
+    }
+
+    // Weights in float32 and in the compute type; activations of the larger of the two phases; the libraries themselves.
+    private static long EstimatePeak(ModelFolder folder, VideoTransformerConfig transformer, VideoAutoencoderConfig vae, int predictions, long latentFrames, long h, long w, long frames, long height, long width)
+    {
+        const long Libraries = 350L << 20;
+        const int WeightBytesPerStoredByte = 3;                 // bf16 on disk: float32 and a bf16 copy in memory
+        const int TransformerWidths = 16, DecoderMaps = 8;      // tensors of the stream's, and the finest stage's, size alive at once
+        long tokens = latentFrames * (h / transformer.PatchSize[1]) * (w / transformer.PatchSize[2]);
+        long sampling = predictions * tokens * transformer.HiddenSize * sizeof(float) * TransformerWidths;
+        long decoded = Math.Min(frames, 4L * vae.TemporalCompression);
+        long decoding = decoded * (height / vae.PatchSize) * (width / vae.PatchSize) * vae.BlockOutChannels[0] * sizeof(float) * DecoderMaps;
+        return Libraries + folder.WeightBytes() * WeightBytesPerStoredByte + Math.Max(sampling, decoding) + frames * height * width * 3 * 2;
+    }
+
+    private sealed class Clips(KinoraWorldPipeline pipeline) : IGenerationPipeline
+    {
+        public void Generate(ClipRun run)
+        {
+            GenerationPlan plan = run.Plan;
+            // A continued clip keeps its own frames; what was decoded in their place is left out below.
+            int kept = plan.Input?.Kind == "clip" ? plan.GivenFrames.Count : 0;
+            foreach (VideoFrame given in plan.GivenFrames.Take(kept))
+            {
+                run.Frame(given);
+            }
+            var request = new KinoraWorldRequest
+            {
+                Prompt = plan.Prompt, NegativePrompt = plan.NegativePrompt, Seeds = [run.Seed],
+                Width = plan.Width, Height = plan.Height, Frames = plan.Frames,
+                Sampler = FlowSamplers.Find(plan.Sampler)!, Steps = plan.Steps, Guidance = plan.Guidance, GuidanceRescale = plan.GuidanceRescale,
+                KnownFrames = plan.HeldFrames > 0 ? FramePixels.ToModel([.. plan.GivenFrames.TakeLast(plan.HeldFrames)]) : null,
+            };
+            Tensor latents = pipeline.Sample(request, step => run.Step(step.Index, plan.HeldFrames == 0 ? () => Preview(step.Denoised) : null), run.Cancellation);
+            run.Decoding();
+            int skip = kept > 0 ? plan.HeldFrames : 0;
+            pipeline.Decode(latents, part =>
+            {
+                foreach (VideoFrame frame in FramePixels.FromModel(part, 0))
+                {
+                    if (skip > 0)
+                    {
+                        skip--;
+                        continue;
+                    }
+                    run.Frame(frame);
+                }
+            }, run.Cancellation);
+        }
+
+        public void Dispose() => pipeline.Dispose();
+
+        // The first latent frame stands alone, so it is a picture by itself.
+        private VideoFrame Preview(Tensor denoised)
+        {
+            VideoFrame? frame = null;
+            pipeline.Decode(denoised.Narrow(0, 0, 1).Narrow(2, 0, 1), part => frame = FramePixels.FromModel(part, 0)[0]);
+            return frame!;
+        }
+    }
+}
