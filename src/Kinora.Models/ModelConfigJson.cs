@@ -40,7 +40,7 @@ public static class ModelConfigJson
         if (utf8.StartsWith("\uFEFF"u8)) utf8 = utf8[3..];
         try
         {
-            using var document = JsonDocument.Parse(utf8.ToArray());
+            using var document = JsonDocument.Parse(PythonJson.QuoteNonFinite(utf8.ToArray()));
             var problems = new List<string>();
             using var published = JsonDocument.Parse(defaults ?? "{}");
             CollectProblems(document.RootElement, type, "", problems, [.. published.RootElement.EnumerateObject().Select(key => key.Name)]);

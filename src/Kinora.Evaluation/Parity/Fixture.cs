@@ -213,7 +213,7 @@ public sealed class Fixture : IDisposable
     {
         try
         {
-            return JsonDocument.Parse(File.ReadAllBytes(path));
+            return JsonDocument.Parse(PythonJson.QuoteNonFinite(File.ReadAllBytes(path)));
         }
         catch (Exception e) when (e is JsonException or IOException or UnauthorizedAccessException)
         {

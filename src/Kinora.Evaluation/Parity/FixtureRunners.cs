@@ -33,6 +33,7 @@ public static class FixtureRunners
         new TokenizerRunner(),
         // metrics, metrics_nets
         // schedulers, ops, train
+        new Runners.SamplerRunner(),
         // pipelines
     ];
 
