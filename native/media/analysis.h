@@ -18,4 +18,7 @@ class Analyzer {
   std::vector<uint8_t> rgb_;
 };
 
+// The frame that km_reader_advance handed out last; null before the first.
+const AVFrame* current_frame(const km_reader* reader);
+
 }  // namespace km

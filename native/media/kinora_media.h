@@ -41,6 +41,7 @@ enum {
 
 typedef struct km_reader km_reader;
 typedef struct km_writer km_writer;
+typedef struct km_meter km_meter;
 
 typedef struct km_reader_options {
   int32_t stream_index;    /* -1: best video stream */
@@ -84,6 +85,18 @@ typedef struct km_motion_vector {
   int32_t source, width, height, src_x, src_y, dst_x, dst_y, motion_x, motion_y, motion_scale;
 } km_motion_vector;
 
+/* Of the 8-bit luma plane. What compares two frames is 0 for the first. */
+typedef struct km_luma_measures {
+  double mean;                 /* 0..255 */
+  double dark_share;           /* of samples in the lowest tenth of the range, 0..1 */
+  double difference;           /* mean absolute difference, 0..255 */
+  double spatial_information;  /* ITU-T P.910 */
+  double temporal_information; /* ITU-T P.910 */
+  double motion;               /* VMAF motion */
+  int32_t has_previous;
+  int32_t reserved;
+} km_luma_measures;
+
 enum { KM_BICUBIC = 0, KM_AREA = 1, KM_BILINEAR = 2, KM_LANCZOS = 3 };
 enum { KM_MP4 = 1, KM_WEBM = 2 };
 
@@ -125,6 +138,11 @@ KM_API km_status km_reader_pixels(km_reader* reader, int32_t width, int32_t heig
 KM_API km_status km_reader_small_bgr(km_reader* reader, int32_t width, int32_t height, uint8_t* bgr, int64_t capacity);
 /* The current frame's 8-bit luma at coded size, rows without padding. */
 KM_API km_status km_reader_luma(km_reader* reader, uint8_t* luma, int64_t capacity);
+/* Measures consecutive frames of one clip; a change of size starts anew. meter.cpp has the definitions. */
+KM_API km_status km_meter_open(km_meter** out);
+KM_API void km_meter_close(km_meter* meter);
+/* The reader's current frame, compared with the frame measured before. */
+KM_API km_status km_meter_measure(km_meter* meter, km_reader* reader, km_luma_measures* out);
 KM_API km_status km_reader_motion_vectors(km_reader* reader, km_motion_vector* out, int32_t capacity, int32_t* count);
 
 KM_API km_status km_scale_rgb(const uint8_t* source, int32_t source_width, int32_t source_height, uint8_t* target, int32_t target_width, int32_t target_height, int32_t filter);

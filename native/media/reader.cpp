@@ -513,6 +513,8 @@ struct km_reader {
   }
 };
 
+const AVFrame* km::current_frame(const km_reader* reader) { return reader->current.get(); }
+
 namespace {
 
 km_status open_reader(std::unique_ptr<km::Source> source, const km_reader_options* options, km_reader** out) {

@@ -28,6 +28,9 @@ public static class Detectors
     /// <summary>Every name, the default first.</summary>
     public static IReadOnlyList<string> Names { get; } = ["content", "adaptive", "histogram", "hash", "threshold"];
 
+    /// <summary>What curation uses unless told otherwise.</summary>
+    public static string ForCuration => "adaptive";
+
     /// <summary>A fresh detector for one clip.</summary>
     /// <exception cref="ArgumentException">There is no detector of that name.</exception>
     public static IShotDetector Create(string name, DetectorSettings settings)

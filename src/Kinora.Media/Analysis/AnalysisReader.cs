@@ -75,6 +75,8 @@ public sealed class AnalysisReader : IDisposable
     /// <summary>The current frame's motion vectors; empty when not asked for at opening, or when the codec exports none.</summary>
     public IReadOnlyList<MotionVector> MotionVectors() => _motionVectors ? _source.MotionVectors() : [];
 
+    internal LumaMeasures Measure(Native.MeterHandle meter) => _source.Measure(meter);
+
     /// <summary>Closes the file.</summary>
     public void Dispose() => _source.Dispose();
 }

@@ -163,6 +163,15 @@ internal static unsafe partial class NativeMethods
     public static partial Status km_reader_luma(ReaderHandle reader, byte* luma, long capacity);
 
     [LibraryImport(Library)]
+    public static partial Status km_meter_open(out nint meter);
+
+    [LibraryImport(Library)]
+    public static partial void km_meter_close(nint meter);
+
+    [LibraryImport(Library)]
+    public static partial Status km_meter_measure(MeterHandle meter, ReaderHandle reader, out LumaMeasures measures);
+
+    [LibraryImport(Library)]
     public static partial Status km_reader_motion_vectors(ReaderHandle reader, MotionVector* vectors, int capacity, out int count);
 
     [LibraryImport(Library)]
@@ -200,6 +209,20 @@ internal sealed class ReaderHandle : SafeHandle
     protected override bool ReleaseHandle()
     {
         NativeMethods.km_reader_close(handle);
+        return true;
+    }
+}
+
+internal sealed class MeterHandle : SafeHandle
+{
+    public MeterHandle(nint meter)
+        : base(0, ownsHandle: true) => SetHandle(meter);
+
+    public override bool IsInvalid => handle == 0;
+
+    protected override bool ReleaseHandle()
+    {
+        NativeMethods.km_meter_close(handle);
         return true;
     }
 }

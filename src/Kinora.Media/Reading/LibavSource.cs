@@ -124,6 +124,12 @@ internal sealed unsafe class LibavSource : IFrameSource
         }
     }
 
+    public LumaMeasures Measure(MeterHandle meter)
+    {
+        NativeMedia.Check(NativeMethods.km_meter_measure(meter, _reader, out LumaMeasures measures), "measuring a frame failed", _path, _last, _frames);
+        return measures;
+    }
+
     public IReadOnlyList<MotionVector> MotionVectors()
     {
         if (_motionVectors == 0)

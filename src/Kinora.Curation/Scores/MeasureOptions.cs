@@ -1,0 +1,51 @@
+using System.Security.Cryptography;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
+namespace Kinora.Curation.Scores;
+
+/// <summary>How a source is divided into clips and measured. Part of the key under which measurements are kept.</summary>
+public sealed record MeasureOptions
+{
+    /// <summary>Version of the definitions of all scores; a change makes every measurement new.</summary>
+    public const int ScorerVersion = 1;
+
+    /// <summary>Finds the shots; one of <see cref="Shots.Detectors.Names"/>.</summary>
+    public string Detector { get; init; } = Shots.Detectors.ForCuration;
+
+    /// <summary>The detector's threshold; null takes its default.</summary>
+    public double? Threshold { get; init; }
+
+    /// <summary>Shortest shot that a detector reports, seconds.</summary>
+    public double MinShotSeconds { get; init; } = 0.6;
+
+    /// <summary>Longer shots are divided into equal parts, seconds.</summary>
+    public double MaxClipSeconds { get; init; } = 20;
+
+    /// <summary>Frames left out at both ends of a shot that is longer than four times this.</summary>
+    public int TrimFrames { get; init; } = 1;
+
+    /// <summary>Pictures per second that are measured at coded size.</summary>
+    public double SamplesPerSecond { get; init; } = 2;
+
+    /// <summary>What is wrong with the options; null when nothing is.</summary>
+    public string? Problem() =>
+        !Shots.Detectors.Names.Contains(Detector, StringComparer.Ordinal) ? $"detector: expected one of {string.Join(", ", Shots.Detectors.Names)}, got \"{Detector}\"."
+        : !(MinShotSeconds >= 0) ? $"min_shot_seconds: expected at least 0, got {MinShotSeconds}."
+        : !(MaxClipSeconds > 0) ? $"max_clip_seconds: expected more than 0, got {MaxClipSeconds}."
+        : TrimFrames < 0 ? $"trim_frames: expected at least 0, got {TrimFrames}."
+        : !(SamplesPerSecond > 0) ? $"samples_per_second: expected more than 0, got {SamplesPerSecond}."
+        : null;
+
+    /// <summary>16 hexadecimal digits that change with every option and with the scorers' version.</summary>
+    public string Key()
+    {
+        byte[] text = JsonSerializer.SerializeToUtf8Bytes(this, MeasureJson.Default.MeasureOptions);
+        return Convert.ToHexStringLower(SHA256.HashData([.. BitConverter.GetBytes(ScorerVersion), .. text]))[..16];
+    }
+}
+
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
+[JsonSerializable(typeof(MeasureOptions))]
+[JsonSerializable(typeof(SourceMeasures))]
+internal sealed partial class MeasureJson : JsonSerializerContext;

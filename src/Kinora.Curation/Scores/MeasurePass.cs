@@ -1,0 +1,124 @@
+// One decode, all measurements: shots, numbers of every frame, pictures of a few frames per second, then scores by clip.
+using Kinora.Curation.Frames;
+using Kinora.Curation.Shots;
+using Kinora.Media;
+
+namespace Kinora.Curation.Scores;
+
+/// <summary>Measures one source file.</summary>
+public static class MeasurePass
+{
+    private const int SeriesPoints = 600;
+
+    /// <summary>Decodes a file once and measures everything. A file that cannot be read gives a record that says so.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="sha256">Its hash.</param>
+    /// <param name="options">How.</param>
+    /// <param name="progress">Told the seconds done and the seconds in all (0 when unknown).</param>
+    /// <param name="cancellationToken">Stops between frames.</param>
+    public static SourceMeasures Run(string path, string sha256, MeasureOptions options, Action<double, double>? progress = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        try
+        {
+            using var reader = AnalysisReader.Open(path, motionVectors: true);
+            return Measure(reader, path, sha256, options, progress, cancellationToken);
+        }
+        catch (MediaException e) when (e.Kind is not (MediaErrorKind.NativeLibrary or MediaErrorKind.Internal or MediaErrorKind.DiskFull))
+        {
+            return new SourceMeasures { Sha256 = sha256, Options = options.Key(), Failure = $"{e.Kind}: {Described(e, path)}" };
+        }
+    }
+
+    private static SourceMeasures Measure(AnalysisReader reader, string path, string sha256, MeasureOptions options, Action<double, double>? progress, CancellationToken cancellationToken)
+    {
+        using var meter = new LumaMeter();
+        var pictures = new PictureMeter();
+        var graph = new FrameGraph(reader.Info.Width, reader.Info.Height);
+        var grid = new FrameGrid(reader.Info);
+        var trace = new ShotTrace();
+        double fps = grid.Rate.ToDouble(), total = reader.Info.Duration?.TotalSeconds ?? 0;
+        IShotDetector detector = Detectors.Create(options.Detector, new DetectorSettings { Threshold = options.Threshold, MinLength = (long)Math.Round(options.MinShotSeconds * fps) });
+        int step = Math.Max(1, (int)Math.Round(fps / options.SamplesPerSecond));
+        var frames = new List<FrameMeasures>();
+        var samples = new List<PictureMeasures>();
+        Rational? lastDuration = null;
+        string? damage = null;
+        try
+        {
+            while (reader.Advance())
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+                graph.Load(reader, grid.Next(reader.Pts));
+                detector.Process(graph, trace);
+                var delta = graph.Delta;
+                frames.Add(new FrameMeasures(graph.Index, graph.Time, meter.Measure(reader), (delta.Hue + delta.Saturation + delta.Luma) / 3));
+                if ((frames.Count - 1) % step == 0) { samples.Add(pictures.Measure(reader, graph)); }
+                lastDuration = reader.Duration;
+                progress?.Invoke((graph.Time - frames[0].Time).ToDouble(), total);
+            }
+        }
+        catch (MediaException e) when (frames.Count > 0 && e.Kind is MediaErrorKind.Truncated or MediaErrorKind.Corrupt)
+        {
+            damage = $"{e.Kind}: {Described(e, path)}";
+        }
+        if (frames.Count == 0) { throw new MediaException(MediaErrorKind.Corrupt, $"{path}: no frame could be decoded.", path); }
+        detector.Finish(graph.Index, trace);
+        Rational end = frames[^1].Time + (lastDuration ?? grid.Rate.Invert());
+        var rules = new ShotRules { MaxLength = Math.Max(1, (long)Math.Round(options.MaxClipSeconds * fps)) };
+        return new SourceMeasures
+        {
+            Sha256 = sha256, Options = options.Key(), Damage = damage,
+            Facts = new SourceFacts
+            {
+                Container = reader.Info.Container, Codec = reader.Info.Codec, Width = reader.Info.Width, Height = reader.Info.Height, Rotation = reader.Info.Rotation,
+                FrameRate = grid.Rate.ToString(), Frames = frames.Count, Seconds = (end - frames[0].Time).ToDouble(), Variable = frames[^1].Index - frames[0].Index + 1 != frames.Count,
+            },
+            Clips = Clips(sha256, frames, samples, trace, rules, options, end, Math.Min(reader.Info.Width, reader.Info.Height)),
+            Series = Thin(frames),
+        };
+    }
+
+    private static List<ClipMeasures> Clips(string sha256, List<FrameMeasures> frames, List<PictureMeasures> samples, ShotTrace trace, ShotRules rules, MeasureOptions options, Rational end, int shortSide)
+    {
+        long last = frames[^1].Index + 1;
+        List<long> cuts = [frames[0].Index, .. rules.Apply(trace.Cuts, frames[0].Index, last), last];
+        var real = trace.Cuts.ToHashSet();
+        var clips = new List<ClipMeasures>();
+        int at = 0;
+        for (int i = 0; i + 1 < cuts.Count; i++)
+        {
+            long length = cuts[i + 1] - cuts[i];
+            int trim = length > 4 * options.TrimFrames ? options.TrimFrames : 0;
+            // Only real cuts are trimmed: the ends of the source and the seams of a divided shot are clean.
+            long from = cuts[i] + (real.Contains(cuts[i]) ? trim : 0), to = cuts[i + 1] - (real.Contains(cuts[i + 1]) ? trim : 0);
+            while (at < frames.Count && frames[at].Index < from) { at++; }
+            int first = at;
+            while (at < frames.Count && frames[at].Index < to) { at++; }
+            if (at == first) { continue; }
+            Rational stop = at < frames.Count ? frames[at].Time : end;
+            clips.Add(ClipScorer.Score(sha256, frames.GetRange(first, at - first), [.. samples.Where(s => s.Index >= from && s.Index < to)], to, stop, shortSide));
+        }
+        return clips;
+    }
+
+    private static SourceSeries Thin(List<FrameMeasures> frames)
+    {
+        int every = Math.Max(1, (frames.Count + SeriesPoints - 1) / SeriesPoints);
+        var parts = frames.Chunk(every).ToList();
+        double Round(double value) => Math.Round(value, 3);
+        return new SourceSeries
+        {
+            Time = [.. parts.Select(p => Round((p[0].Time - frames[0].Time).ToDouble()))],
+            Motion = [.. parts.Select(p => Round(p.Max(f => f.Luma.Motion)))],
+            Content = [.. parts.Select(p => Round(p.Max(f => f.Content)))],
+            Luma = [.. parts.Select(p => Round(p.Average(f => f.Luma.Mean)))],
+        };
+    }
+
+    // Records are shared between copies of a file, so they do not name one of them.
+    private static string Described(MediaException e, string path) => e.Message.Replace(path, "the file", StringComparison.Ordinal);
+}
+
+/// <summary>Numbers of one frame.</summary>
+internal readonly record struct FrameMeasures(long Index, Rational Time, LumaMeasures Luma, double Content);

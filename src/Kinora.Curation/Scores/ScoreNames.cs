@@ -1,0 +1,40 @@
+namespace Kinora.Curation.Scores;
+
+/// <summary>What a score means, for messages and reports.</summary>
+/// <param name="Name">Its name in recipes and files.</param>
+/// <param name="Unit">Unit or range.</param>
+/// <param name="Meaning">One sentence; weight-free stand-ins for learned judgments say "proxy".</param>
+public sealed record ScoreMeaning(string Name, string Unit, string Meaning);
+
+/// <summary>Every score of a clip.</summary>
+public static class ScoreNames
+{
+    public const string Seconds = "length.seconds", ShortSide = "size.short_side", BlackShare = "black.share", FreezeShare = "freeze.share", FreezeLongest = "freeze.longest",
+        SpatialInformation = "complexity.si", TemporalInformation = "complexity.ti", VmafMotion = "motion.vmaf", CodecMotion = "motion.codec", CodecMotionPatch = "motion.codec_patch",
+        Sharpness = "sharpness.laplacian", Blockiness = "blockiness.grid", Letterbox = "letterbox.share", Colorfulness = "color.colorfulness",
+        Exposure = "exposure.mean", ClippedDark = "exposure.dark", ClippedBright = "exposure.bright", Contrast = "contrast.rms", Thirds = "composition.thirds";
+
+    /// <summary>Every score with its meaning, in the order in which reports show them.</summary>
+    public static IReadOnlyList<ScoreMeaning> All { get; } =
+    [
+        new(Seconds, "s", "Length of the clip."),
+        new(ShortSide, "px", "Shorter side of the coded picture."),
+        new(BlackShare, "0..1", "Share of frames of which 98 % is black (blackdetect)."),
+        new(FreezeShare, "0..1", "Share of frames that equal the one before up to noise of −60 dB (freezedetect)."),
+        new(FreezeLongest, "s", "Longest frozen stretch."),
+        new(VmafMotion, "0..", "Mean difference of blurred consecutive frames (VMAF motion)."),
+        new(CodecMotion, "of w + h", "Mean length of the codec's motion vectors (cosmos-curate); unavailable where the codec exports none."),
+        new(CodecMotionPatch, "of w + h", "The same in the stillest of the sampled patches."),
+        new(SpatialInformation, "0..", "Spatial information (ITU-T P.910)."),
+        new(TemporalInformation, "0..", "Temporal information (ITU-T P.910)."),
+        new(Sharpness, "0..", "Proxy of sharpness: variance of the Laplacian at coded size."),
+        new(Blockiness, "1..", "Gradients on the strongest grid of 8 columns over those between."),
+        new(Letterbox, "0..1", "Share of the picture under bars that stay black."),
+        new(Colorfulness, "0..", "Proxy of vividness (Hasler and Süsstrunk)."),
+        new(Exposure, "0..255", "Mean luma."),
+        new(ClippedDark, "0..1", "Share of samples at the dark end."),
+        new(ClippedBright, "0..1", "Share of samples at the bright end."),
+        new(Contrast, "0..1", "Standard deviation of gray over 255."),
+        new(Thirds, "0..1", "Proxy of composition: share of edges near the lines of thirds."),
+    ];
+}
