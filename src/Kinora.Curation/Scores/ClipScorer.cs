@@ -40,7 +40,7 @@ internal static class ClipScorer
         return new ClipMeasures
         {
             Id = ManifestRow.ClipId(sha256, start, stop), StartFrame = frames[0].Index, EndFrame = endFrame, Frames = frames.Count, StartTime = start, EndTime = stop,
-            Scores = scores, Hashes = Hashes(samples), Color = Color(samples),
+            Scores = scores, Hashes = Hashes(samples), Color = Color(samples), Thumbnail = samples.Count > 0 ? Convert.ToBase64String(ImageFile.EncodePng(samples[samples.Count / 2].Thumbnail)) : null,
         };
     }
 

@@ -47,6 +47,9 @@ internal sealed record PictureMeasures
     /// <summary>Mean R, G, B.</summary>
     public required double[] Color { get; init; }
 
+    /// <summary>The picture at a width of 64 pixels.</summary>
+    public required VideoFrame Thumbnail { get; init; }
+
     /// <summary>Motion of the codec's blocks; null when the frame has no vectors.</summary>
     public required CodecMotion? Motion { get; init; }
 }
@@ -57,7 +60,7 @@ internal readonly record struct Bars(int Top, int Bottom, int Left, int Right);
 /// <summary>Measures pictures of one clip; keeps its buffers.</summary>
 internal sealed class PictureMeter
 {
-    private const int HashSide = 8, HashLowPass = 4, DarkEnd = 8, BrightEnd = 247, Grid = 8;
+    private const int HashSide = 8, HashLowPass = 4, DarkEnd = 8, BrightEnd = 247, Grid = 8, ThumbnailWidth = 64;
     private const double BarLimit = 24;
     private readonly PerceptualHash _hash = new(HashSide, HashLowPass);
 
@@ -78,7 +81,7 @@ internal sealed class PictureMeter
                 Index = graph.Index, Time = graph.Time.ToDouble(),
                 Laplacian = LaplacianVariance(plane, w, h), Blockiness = BlockinessOf(plane, w, h), Bars = bars, BarShare = bars is { } b ? 1 - ((double)(w - b.Left - b.Right) * (h - b.Top - b.Bottom) / pixels) : 0,
                 Colorfulness = ColorfulnessOf(graph.Bgr), Dark = dark, Bright = bright, Deviation = deviation, Thirds = ThirdsOf(graph.Gray, graph.Width, graph.Height),
-                Hash = HashOf(plane, w, h), Color = MeanColor(graph.Bgr), Motion = CodecMotion.Of(reader.MotionVectors(), w, h),
+                Hash = HashOf(plane, w, h), Color = MeanColor(graph.Bgr), Thumbnail = ThumbnailOf(graph), Motion = CodecMotion.Of(reader.MotionVectors(), w, h),
             };
         }
         finally
@@ -184,6 +187,30 @@ internal sealed class PictureMeter
         }
         double meanRg = sumRg / n, meanYb = sumYb / n, variance = (squaresRg / n) - (meanRg * meanRg) + (squaresYb / n) - (meanYb * meanYb);
         return Math.Sqrt(Math.Max(0, variance)) + (0.3 * Math.Sqrt((meanRg * meanRg) + (meanYb * meanYb)));
+    }
+
+    private static VideoFrame ThumbnailOf(FrameGraph graph)
+    {
+        int w = Math.Min(ThumbnailWidth, graph.Width), h = Math.Max(1, graph.Height * w / graph.Width);
+        byte[] rgb = new byte[w * h * 3];
+        var bgr = graph.Bgr;
+        for (int y = 0; y < h; y++)
+        {
+            for (int x = 0; x < w; x++)
+            {
+                int top = y * graph.Height / h, bottom = (y + 1) * graph.Height / h, left = x * graph.Width / w, right = (x + 1) * graph.Width / w;
+                for (int c = 0; c < 3; c++)
+                {
+                    int sum = 0;
+                    for (int v = top; v < bottom; v++)
+                    {
+                        for (int u = left; u < right; u++) { sum += bgr[(((v * graph.Width) + u) * 3) + 2 - c]; }
+                    }
+                    rgb[(((y * w) + x) * 3) + c] = (byte)(sum / ((bottom - top) * (right - left)));
+                }
+            }
+        }
+        return new VideoFrame(w, h, rgb);
     }
 
     private static double[] MeanColor(ReadOnlySpan<byte> bgr)

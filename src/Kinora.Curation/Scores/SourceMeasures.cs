@@ -93,6 +93,9 @@ public sealed record ClipMeasures
     /// <summary>Mean color as R, G, B, 0..255.</summary>
     public required IReadOnlyList<int> Color { get; init; }
 
+    /// <summary>A small picture from the clip's middle as PNG in Base64; null when none was sampled.</summary>
+    public string? Thumbnail { get; init; }
+
     /// <summary>The score of a name; null when the clip has none.</summary>
     public Score? this[string name] => Scores.FirstOrDefault(score => score.Name == name);
 }

@@ -15,13 +15,18 @@ public static class ShotDetection
     /// <param name="progress">Told the time of the current frame and the clip's duration, seconds; 0 when unknown.</param>
     /// <param name="cancellationToken">Stops between frames.</param>
     /// <exception cref="MediaException">The file is no video, or not a single frame can be decoded. Damage behind good frames is reported in the result.</exception>
-    public static ShotList Run(string path, IShotDetector detector, ShotRules? rules = null, int threads = 0, int streamIndex = -1, Action<double, double>? progress = null, CancellationToken cancellationToken = default)
+    public static ShotList Run(string path, IShotDetector detector, ShotRules? rules = null, int threads = 0, int streamIndex = -1, Action<double, double>? progress = null, CancellationToken cancellationToken = default) =>
+        RunAll(path, [detector], rules, threads, streamIndex, progress, cancellationToken)[0];
+
+    /// <summary>Finds the shots of a file by several detectors in one pass; one list for each.</summary>
+    /// <inheritdoc cref="Run"/>
+    public static IReadOnlyList<ShotList> RunAll(string path, IReadOnlyList<IShotDetector> detectors, ShotRules? rules = null, int threads = 0, int streamIndex = -1, Action<double, double>? progress = null, CancellationToken cancellationToken = default)
     {
-        ArgumentNullException.ThrowIfNull(detector);
+        ArgumentNullException.ThrowIfNull(detectors);
         using var reader = AnalysisReader.Open(path, threads: threads, streamIndex: streamIndex);
         var graph = new FrameGraph(reader.Info.Width, reader.Info.Height);
         var grid = new FrameGrid(reader.Info);
-        var trace = new ShotTrace();
+        ShotTrace[] traces = [.. detectors.Select(_ => new ShotTrace())];
         var stamps = new List<FrameStamp>();
         double seconds = reader.Info.Duration?.TotalSeconds ?? 0;
         string? damage = null;
@@ -34,7 +39,7 @@ public static class ShotDetection
                 graph.Load(reader, grid.Next(reader.Pts));
                 stamps.Add(new FrameStamp(graph.Index, graph.Time));
                 lastDuration = reader.Duration;
-                detector.Process(graph, trace);
+                for (int i = 0; i < traces.Length; i++) { detectors[i].Process(graph, traces[i]); }
                 progress?.Invoke((reader.Pts - stamps[0].Time).ToDouble(), seconds);
             }
         }
@@ -44,14 +49,19 @@ public static class ShotDetection
         }
         if (stamps.Count == 0) { throw new MediaException(MediaErrorKind.Corrupt, $"{path}: no frame could be decoded.", path); }
         long end = graph.Index + 1;
-        detector.Finish(graph.Index, trace);
-        var cuts = (rules ?? new ShotRules()).Apply(trace.Cuts, stamps[0].Index, end);
         Rational endTime = stamps[^1].Time + (lastDuration ?? grid.Rate.Invert());
-        return new ShotList
+        var lists = new List<ShotList>();
+        for (int i = 0; i < traces.Length; i++)
         {
-            Path = path, Info = reader.Info, FrameRate = grid.Rate, Frames = stamps.Count, Stamps = stamps, Cuts = cuts, Trace = trace, Damage = damage,
-            Shots = Divide(cuts, stamps, end, endTime),
-        };
+            detectors[i].Finish(graph.Index, traces[i]);
+            var cuts = (rules ?? new ShotRules()).Apply(traces[i].Cuts, stamps[0].Index, end);
+            lists.Add(new ShotList
+            {
+                Path = path, Info = reader.Info, FrameRate = grid.Rate, Frames = stamps.Count, Stamps = stamps, Cuts = cuts, Trace = traces[i], Damage = damage,
+                Shots = Divide(cuts, stamps, end, endTime),
+            });
+        }
+        return lists;
     }
 
     /// <summary>Frames per second of the grid on which a clip's frames are numbered.</summary>

@@ -4,7 +4,7 @@ using Kinora.Media;
 
 namespace Kinora.Cli.Tests;
 
-public sealed class CurateCutsTests : IDisposable
+public sealed class CurateCommandTests : IDisposable
 {
     private readonly string _root = Directory.CreateTempSubdirectory("kinora-cli-cuts-").FullName;
 
@@ -25,6 +25,41 @@ public sealed class CurateCutsTests : IDisposable
         using var timeline = JsonDocument.Parse(await File.ReadAllTextAsync(Out("a.otio")));
         timeline.RootElement.GetProperty("tracks").GetProperty("children")[0].GetProperty("children").GetArrayLength().ShouldBe(2);
         (await File.ReadAllTextAsync(Out("a.html"))).ShouldContain("shot 2");
+    }
+
+    [Fact]
+    public async Task Curate_AFolder_WritesADatasetThatVerifiesAndExplains()
+    {
+        string corpus = Path.Combine(_root, "corpus"), dataset = Path.Combine(_root, "dataset"), recipe = Path.Combine(_root, "recipe.json");
+        Directory.CreateDirectory(corpus);
+        Film(Path.Combine("corpus", "film.mp4"), 30, 40);
+        await File.WriteAllTextAsync(recipe, """{"rules":[{"score":"length.seconds","min":1.4}]}""");
+        var outcome = await Cli.RunAsync("curate", corpus, "-o", dataset, "--recipe", recipe, "--json");
+        outcome.ExitCode.ShouldBe(ExitCodes.Success, outcome.Error);
+        using var index = JsonDocument.Parse(outcome.Output);
+        index.RootElement.GetProperty("clips").GetInt32().ShouldBe(2);
+        index.RootElement.GetProperty("kept").GetInt32().ShouldBe(1);
+        (await File.ReadAllTextAsync(Path.Combine(dataset, "report.html"))).ShouldContain("film.mp4");
+        (await Cli.RunAsync("curate", "verify", dataset, "--decode")).ExitCode.ShouldBe(ExitCodes.Success);
+        string dropped = (await File.ReadAllLinesAsync(Path.Combine(dataset, "decisions.jsonl"))).Single(line => line.Contains("\"keep\":false", StringComparison.Ordinal));
+        string id = JsonDocument.Parse(dropped).RootElement.GetProperty("clip").GetString()!;
+        (await Cli.RunAsync("curate", "explain", dataset, id)).Output.ShouldContain("because length.seconds");
+    }
+
+    [Theory]
+    [InlineData("--shard", "2/2", "0/8")]
+    [InlineData("--recipe", "{\"rules\":[{\"score\":\"beauty\"}]}", "beauty")]
+    [InlineData("--recipe", "{\"thresholds\":1}", "thresholds")]
+    public async Task Curate_WithAnImpossibleOption_SaysWhatIsExpected(string option, string value, string expected)
+    {
+        if (option == "--recipe")
+        {
+            await File.WriteAllTextAsync(Path.Combine(_root, "r.json"), value);
+            value = Path.Combine(_root, "r.json");
+        }
+        var outcome = await Cli.RunAsync("curate", _root, "-o", Path.Combine(_root, "dataset"), option, value);
+        outcome.ExitCode.ShouldBeOneOf(ExitCodes.Usage, ExitCodes.Input);
+        outcome.Error.ShouldContain(expected);
     }
 
     [Fact]

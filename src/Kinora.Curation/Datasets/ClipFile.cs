@@ -1,0 +1,143 @@
+// One clip cut out of its source exactly: decoded from the key frame before, encoded anew, then read back and compared.
+using System.Security.Cryptography;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using Kinora.Curation.Decisions;
+using Kinora.Curation.Scores;
+using Kinora.Media;
+
+namespace Kinora.Curation.Datasets;
+
+/// <summary>What was written for a clip, and how it compares with its source.</summary>
+public sealed record ClipFile
+{
+    /// <summary>SHA-256 of the MP4 file.</summary>
+    public required string Sha256 { get; init; }
+
+    public required long Bytes { get; init; }
+
+    public required int Width { get; init; }
+
+    public required int Height { get; init; }
+
+    public required int Frames { get; init; }
+
+    /// <summary>Frames per second as a fraction.</summary>
+    public required string FrameRate { get; init; }
+
+    /// <summary>PSNR in dB of the first frame read back against the source's; 99 when equal.</summary>
+    public required double FirstFramePsnr { get; init; }
+
+    /// <summary>PSNR in dB of the last frame read back against the source's.</summary>
+    public required double LastFramePsnr { get; init; }
+
+    /// <summary>Why the clip could not be written or does not match; null when all is well.</summary>
+    public string? Failure { get; init; }
+
+    internal static ClipFile FromJson(ReadOnlySpan<byte> json) => JsonSerializer.Deserialize(json, ClipFileJson.Default.ClipFile) ?? throw new JsonException("clip: expected an object, got null.");
+
+    internal byte[] ToJson() => JsonSerializer.SerializeToUtf8Bytes(this, ClipFileJson.Default.ClipFile);
+}
+
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
+[JsonSerializable(typeof(ClipFile))]
+internal sealed partial class ClipFileJson : JsonSerializerContext;
+
+/// <summary>Cuts clips out of sources.</summary>
+internal static class ClipCutter
+{
+    // A wrong frame of the same shot has less than about 25 dB; lossy coding at the default quality more than 35.
+    private const double SmallestPsnr = 24, EqualPsnr = 99;
+
+    /// <summary>Writes the clip to <paramref name="target"/>. A clip that cannot be written gives a record that says why.</summary>
+    public static ClipFile Cut(SourceFile source, SourceFacts facts, ClipMeasures clip, OutputOptions output, string target, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return CutOrThrow(source, facts, clip, output, target, cancellationToken);
+        }
+        catch (MediaException e) when (e.Kind is not (MediaErrorKind.DiskFull or MediaErrorKind.NativeLibrary or MediaErrorKind.MissingCodec))
+        {
+            return Failed($"{e.Kind}: {e.Message.Replace(source.Path, "the source", StringComparison.Ordinal).Replace(target, "the clip", StringComparison.Ordinal)}", facts);
+        }
+    }
+
+    private static ClipFile CutOrThrow(SourceFile source, SourceFacts facts, ClipMeasures clip, OutputOptions output, string target, CancellationToken cancellationToken)
+    {
+        Rational rate = ParseRate(facts.FrameRate);
+        using var reader = VideoReader.Open(source.Path, SizeFor(source.Path, output));
+        int width = reader.Width / 2 * 2, height = reader.Height / 2 * 2, written = 0;
+        if (width == 0 || height == 0) { return Failed($"{reader.Width}×{reader.Height} is too small for H.264", facts); }
+        byte[]? first = null, last = null;
+        using (var writer = VideoWriter.Create(target, width, height, rate, new VideoWriterOptions { Format = VideoFormat.Mp4, Quality = output.Quality, Preset = output.Preset }))
+        {
+            foreach (var frame in Frames(reader, clip, rate))
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+                last = Crop(frame, width, height);
+                first ??= last;
+                writer.Write(last);
+                written++;
+            }
+            if (written == 0 || first is null || last is null) { return Failed("no frame lies in the clip's range", facts); }
+            writer.Complete();
+        }
+        using var check = VideoReader.Open(target);
+        double firstPsnr = check.Read() is { } begin ? Psnr(begin.Rgb, first) : 0;
+        check.SeekTo((new Rational((2 * written) - 1, 2) / rate).ToTimeSpan());
+        double lastPsnr = check.Read() is { } final ? Psnr(final.Rgb, last) : 0;
+        bool ended = check.Read() is null;
+        byte[] content = File.ReadAllBytes(target);
+        string? failure = !ended || check.Info.FrameCount != written ? $"the file has {check.Info.FrameCount} frames, {written} were written"
+            : firstPsnr < SmallestPsnr || lastPsnr < SmallestPsnr ? $"first and last frame differ from the source's: {firstPsnr:0.0} and {lastPsnr:0.0} dB"
+            : null;
+        return new ClipFile
+        {
+            Sha256 = Convert.ToHexStringLower(SHA256.HashData(content)), Bytes = content.Length, Width = width, Height = height, Frames = written, FrameRate = facts.FrameRate,
+            FirstFramePsnr = Math.Round(firstPsnr, 2), LastFramePsnr = Math.Round(lastPsnr, 2), Failure = failure,
+        };
+    }
+
+    // Constant rate: the frames themselves. Variable rate: the frame on screen at each point of the grid.
+    private static IEnumerable<VideoFrame> Frames(VideoReader reader, ClipMeasures clip, Rational rate)
+    {
+        // Within the first frame and before the frame after the last: times in the file are rounded to its time base.
+        TimeSpan quarter = TimeSpan.FromSeconds(0.25 / rate.ToDouble());
+        TimeSpan start = TimeSpan.FromSeconds(clip.StartTime), end = TimeSpan.FromSeconds(clip.EndTime) - quarter;
+        return clip.Frames == clip.EndFrame - clip.StartFrame ? reader.ReadRange(start + quarter, end) : reader.Sample(rate.ToDouble(), start + quarter, end);
+    }
+
+    private static VideoReaderOptions SizeFor(string path, OutputOptions output)
+    {
+        if (output.MaxShortSide == 0) { return new VideoReaderOptions(); }
+        int w, h;
+        using (var probe = VideoReader.Open(path, new VideoReaderOptions { Threads = 1 })) { (w, h) = (probe.Width, probe.Height); }
+        if (Math.Min(w, h) <= output.MaxShortSide) { return new VideoReaderOptions(); }
+        return w < h ? new VideoReaderOptions { Width = output.MaxShortSide, Filter = ScaleFilter.Area } : new VideoReaderOptions { Height = output.MaxShortSide, Filter = ScaleFilter.Area };
+    }
+
+    private static byte[] Crop(VideoFrame frame, int width, int height)
+    {
+        if (frame.Width == width && frame.Height == height) { return frame.Rgb; }
+        byte[] rgb = new byte[width * height * 3];
+        for (int y = 0; y < height; y++) { frame.Rgb.AsSpan(y * frame.Width * 3, width * 3).CopyTo(rgb.AsSpan(y * width * 3)); }
+        return rgb;
+    }
+
+    private static double Psnr(byte[] a, byte[] b)
+    {
+        if (a.Length != b.Length) { return 0; }
+        double squares = 0;
+        for (int i = 0; i < a.Length; i++) { squares += (a[i] - b[i]) * (a[i] - b[i]); }
+        return squares == 0 ? EqualPsnr : Math.Min(EqualPsnr, 10 * Math.Log10(255.0 * 255 * a.Length / squares));
+    }
+
+    internal static Rational ParseRate(string text)
+    {
+        string[] parts = text.Split('/');
+        return new Rational(long.Parse(parts[0]), parts.Length > 1 ? long.Parse(parts[1]) : 1);
+    }
+
+    private static ClipFile Failed(string reason, SourceFacts facts) =>
+        new() { Sha256 = "", Bytes = 0, Width = 0, Height = 0, Frames = 0, FrameRate = facts.FrameRate, FirstFramePsnr = 0, LastFramePsnr = 0, Failure = reason };
+}

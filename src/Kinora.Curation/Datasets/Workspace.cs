@@ -1,0 +1,50 @@
+// Where a run keeps what it has done: every file appears by rename under a name that says what is in it.
+using System.Globalization;
+
+namespace Kinora.Curation.Datasets;
+
+/// <summary>The files of a dataset folder. Several processes may work in it at once.</summary>
+public sealed class Workspace
+{
+    public const string IndexName = "index.json", ManifestName = "manifest.jsonl", ScoresName = "scores.jsonl", DecisionsName = "decisions.jsonl", SourcesName = "sources.jsonl", RecipeName = "recipe.json", ReportName = "report.html", ShardsName = "shards";
+
+    /// <param name="folder">The dataset's folder; made when it is missing.</param>
+    public Workspace(string folder)
+    {
+        Folder = System.IO.Path.GetFullPath(folder);
+        foreach (string name in new[] { "sources", "measures", "clips", "leases" }) { Directory.CreateDirectory(System.IO.Path.Combine(Folder, "work", name)); }
+    }
+
+    /// <summary>Absolute path of the dataset.</summary>
+    public string Folder { get; }
+
+    internal string Leases => System.IO.Path.Combine(Folder, "work", "leases");
+
+    /// <summary>A file of the dataset.</summary>
+    public string Path(string name) => System.IO.Path.Combine(Folder, name);
+
+    internal string MeasurePath(string sha256, string options) => System.IO.Path.Combine(Folder, "work", "measures", $"{sha256}.{options}.json");
+
+    internal string SourcePath(string key) => System.IO.Path.Combine(Folder, "work", "sources", $"{key}.json");
+
+    internal string ClipPath(Guid clip, string output, string extension) => System.IO.Path.Combine(Folder, "work", "clips", string.Create(CultureInfo.InvariantCulture, $"{clip}.{output}.{extension}"));
+
+    /// <summary>Writes a file that is complete or not there.</summary>
+    internal static void Write(string path, ReadOnlySpan<byte> content)
+    {
+        string temporary = $"{path}.{System.IO.Path.GetRandomFileName()}.partial";
+        try
+        {
+            using (var file = new FileStream(temporary, FileMode.CreateNew, FileAccess.Write))
+            {
+                file.Write(content);
+                file.Flush(flushToDisk: true);
+            }
+            File.Move(temporary, path, overwrite: true);
+        }
+        finally
+        {
+            File.Delete(temporary);
+        }
+    }
+}

@@ -1,0 +1,117 @@
+using System.Security.Cryptography;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using Kinora.Curation.Scores;
+
+namespace Kinora.Curation.Decisions;
+
+/// <summary>What a clip must satisfy. A rule whose score is unavailable keeps the clip unless it says otherwise: unknown is not bad.</summary>
+public sealed record Rule
+{
+    /// <summary>The score, one of <see cref="ScoreNames.All"/>.</summary>
+    public required string Score { get; init; }
+
+    /// <summary>Smallest value that is kept.</summary>
+    public double? Min { get; init; }
+
+    /// <summary>Largest value that is kept.</summary>
+    public double? Max { get; init; }
+
+    /// <summary>Percentile over all clips of the run, 0..100, below which clips are dropped.</summary>
+    public double? MinPercentile { get; init; }
+
+    /// <summary>Percentile over all clips of the run above which clips are dropped.</summary>
+    public double? MaxPercentile { get; init; }
+
+    /// <summary>Drop clips of which the score is unavailable.</summary>
+    public bool DropUnavailable { get; init; }
+}
+
+/// <summary>What clips are written as.</summary>
+public sealed record OutputOptions
+{
+    /// <summary>Longest shorter side in pixels; larger clips shrink by area. 0 = as they are.</summary>
+    public int MaxShortSide { get; init; }
+
+    /// <summary>H.264 quality, 0 (best) to 51.</summary>
+    public int Quality { get; init; } = 18;
+
+    /// <summary>x264 effort.</summary>
+    public string Preset { get; init; } = "veryfast";
+
+    /// <summary>Clips in one tar shard.</summary>
+    public int ShardClips { get; init; } = 256;
+
+    /// <summary>One folder of shards for each class of height, aspect and length.</summary>
+    public bool Buckets { get; init; }
+}
+
+/// <summary>Decides which measured clips a dataset keeps, and how they are written. Changing it measures nothing again.</summary>
+public sealed record Recipe
+{
+    /// <summary>How sources are divided and measured.</summary>
+    public MeasureOptions Measure { get; init; } = new();
+
+    /// <summary>Every rule must hold.</summary>
+    public IReadOnlyList<Rule> Rules { get; init; } = [];
+
+    /// <summary>Clips are duplicates when the mean Hamming distance of their hashes is at most this many of 64 bits; −1 keeps duplicates.</summary>
+    public int DuplicateBits { get; init; } = 6;
+
+    /// <summary>Most clips kept of one source, evenly over it; 0 = all.</summary>
+    public int MaxClipsPerSource { get; init; }
+
+    /// <summary>How clips are written.</summary>
+    public OutputOptions Output { get; init; } = new();
+
+    /// <summary>A mild recipe: drops what is broken, black, frozen, static or too short, and duplicates.</summary>
+    public static Recipe Default { get; } = new()
+    {
+        Rules =
+        [
+            new Rule { Score = ScoreNames.Seconds, Min = 1 },
+            new Rule { Score = ScoreNames.ShortSide, Min = 64 },
+            new Rule { Score = ScoreNames.BlackShare, Max = 0.3 },
+            new Rule { Score = ScoreNames.FreezeShare, Max = 0.5 },
+            new Rule { Score = ScoreNames.VmafMotion, Min = 0.1, Max = 60 },
+            new Rule { Score = ScoreNames.Exposure, Min = 20, Max = 235 },
+            new Rule { Score = ScoreNames.Contrast, Min = 0.02 },
+        ],
+    };
+
+    /// <summary>Reads a recipe; names of unknown settings and scores are errors.</summary>
+    /// <exception cref="JsonException">The text is no recipe; the message says what is wrong.</exception>
+    public static Recipe Parse(string json)
+    {
+        Recipe recipe = JsonSerializer.Deserialize(json, RecipeJson.Default.Recipe) ?? throw new JsonException("expected an object, got null.");
+        return recipe.Problem() is { } problem ? throw new JsonException(problem) : recipe;
+    }
+
+    /// <summary>The recipe as indented JSON.</summary>
+    public string ToJson() => JsonSerializer.Serialize(this, RecipeJson.Default.Recipe) + "\n";
+
+    /// <summary>64 hexadecimal digits that change with every setting.</summary>
+    public string Hash() => Convert.ToHexStringLower(SHA256.HashData(JsonSerializer.SerializeToUtf8Bytes(this, RecipeJson.Default.Recipe)));
+
+    /// <summary>What is wrong with it; null when nothing is.</summary>
+    public string? Problem()
+    {
+        if (Measure.Problem() is { } problem) { return $"measure.{problem}"; }
+        foreach (var rule in Rules)
+        {
+            if (ScoreNames.All.All(s => s.Name != rule.Score)) { return $"rules: there is no score \"{rule.Score}\"; there are {string.Join(", ", ScoreNames.All.Select(s => s.Name))}."; }
+            if (rule.Min > rule.Max) { return $"rules: {rule.Score}: min {rule.Min} is above max {rule.Max}."; }
+            if (rule.MinPercentile is < 0 or > 100 || rule.MaxPercentile is < 0 or > 100) { return $"rules: {rule.Score}: a percentile is 0 to 100."; }
+        }
+        return DuplicateBits is < -1 or > 32 ? $"duplicate_bits: expected -1 (off) to 32, got {DuplicateBits}."
+            : MaxClipsPerSource < 0 ? $"max_clips_per_source: expected at least 0, got {MaxClipsPerSource}."
+            : Output.MaxShortSide is not 0 and < 16 ? $"output.max_short_side: expected 0 or at least 16, got {Output.MaxShortSide}."
+            : Output.Quality is < 0 or > 51 ? $"output.quality: expected 0 to 51, got {Output.Quality}."
+            : Output.ShardClips < 1 ? $"output.shard_clips: expected at least 1, got {Output.ShardClips}."
+            : null;
+    }
+}
+
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull, WriteIndented = true, NewLine = "\n")]
+[JsonSerializable(typeof(Recipe))]
+internal sealed partial class RecipeJson : JsonSerializerContext;

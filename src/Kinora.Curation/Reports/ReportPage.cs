@@ -1,0 +1,86 @@
+// One self-contained page about a run: the data as JSON inside report.html, which draws and recomputes in the browser.
+using System.Text;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Kinora.Curation.Datasets;
+using Kinora.Curation.Decisions;
+using Kinora.Curation.Scores;
+
+namespace Kinora.Curation.Reports;
+
+/// <summary>The report of a dataset.</summary>
+public static class ReportPage
+{
+    private const int MaxThumbnails = 500, MaxTimelines = 60;
+
+    /// <summary>The page's text.</summary>
+    /// <param name="result">A complete run.</param>
+    /// <param name="recipe">The recipe that decided.</param>
+    /// <exception cref="ArgumentException">The run is not complete.</exception>
+    public static string Write(CurationResult result, Recipe recipe)
+    {
+        ArgumentNullException.ThrowIfNull(result);
+        ArgumentNullException.ThrowIfNull(recipe);
+        DatasetIndex index = result.Index ?? throw new ArgumentException("The run is not complete; there is nothing to report yet.", nameof(result));
+        using var template = new StreamReader(typeof(ReportPage).Assembly.GetManifestResourceStream("Kinora.Curation.Reports.report.html")!, Encoding.UTF8);
+        string data = Data(result, recipe, index).ToJsonString();
+        // Inside a script element only "</" could end it early.
+        return template.ReadToEnd().Replace("/*DATA*/", data.Replace("</", "<\\/", StringComparison.Ordinal), StringComparison.Ordinal);
+    }
+
+    /// <summary>Writes the page into the dataset's folder and returns its path.</summary>
+    /// <inheritdoc cref="Write"/>
+    public static string Save(string folder, CurationResult result, Recipe recipe)
+    {
+        string path = Path.Combine(folder, Workspace.ReportName);
+        Workspace.Write(path, Encoding.UTF8.GetBytes(Write(result, recipe)));
+        return path;
+    }
+
+    private static JsonObject Data(CurationResult result, Recipe recipe, DatasetIndex index)
+    {
+        var clips = new JsonArray();
+        int total = result.Sources.Sum(s => s.Measures.Clips.Count), every = Math.Max(1, (total + MaxThumbnails - 1) / MaxThumbnails), at = 0;
+        for (int s = 0; s < result.Sources.Count; s++)
+        {
+            var (file, measures) = result.Sources[s];
+            foreach (var clip in measures.Clips)
+            {
+                var decision = result.Decisions[at];
+                clips.Add(new JsonObject
+                {
+                    ["id"] = clip.Id.ToString(), ["s"] = s, ["start"] = clip.StartTime, ["end"] = clip.EndTime,
+                    ["v"] = new JsonArray([.. ScoreNames.All.Select(score => (JsonNode?)clip[score.Name]?.Value)]),
+                    ["reasons"] = new JsonArray([.. decision.Reasons.Select(r => (JsonNode?)r.Rule)]), ["dup"] = decision.DuplicateOf?.ToString(),
+                    ["c"] = FactCaption.Describe(clip), ["b"] = Bucket.Of(measures.Facts!.Width, measures.Facts.Height, (int)(clip.EndFrame - clip.StartFrame), ClipCutter.ParseRate(measures.Facts.FrameRate).ToDouble()),
+                    ["t"] = at % every == 0 ? clip.Thumbnail : null,
+                });
+                at++;
+            }
+        }
+        return new JsonObject
+        {
+            ["index"] = JsonNode.Parse(index.ToJson()), ["recipe"] = JsonNode.Parse(recipe.ToJson()), ["measure"] = recipe.Measure.Key(),
+            ["speed"] = result.MeasureTime > TimeSpan.Zero ? result.MeasuredSeconds / result.MeasureTime.TotalSeconds : null,
+            ["scores"] = new JsonArray([.. ScoreNames.All.Select(score => new JsonObject { ["name"] = score.Name, ["unit"] = score.Unit, ["meaning"] = score.Meaning, ["unavailable"] = WhyUnavailable(result, score.Name) })]),
+            ["rules"] = new JsonArray([.. DecisionMaker.LimitsOf([.. result.Sources.Select(s => s.Measures)], recipe).Select(limit => new JsonObject { ["score"] = limit.Score, ["min"] = limit.Min, ["max"] = limit.Max, ["dropUnavailable"] = limit.DropUnavailable })]),
+            ["sources"] = new JsonArray([.. result.Sources.Select((source, i) => Source(source, i < MaxTimelines))]),
+            ["clips"] = clips,
+        };
+    }
+
+    private static JsonObject Source(CuratedSource source, bool withSeries)
+    {
+        JsonArray Numbers(IReadOnlyList<double> values) => withSeries ? new JsonArray([.. values.Select(v => (JsonNode?)v)]) : [];
+        var series = source.Measures.Series;
+        return new JsonObject
+        {
+            ["name"] = source.File.Name, ["seconds"] = source.Measures.Facts?.Seconds ?? 0, ["start"] = source.Measures.Clips.Count > 0 ? source.Measures.Clips[0].StartTime : 0,
+            ["failure"] = source.Measures.Failure, ["damage"] = source.Measures.Damage,
+            ["time"] = Numbers(series.Time), ["motion"] = Numbers(series.Motion), ["content"] = Numbers(series.Content),
+        };
+    }
+
+    private static string? WhyUnavailable(CurationResult result, string score) =>
+        result.Sources.SelectMany(s => s.Measures.Clips).Select(c => c[score]?.Unavailable).FirstOrDefault(reason => reason is not null);
+}
