@@ -8,7 +8,7 @@ namespace Kinora.Curation.Scores;
 /// <summary>Measures one source file.</summary>
 public static class MeasurePass
 {
-    private const int SeriesPoints = 600;
+    private const int SeriesPoints = 600, MotionGap = 4;
 
     /// <summary>Decodes a file once and measures everything. A file that cannot be read gives a record that says so.</summary>
     /// <param name="path">The file.</param>
@@ -33,13 +33,13 @@ public static class MeasurePass
     private static SourceMeasures Measure(AnalysisReader reader, string path, string sha256, MeasureOptions options, Action<double, double>? progress, CancellationToken cancellationToken)
     {
         using var meter = new LumaMeter();
-        var pictures = new PictureMeter();
         var graph = new FrameGraph(reader.Info.Width, reader.Info.Height);
+        var pictures = new PictureMeter(graph);
         var grid = new FrameGrid(reader.Info);
         var trace = new ShotTrace();
         double fps = grid.Rate.ToDouble(), total = reader.Info.Duration?.TotalSeconds ?? 0;
         IShotDetector detector = Detectors.Create(options.Detector, new DetectorSettings { Threshold = options.Threshold, MinLength = (long)Math.Round(options.MinShotSeconds * fps) });
-        int step = Math.Max(1, (int)Math.Round(fps / options.SamplesPerSecond));
+        int step = Math.Max(1, (int)Math.Round(fps / options.SamplesPerSecond)), gap = Math.Min(MotionGap, step);
         var frames = new List<FrameMeasures>();
         var samples = new List<PictureMeasures>();
         Rational? lastDuration = null;
@@ -53,7 +53,8 @@ public static class MeasurePass
                 detector.Process(graph, trace);
                 var delta = graph.Delta;
                 frames.Add(new FrameMeasures(graph.Index, graph.Time, meter.Measure(reader), (delta.Hue + delta.Saturation + delta.Luma) / 3));
-                if ((frames.Count - 1) % step == 0) { samples.Add(pictures.Measure(reader, graph)); }
+                if ((frames.Count - 1) % step == 0) { samples.Add(pictures.Measure(reader)); }
+                if ((frames.Count - 1 + gap) % step == 0) { pictures.Remember(); }
                 lastDuration = reader.Duration;
                 progress?.Invoke((graph.Time - frames[0].Time).ToDouble(), total);
             }
@@ -74,12 +75,12 @@ public static class MeasurePass
                 Container = reader.Info.Container, Codec = reader.Info.Codec, Width = reader.Info.Width, Height = reader.Info.Height, Rotation = reader.Info.Rotation,
                 FrameRate = grid.Rate.ToString(), Frames = frames.Count, Seconds = (end - frames[0].Time).ToDouble(), Variable = frames[^1].Index - frames[0].Index + 1 != frames.Count,
             },
-            Clips = Clips(sha256, frames, samples, trace, rules, options, end, Math.Min(reader.Info.Width, reader.Info.Height)),
+            Clips = Clips(sha256, frames, samples, trace, rules, options, end, Math.Min(reader.Info.Width, reader.Info.Height), (graph.Width, graph.Height)),
             Series = Thin(frames),
         };
     }
 
-    private static List<ClipMeasures> Clips(string sha256, List<FrameMeasures> frames, List<PictureMeasures> samples, ShotTrace trace, ShotRules rules, MeasureOptions options, Rational end, int shortSide)
+    private static List<ClipMeasures> Clips(string sha256, List<FrameMeasures> frames, List<PictureMeasures> samples, ShotTrace trace, ShotRules rules, MeasureOptions options, Rational end, int shortSide, (int Width, int Height) size)
     {
         long last = frames[^1].Index + 1;
         List<long> cuts = [frames[0].Index, .. rules.Apply(trace.Cuts, frames[0].Index, last), last];
@@ -97,7 +98,7 @@ public static class MeasurePass
             while (at < frames.Count && frames[at].Index < to) { at++; }
             if (at == first) { continue; }
             Rational stop = at < frames.Count ? frames[at].Time : end;
-            clips.Add(ClipScorer.Score(sha256, frames.GetRange(first, at - first), [.. samples.Where(s => s.Index >= from && s.Index < to)], to, stop, shortSide));
+            clips.Add(ClipScorer.Score(sha256, frames.GetRange(first, at - first), [.. samples.Where(s => s.Index >= from && s.Index < to)], to, stop, shortSide, size));
         }
         return clips;
     }

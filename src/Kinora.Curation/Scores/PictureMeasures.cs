@@ -50,6 +50,15 @@ internal sealed record PictureMeasures
     /// <summary>The picture at a width of 64 pixels.</summary>
     public required VideoFrame Thumbnail { get; init; }
 
+    /// <summary>Motion from a frame shortly before; null when too little of the picture can be followed.</summary>
+    public required CameraMotion? Camera { get; init; }
+
+    /// <summary>Number of the frame that <see cref="Camera"/> starts from; null when there is none.</summary>
+    public required long? CameraFrom { get; init; }
+
+    /// <summary>Seconds from that frame to this one.</summary>
+    public required double CameraSeconds { get; init; }
+
     /// <summary>Motion of the codec's blocks; null when the frame has no vectors.</summary>
     public required CodecMotion? Motion { get; init; }
 }
@@ -58,14 +67,24 @@ internal sealed record PictureMeasures
 internal readonly record struct Bars(int Top, int Bottom, int Left, int Right);
 
 /// <summary>Measures pictures of one clip; keeps its buffers.</summary>
-internal sealed class PictureMeter
+internal sealed class PictureMeter(FrameGraph graph)
 {
     private const int HashSide = 8, HashLowPass = 4, DarkEnd = 8, BrightEnd = 247, Grid = 8, ThumbnailWidth = 64;
     private const double BarLimit = 24;
     private readonly PerceptualHash _hash = new(HashSide, HashLowPass);
+    private readonly BlockFlow _flow = new(graph.Width, graph.Height);
+    private readonly byte[] _earlier = new byte[graph.Width * graph.Height];
+    private (long Index, double Time)? _earlierAt;
+
+    /// <summary>Remembers the graph's current frame: motion is measured from it to the next picture.</summary>
+    public void Remember()
+    {
+        graph.Gray.CopyTo(_earlier);
+        _earlierAt = (graph.Index, graph.Time.ToDouble());
+    }
 
     /// <summary>Measures the reader's current frame, which the graph holds too.</summary>
-    public PictureMeasures Measure(AnalysisReader reader, FrameGraph graph)
+    public PictureMeasures Measure(AnalysisReader reader)
     {
         int w = reader.Width, h = reader.Height, pixels = w * h;
         byte[] bgr = ArrayPool<byte>.Shared.Rent(3 * pixels), gray = ArrayPool<byte>.Shared.Rent(pixels);
@@ -81,7 +100,9 @@ internal sealed class PictureMeter
                 Index = graph.Index, Time = graph.Time.ToDouble(),
                 Laplacian = LaplacianVariance(plane, w, h), Blockiness = BlockinessOf(plane, w, h), Bars = bars, BarShare = bars is { } b ? 1 - ((double)(w - b.Left - b.Right) * (h - b.Top - b.Bottom) / pixels) : 0,
                 Colorfulness = ColorfulnessOf(graph.Bgr), Dark = dark, Bright = bright, Deviation = deviation, Thirds = ThirdsOf(graph.Gray, graph.Width, graph.Height),
-                Hash = HashOf(plane, w, h), Color = MeanColor(graph.Bgr), Thumbnail = ThumbnailOf(graph), Motion = CodecMotion.Of(reader.MotionVectors(), w, h),
+                Hash = HashOf(plane, w, h), Color = MeanColor(graph.Bgr), Thumbnail = ThumbnailOf(graph),
+                Camera = _earlierAt is null ? null : _flow.Estimate(_earlier, graph.Gray), CameraFrom = _earlierAt?.Index, CameraSeconds = _earlierAt is { } e ? graph.Time.ToDouble() - e.Time : 0,
+                Motion = CodecMotion.Of(reader.MotionVectors(), w, h),
             };
         }
         finally

@@ -26,10 +26,10 @@ public sealed record DetectorSettings
 public static class Detectors
 {
     /// <summary>Every name, the default first.</summary>
-    public static IReadOnlyList<string> Names { get; } = ["content", "adaptive", "histogram", "hash", "threshold"];
+    public static IReadOnlyList<string> Names { get; } = ["content", "adaptive", "histogram", "hash", "threshold", "fused"];
 
     /// <summary>What curation uses unless told otherwise.</summary>
-    public static string ForCuration => "adaptive";
+    public static string ForCuration => "fused";
 
     /// <summary>A fresh detector for one clip.</summary>
     /// <exception cref="ArgumentException">There is no detector of that name.</exception>
@@ -44,6 +44,7 @@ public static class Detectors
             "histogram" => new HistogramDetector(Set(new HistogramOptions { MinLength = settings.MinLength }, (o, x) => o with { Threshold = x })),
             "hash" => new HashDetector(Set(new HashOptions { MinLength = settings.MinLength }, (o, x) => o with { Threshold = x })),
             "threshold" => new ThresholdDetector(Set(new ThresholdOptions { MinLength = settings.MinLength, CloseTrailingFade = settings.CloseTrailingFade }, (o, x) => o with { Threshold = x })),
+            "fused" => new FusedDetector(Set(new FusedOptions { MinLength = settings.MinLength }, (o, x) => o with { Gradual = x })),
             _ => throw new ArgumentException($"There is no detector \"{name}\"; there are {string.Join(", ", Names)}.", nameof(name)),
         };
 

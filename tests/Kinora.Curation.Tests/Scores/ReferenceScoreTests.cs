@@ -50,8 +50,8 @@ public sealed class ReferenceScoreTests
     {
         using var reader = AnalysisReader.Open(Fixture.Path(Clip), motionVectors: true);
         using var meter = new LumaMeter();
-        var pictures = new PictureMeter();
         var graph = new FrameGraph(reader.Info.Width, reader.Info.Height);
+        var pictures = new PictureMeter(graph);
         var frames = new List<LumaMeasures>();
         var measured = new Dictionary<int, PictureMeasures>();
         var motion = new List<CodecMotion>();
@@ -61,7 +61,7 @@ public sealed class ReferenceScoreTests
             if (i is 0 or 100 or 101)
             {
                 graph.Load(reader, i);
-                measured.Add(i, pictures.Measure(reader, graph));
+                measured.Add(i, pictures.Measure(reader));
             }
             if (i % 12 == 0 && CodecMotion.Of(reader.MotionVectors(), reader.Width, reader.Height) is { } m) { motion.Add(m); }
         }
