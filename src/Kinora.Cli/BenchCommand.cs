@@ -2,6 +2,7 @@
 
 using System.CommandLine;
 using System.Globalization;
+using Kinora.Cli.Curation;
 using Kinora.Cli.Shell;
 using Kinora.Engine;
 using Kinora.Evaluation.Contract;
@@ -24,9 +25,10 @@ public static class BenchCommand
             "kinora bench ops                               operators, attention, transformer block, training step",
             "kinora bench model                             components, a whole clip, a training step",
             "kinora bench networks --only wan               published networks at their real sizes, random weights",
-            "kinora bench selftest --device cuda            is the engine right on this device?")
+            "kinora bench selftest --device cuda            is the engine right on this device?",
+            "kinora bench cuts                              precision and recall of the cut detectors")
         {
-            CreateQuality(), CreateOps(), CreateModel(), CreateNetworks(), CreateSelfTest(),
+            CreateQuality(), CreateOps(), CreateModel(), CreateNetworks(), CreateSelfTest(), BenchCutsCommand.Create(),
         };
 
     private static Command CreateQuality()
