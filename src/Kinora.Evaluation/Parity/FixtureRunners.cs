@@ -25,6 +25,8 @@ public static class FixtureRunners
         new Runners.WanAutoencoderRunner(),
         new Runners.LtxTransformerRunner(),
         new Runners.LtxAutoencoderRunner(),
+        new CogVideoXTransformerRunner(),
+        new CogVideoXAutoencoderRunner(),
         // text_vision
         new ClipRunner(),
         new SiglipRunner(),
