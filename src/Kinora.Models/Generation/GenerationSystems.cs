@@ -1,6 +1,7 @@
 // What `kinora generate --model` runs: one line per system.
 
 using Kinora.Engine;
+using Kinora.Models.Systems.CogVideoX;
 using Kinora.Models.Systems.KinoraWorld;
 
 namespace Kinora.Models.Generation;
@@ -11,6 +12,7 @@ public static class GenerationSystems
     /// <summary>One line per system, by the name of its folder under Systems.</summary>
     public static IReadOnlyList<IGenerationSystem> All { get; } =
     [
+        new CogVideoXSystem(),
         new KinoraWorldSystem(),
     ];
 

@@ -1,0 +1,168 @@
+// From a prompt, and perhaps a first image, to a clip with CogVideoX.
+// Paper: Yang et al., "CogVideoX", arXiv:2408.06072. Order of the steps and the treatment of the image follow huggingface/diffusers d035dcd7,
+// pipelines/cogvideo/pipeline_cogvideox.py and pipeline_cogvideox_image2video.py.
+//
+// Shapes    G predictions (2 with guidance: without, with the prompt)  F latent frames  Z latent channels  h,w latent height, width  T text tokens
+// Numerics  Latents and sampling are float32; weights and products are in the compute type; sampling coefficients are double on the host.
+
+using Kinora.Engine;
+using Kinora.Engine.Checkpoints;
+using Kinora.Engine.Random;
+using Kinora.Models.Diffusion.Guidance;
+using Kinora.Models.Diffusion.Samplers.Stepwise;
+using Kinora.Models.Systems.T5;
+using Kinora.Models.Text;
+
+namespace Kinora.Models.Systems.CogVideoX;
+
+/// <summary>The networks of one CogVideoX model. Immutable: every call brings its own request. The text encoder is loaded for a prompt and freed after it.</summary>
+public sealed class CogVideoXPipeline : IDisposable
+{
+    /// <summary>The offset that version 1.5's image to video was trained with.</summary>
+    private const double Offset = 2;
+
+    private readonly string _textEncoderFolder;
+    private readonly TextTokenizer _tokenizer;
+    private readonly Device _device;
+    private readonly DType _compute;
+
+    private CogVideoXPipeline(CogVideoXTransformer transformer, CogVideoXAutoencoder autoencoder, SchedulerConfig scheduler, TextTokenizer tokenizer, string textEncoderFolder, Device device, DType compute)
+    {
+        (Transformer, Autoencoder, Scheduler) = (transformer, autoencoder, scheduler);
+        (_tokenizer, _textEncoderFolder, _device, _compute) = (tokenizer, textEncoderFolder, device, compute);
+    }
+
+    public CogVideoXTransformer Transformer { get; }
+
+    public CogVideoXAutoencoder Autoencoder { get; }
+
+    public SchedulerConfig Scheduler { get; }
+
+    /// <summary>Loads a model folder; weights are kept in the compute type.</summary>
+    /// <exception cref="ConfigException">A configuration is wrong.</exception>
+    /// <exception cref="CheckpointException">Weights are damaged or belong to another network.</exception>
+    public static CogVideoXPipeline Load(ModelFolder folder, Device device, DType compute)
+    {
+        ArgumentNullException.ThrowIfNull(folder);
+        var tokenizer = TextTokenizer.Load(folder.Component("tokenizer"));
+        var scheduler = SchedulerConfig.ReadFile(Path.Combine(folder.Component("scheduler"), "scheduler_config.json"));
+        CogVideoXTransformer transformer = CogVideoXTransformer.Load(folder.Component("transformer"), compute, device);
+        try
+        {
+            return new CogVideoXPipeline(transformer, CogVideoXAutoencoder.Load(folder.Component("vae"), compute, device), scheduler, tokenizer, folder.Component("text_encoder"), device, compute);
+        }
+        catch
+        {
+            transformer.Path.Store.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Prompt embeddings, [N, T, E] in float32.</summary>
+    public Tensor Encode(params ReadOnlySpan<string> prompts)
+    {
+        using var scope = TensorScope.Enter();
+        int length = Transformer.Config.MaxTextSeqLength;
+        var ids = new List<long>();
+        foreach (string prompt in prompts)
+        {
+            ids.AddRange(_tokenizer.EncodePadded(prompt, length).Ids);
+        }
+        T5EncoderModel encoder = T5EncoderModel.Load(_textEncoderFolder, _compute, _device);
+        try
+        {
+            // The model was trained without a mask: padding is read like words.
+            return scope.Keep(encoder.Forward(Tensor.FromArray<long>([.. ids], prompts.Length, length).To(_device)));
+        }
+        finally
+        {
+            encoder.Path.Store.Dispose();
+        }
+    }
+
+    /// <summary>Samples the latents of one clip, scaled as the transformer sees them, [1, F, Z, h, w].</summary>
+    /// <param name="request">What to make.</param>
+    /// <param name="onStep">Hears of every step: its index from 1, and the estimate of the clean latents.</param>
+    /// <param name="cancellation">Looked at before every network call.</param>
+    public Tensor Sample(CogVideoXRequest request, Action<int, Tensor?>? onStep = null, CancellationToken cancellation = default)
+    {
+        ArgumentNullException.ThrowIfNull(request);
+        using var scope = TensorScope.Enter();
+        CogVideoXTransformerConfig config = Transformer.Config;
+        CogVideoXAutoencoderConfig vae = Autoencoder.Config;
+        var generator = new Generator(request.Seed);
+        bool guided = request.Guidance > 1;
+        Tensor text = guided ? Encode(request.NegativePrompt, request.Prompt) : Encode(request.Prompt);
+        int extra = ExtraFrames(request.Frames), frames = LatentFrames(request.Frames) + extra;
+        Tensor? image = request.FirstFrame is null ? null : Condition(request.FirstFrame, frames, generator);
+        using StepwiseSampler sampler = PublishedSamplers.Create(Scheduler with { ClassName = request.Sampler }, new SamplingOptions(request.Steps));
+        long[] shape = [1, frames, vae.LatentChannels, request.Height / vae.SpatialCompression, request.Width / vae.SpatialCompression];
+        Tensor Noise() => generator.Normal(shape).To(_device);
+        Tensor? offset = config.OfsEmbedDim is null ? null : Tensor.Full([text.Size(0)], Offset, DType.Float32, _device);
+
+        Tensor Predict(Tensor x, double timestep)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            using var inner = TensorScope.Enter();
+            Tensor input = image is null ? x : Tensor.Cat([x, image], 2);
+            Tensor t = Tensor.Full([text.Size(0)], timestep, DType.Float32, _device);
+            Tensor output = Transformer.Forward(guided ? Tensor.Cat([input, input], 0) : input, t, text, offset);
+            if (!guided)
+            {
+                return inner.Keep(output);
+            }
+            var (without, with) = output.Chunk2(0);
+            return inner.Keep(ClassifierFreeGuidance.Combine(without, with, request.Guidance, request.GuidanceRescale));
+        }
+
+        Tensor latents = sampler.Sample(Predict, Noise() * sampler.InitialNoiseScale, Noise, onStep: (call, result) => onStep?.Invoke(call + 1, result.Denoised));
+        return scope.Keep(latents.Narrow(1, extra, frames - extra).Contiguous());
+    }
+
+    /// <summary>Decodes latents of <see cref="Sample"/> part by part: each [1, 3, n, H, W] is handed to <paramref name="use"/> and freed after it.</summary>
+    /// <param name="latents">[1, F, Z, h, w]</param>
+    /// <param name="use">Takes the parts.</param>
+    /// <param name="cancellation">Looked at after every part.</param>
+    public void Decode(Tensor latents, Action<Tensor> use, CancellationToken cancellation = default)
+    {
+        ArgumentNullException.ThrowIfNull(latents);
+        using var scope = TensorScope.Enter();
+        CogVideoXAutoencoderConfig vae = Autoencoder.Config;
+        Tensor z = latents.Permute(0, 2, 1, 3, 4) / vae.ScalingFactor;
+        bool tiled = latents.Size(3) * vae.SpatialCompression > vae.SampleHeight || latents.Size(4) * vae.SpatialCompression > vae.SampleWidth;
+        Autoencoder.DecodeInParts(z, part =>
+        {
+            use(part);
+            cancellation.ThrowIfCancellationRequested();
+        }, tiled);
+    }
+
+    /// <summary>Latent frames of a clip.</summary>
+    public int LatentFrames(int frames) => (frames - 1) / Autoencoder.Config.TemporalCompressionRatio + 1;
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        Transformer.Path.Store.Dispose();
+        Autoencoder.Path.Store.Dispose();
+    }
+
+    // Tokens of several frames need whole groups; what is added stands in front and is dropped after sampling.
+    private int ExtraFrames(int frames)
+    {
+        int group = Transformer.Config.PatchFrames, over = LatentFrames(frames) % group;
+        return over == 0 ? 0 : group - over;
+    }
+
+    // The image's latents, drawn from the posterior, then zeros: [1, F, Z, h, w].
+    private Tensor Condition(Tensor pixels, int frames, Generator generator)                     // [1, 3, 1, H, W]
+    {
+        using var scope = TensorScope.Enter();
+        CogVideoXAutoencoderConfig vae = Autoencoder.Config;
+        var (mean, logVariance) = Autoencoder.EncodeMoments(pixels.To(_device)).Chunk2(1);
+        Tensor latent = mean + (logVariance.Clamp(-30, 20) * 0.5).Exp() * generator.Normal(mean.Shape).To(_device);
+        latent = (vae.InvertScaleLatents ? latent / vae.ScalingFactor : latent * vae.ScalingFactor).Permute(0, 2, 1, 3, 4); // [1, 1, Z, h, w]
+        var rest = Tensor.Zeros([1, frames - 1, latent.Size(2), latent.Size(3), latent.Size(4)], DType.Float32, _device);
+        return scope.Keep(Tensor.Cat([latent, rest], 1));
+    }
+}

@@ -1,0 +1,176 @@
+// CogVideoX as `generate` runs it: what a request comes to, and one clip of it.
+
+using Kinora.Engine;
+using Kinora.Media;
+using Kinora.Models.Diffusion.Samplers.Stepwise;
+using Kinora.Models.Generation;
+using Kinora.Models.Systems.T5;
+using Kinora.Models.Text;
+
+namespace Kinora.Models.Systems.CogVideoX;
+
+/// <summary>CogVideoX 2B, 5B and 1.5, text to video and image to video, in diffusers' folder layout.</summary>
+public sealed class CogVideoXSystem : IGenerationSystem
+{
+    private const string TextToVideo = "CogVideoXPipeline", ImageToVideo = "CogVideoXImageToVideoPipeline";
+    private const int DefaultSteps = 50;
+    private const int LatentFramesTogether = 2; // the autoencoder decodes pairs; a lone first frame needs an odd number of latent frames
+    private const double DefaultGuidance = 6, FrameRate = 8, FrameRateOfGroups = 16; // version 1.5 is twice as fast
+
+    private static readonly (string Name, string ClassName)[] Samplers = [("ddim", "CogVideoXDDIMScheduler"), ("dpm", "CogVideoXDPMScheduler")];
+
+    /// <inheritdoc/>
+    public IReadOnlyList<string> ClassNames => [TextToVideo, ImageToVideo];
+
+    /// <inheritdoc/>
+    public void Check(ModelFolder folder)
+    {
+        ArgumentNullException.ThrowIfNull(folder);
+        folder.RequireComponents("transformer", "vae", "text_encoder", "tokenizer", "scheduler");
+    }
+
+    /// <inheritdoc/>
+    public IGenerationPipeline Load(ModelFolder folder, Device device, DType compute) => new Clips(CogVideoXPipeline.Load(folder, device, compute));
+
+    /// <inheritdoc/>
+    public GenerationPlan Plan(ModelFolder folder, VideoGenerationRequest request, VideoGenerationOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(folder);
+        ArgumentNullException.ThrowIfNull(request);
+        ArgumentNullException.ThrowIfNull(options);
+        string Config(string component) => Path.Combine(folder.Component(component), "config.json");
+        var transformer = ModelConfigJson.ReadFile(Config("transformer"), CogVideoXJson.Default.CogVideoXTransformerConfig, CogVideoXTransformerConfig.Defaults);
+        var vae = ModelConfigJson.ReadFile(Config("vae"), CogVideoXJson.Default.CogVideoXAutoencoderConfig, CogVideoXAutoencoderConfig.Defaults);
+        var text = ModelConfigJson.ReadFile(Config("text_encoder"), T5Json.Default.T5Config);
+        transformer.Validate();
+        vae.Validate();
+        text.Validate();
+        CheckTogether(folder, transformer, vae, text);
+        RequestChecks.RequirePrompt(request);
+        CheckPrompts(folder, request, transformer.MaxTextSeqLength);
+        RequestChecks.Refuse("CogVideoX", ("clip to continue", request.Continue is not null), ("mask", request.Mask is not null), ("image strength", options.ImageStrength is not null));
+
+        int s = vae.SpatialCompression, side = s * transformer.PatchSize;
+        var madeFor = new ClipSize(transformer.SampleWidth * s, transformer.SampleHeight * s, transformer.SampleFrames);
+        int width = options.Width ?? madeFor.Width, height = options.Height ?? madeFor.Height, frames = options.Frames ?? madeFor.Frames;
+        RequestChecks.Side("width", width, side);
+        RequestChecks.Side("height", height, side);
+        RequestChecks.Frames(frames, LatentFramesTogether * vae.TemporalCompressionRatio);
+        if (transformer.UseLearnedPositionalEmbeddings && (width != madeFor.Width || height != madeFor.Height))
+        {
+            throw new GenerationRequestException("width", RequestChecks.Invariant($"this model makes {madeFor.Width} × {madeFor.Height} only: its positions are learned. {width} × {height} was asked for."));
+        }
+        var (sampler, className) = SamplerOf(folder, options.Sampler);
+        int steps = RequestChecks.Steps(options, DefaultSteps);
+        double guidance = RequestChecks.Guidance(options, DefaultGuidance);
+        var (given, input) = Given(folder, request, width, height);
+        int latentFrames = (frames - 1) / vae.TemporalCompressionRatio + 1, group = transformer.PatchFrames, predictions = guidance > 1 ? 2 : 1;
+        int padded = (latentFrames + group - 1) / group * group;
+        double flops = (double)steps * predictions * CogVideoXTransformer.Flops(transformer, padded, height / s, width / s, transformer.MaxTextSeqLength)
+            + predictions * T5EncoderModel.Flops(text, transformer.MaxTextSeqLength) + CogVideoXAutoencoder.DecodeFlops(vae, latentFrames, height / s, width / s);
+        return new GenerationPlan
+        {
+            Folder = folder, Prompt = request.Prompt, NegativePrompt = request.NegativePrompt, Seed = RequestChecks.Seed(options), Count = RequestChecks.Count(options),
+            Width = width, Height = height, Frames = frames, FrameRate = RequestChecks.FrameRate(options.FrameRate ?? (group > 1 ? FrameRateOfGroups : FrameRate)),
+            Steps = steps, Guidance = guidance, GuidanceRescale = RequestChecks.GuidanceRescale(options, 0), Sampler = sampler, NetworkCalls = steps, MadeFor = madeFor,
+            HeldFrames = given.Count, Input = input, GivenFrames = given, PreviewEverySteps = options.PreviewEverySteps,
+            Flops = flops, PeakBytes = EstimatePeak(folder, transformer, vae, predictions, padded, height, width, frames),
+        };
+
+        (string Name, string ClassName) SamplerOf(ModelFolder model, string? name)
+        {
+            if (name is null)
+            {
+                string own = SchedulerConfig.ReadFile(Path.Combine(model.Component("scheduler"), "scheduler_config.json")).ClassName;
+                return Samplers.FirstOrDefault(row => row.ClassName == own) is { Name: not null } row ? row : throw new ConfigException($"{model.Path}: CogVideoX samples with {string.Join(" or ", Samplers.Select(r => r.ClassName))}, not with {own}.");
+            }
+            return Samplers.FirstOrDefault(row => row.Name == name) is { Name: not null } asked ? asked : throw new GenerationRequestException("sampler", $"sampler '{name}' is unknown; there is {string.Join(", ", Samplers.Select(r => r.Name))}.");
+        }
+    }
+
+    private static void CheckTogether(ModelFolder folder, CogVideoXTransformerConfig transformer, CogVideoXAutoencoderConfig vae, T5Config text)
+    {
+        var violations = new ConfigViolations(folder.Path);
+        int channels = folder.ClassName == ImageToVideo ? 2 * vae.LatentChannels : vae.LatentChannels;
+        violations.Require(transformer.InChannels == channels, $"the transformer's `in_channels` must be {channels} for {folder.ClassName} with this vae, got {transformer.InChannels}");
+        violations.Require(transformer.OutChannels == vae.LatentChannels, $"the transformer's `out_channels` must be the vae's `latent_channels` ({vae.LatentChannels}), got {transformer.OutChannels}");
+        violations.Require(transformer.TextEmbedDim == text.DModel, $"the transformer's `text_embed_dim` must be the text encoder's `d_model` ({text.DModel}), got {transformer.TextEmbedDim}");
+        violations.Require(transformer.TemporalCompressionRatio == vae.TemporalCompressionRatio, $"the transformer's `temporal_compression_ratio` must be the vae's ({vae.TemporalCompressionRatio}), got {transformer.TemporalCompressionRatio}");
+        violations.ThrowIfAny();
+    }
+
+    private static void CheckPrompts(ModelFolder folder, VideoGenerationRequest request, int most)
+    {
+        TextTokenizer tokenizer = TextTokenizer.Load(folder.Component("tokenizer"));
+        foreach (var (name, prompt) in new[] { ("prompt", request.Prompt), ("negative prompt", request.NegativePrompt) })
+        {
+            int tokens = tokenizer.Encode(prompt).Length;
+            if (tokens > most)
+            {
+                throw new GenerationRequestException(name, RequestChecks.Invariant($"the {name} has {prompt.Length} characters, {tokens} tokens; the model reads at most {most} tokens. Shorten it to about {Math.Max(1, (long)prompt.Length * most / tokens)} characters."));
+            }
+        }
+    }
+
+    private static (IReadOnlyList<VideoFrame> Frames, ManifestInput? Input) Given(ModelFolder folder, VideoGenerationRequest request, int width, int height)
+    {
+        if (folder.ClassName == TextToVideo)
+        {
+            RequestChecks.Refuse("a CogVideoX text-to-video model", ("image", request.FirstFrame is not null));
+            return ([], null);
+        }
+        if (request.FirstFrame is not { } first)
+        {
+            throw new GenerationRequestException("image", "a CogVideoX image-to-video model needs an image.");
+        }
+        return ([RequestChecks.Fit(first, width, height)], new ManifestInput { Kind = "image", HeldFrames = 1, Sha256 = GenerationManifest.HashFrames([first]) });
+    }
+
+    // Weights as stored; activations of the larger of the two phases; the libraries themselves.
+    private static long EstimatePeak(ModelFolder folder, CogVideoXTransformerConfig transformer, CogVideoXAutoencoderConfig vae, int predictions, int latentFrames, long height, long width, long frames)
+    {
+        const long Libraries = 350L << 20;
+        const int TransformerWidths = 20, DecoderMaps = 6;      // tensors of the stream's, and the finest stage's, size alive at once
+        const int FramesAtOnce = 9;
+        long p = vae.SpatialCompression * transformer.PatchSize;
+        long tokens = transformer.MaxTextSeqLength + (long)(latentFrames / transformer.PatchFrames) * (height / p) * (width / p);
+        long sampling = predictions * tokens * transformer.Dim * sizeof(float) * TransformerWidths;
+        long decoding = Math.Min(frames, FramesAtOnce) * Math.Min(height, vae.SampleHeight) * Math.Min(width, vae.SampleWidth) * vae.BlockOutChannels[0] * sizeof(float) * DecoderMaps;
+        return Libraries + folder.WeightBytes() + Math.Max(sampling, decoding) + frames * height * width * 3 * 2;
+    }
+
+    private sealed class Clips(CogVideoXPipeline pipeline) : IGenerationPipeline
+    {
+        public void Generate(ClipRun run)
+        {
+            GenerationPlan plan = run.Plan;
+            var request = new CogVideoXRequest
+            {
+                Prompt = plan.Prompt, NegativePrompt = plan.NegativePrompt, Seed = run.Seed, Width = plan.Width, Height = plan.Height, Frames = plan.Frames, Steps = plan.Steps,
+                Sampler = Samplers.First(row => row.Name == plan.Sampler).ClassName, Guidance = plan.Guidance, GuidanceRescale = plan.GuidanceRescale,
+                FirstFrame = plan.GivenFrames.Count > 0 ? FramePixels.ToModel(plan.GivenFrames) : null,
+            };
+            Tensor latents = pipeline.Sample(request, (step, clean) => run.Step(step, clean is null ? null : () => Preview(clean)), run.Cancellation);
+            run.Decoding();
+            pipeline.Decode(latents, part => Show(part, run.Frame), run.Cancellation);
+        }
+
+        public void Dispose() => pipeline.Dispose();
+
+        // One latent frame is a picture by itself.
+        private VideoFrame Preview(Tensor clean)
+        {
+            VideoFrame? picture = null;
+            pipeline.Decode(clean.Narrow(1, 0, 1), part => Show(part, frame => picture = frame));
+            return picture!;
+        }
+
+        private static void Show(Tensor part, Action<VideoFrame> use)
+        {
+            foreach (VideoFrame frame in FramePixels.FromModel(part, 0))
+            {
+                use(frame);
+            }
+        }
+    }
+}
