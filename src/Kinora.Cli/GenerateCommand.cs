@@ -33,6 +33,9 @@ public static class GenerateCommand
         var image = new Option<string?>("--image") { Description = "The first frame: animate this picture.", HelpName = "file" };
         var strength = new Option<double?>("--image-strength") { Description = "How far a Stable Diffusion model leads away from --image, above 0 up to 1.", HelpName = "share" };
         var mask = new Option<string?>("--mask") { Description = "Where --image is painted anew by a Stable Diffusion model: white is new, black is kept.", HelpName = "file" };
+        var control = new Option<string?>("--control") { Description = "What a ControlNet reads: edges, depth or a pose as a picture.", HelpName = "file" };
+        var controlNet = new Option<string?>("--controlnet") { Description = "The folder of a ControlNet for a Stable Diffusion model.", HelpName = "folder" };
+        var controlStrength = new Option<double?>("--control-strength") { Description = "Strength of the ControlNet; 1 as it was trained.", HelpName = "factor" };
         var continued = new Option<string?>("--continue") { Description = "The clip to continue.", HelpName = "file" };
         var count = new Option<int>("--count") { Description = "How many clips.", HelpName = "number", DefaultValueFactory = _ => 1 };
         var model = new Option<string>("--model") { Description = "A model folder, or the name of one under models/.", HelpName = "model", DefaultValueFactory = _ => KinoraOptions.DefaultModel };
@@ -47,19 +50,20 @@ public static class GenerateCommand
             "kinora generate \"a red balloon rises\" --continue balloon.mp4 -o longer.mp4       what happens next",
             "kinora generate \"a star spins in space\" --count 4 --seed 7 -o star.gif           four seeds")
         {
-            prompt, output, seed, steps, guidance, sampler, negative, size, frames, fps, image, strength, mask, continued, count, model, device, dtype, json, dryRun,
+            prompt, output, seed, steps, guidance, sampler, negative, size, frames, fps, image, strength, mask, control, controlNet, controlStrength, continued, count, model, device, dtype, json, dryRun,
         };
         command.SetAction(async (result, cancellationToken) =>
         {
             var kinora = new KinoraOptions { Model = result.GetRequiredValue(model), Device = result.GetRequiredValue(device), DType = result.GetRequiredValue(dtype) };
             ModelFolder folder = ModelFolder.Find(kinora.Model);
             var (width, height) = ParseSize(result.GetValue(size));
-            string? imagePath = result.GetValue(image), clipPath = result.GetValue(continued), maskPath = result.GetValue(mask);
+            string? imagePath = result.GetValue(image), clipPath = result.GetValue(continued), maskPath = result.GetValue(mask), controlPath = result.GetValue(control);
             var request = new VideoGenerationRequest
             {
                 Prompt = result.GetRequiredValue(prompt),
                 NegativePrompt = result.GetRequiredValue(negative),
                 FirstFrame = imagePath is null ? null : ImageFile.Read(imagePath),
+                Control = controlPath is null ? null : ImageFile.Read(controlPath),
                 Mask = maskPath is null ? null : ImageFile.Read(maskPath),
                 Continue = clipPath is null ? null : Clip.Read(clipPath),
             };
@@ -67,12 +71,16 @@ public static class GenerateCommand
             {
                 Seed = result.GetValue(seed), Count = result.GetValue(count), Width = width, Height = height, Frames = result.GetValue(frames),
                 FrameRate = result.GetValue(fps), Steps = result.GetValue(steps), Guidance = result.GetValue(guidance), Sampler = result.GetValue(sampler),
-                ImageStrength = result.GetValue(strength),
+                ImageStrength = result.GetValue(strength), ControlNet = result.GetValue(controlNet), ControlStrength = result.GetValue(controlStrength),
             };
             GenerationPlan plan = GenerationPlan.Create(folder, request, options);
             if (plan.Input is { } input)
             {
                 plan = plan with { Input = input with { Path = imagePath ?? clipPath, MaskPath = maskPath } };
+            }
+            if (plan.ControlInput is { } controlled)
+            {
+                plan = plan with { ControlInput = controlled with { Path = controlPath } };
             }
             return result.GetValue(dryRun)
                 ? DryRun(plan, kinora, result.GetValue(json))

@@ -87,17 +87,25 @@ public static class ReplayCommand
                 request = request with { Mask = ImageFile.Read(FindFile(input.MaskPath, path, null)) };
             }
         }
+        if (recorded.Control is { } control)
+        {
+            request = request with { Control = ImageFile.Read(FindFile(control.Path, path, null)) };
+        }
         GenerationPlan plan = GenerationPlan.Create(folder, request, new VideoGenerationOptions
         {
             Seed = recorded.Seed, Width = recorded.Width, Height = recorded.Height, Frames = recorded.Frames, FrameRate = recorded.FrameRate,
             Steps = recorded.Steps, Guidance = recorded.Guidance, GuidanceRescale = recorded.GuidanceRescale, Sampler = recorded.Sampler,
-            ImageStrength = recorded.Input?.Strength,
+            ImageStrength = recorded.Input?.Strength, ControlNet = recorded.Control?.ControlNet, ControlStrength = recorded.Control?.Strength,
         });
+        if (plan.ControlInput?.Sha256 != recorded.Control?.Sha256)
+        {
+            throw CommandException.Integrity($"{path} was controlled by {recorded.Control?.Path}, which has changed since.");
+        }
         if (plan.Input is { } found && (found.Sha256 != recorded.Input!.Sha256 || found.MaskSha256 != recorded.Input.MaskSha256))
         {
             throw CommandException.Integrity($"{path} was made from {recorded.Input.Path}, whose frames have changed since. Name the original with --input.");
         }
-        return plan with { Input = recorded.Input };
+        return plan with { Input = recorded.Input, ControlInput = recorded.Control };
     }
 
     private static string FindFile(string? recorded, string clipPath, string? named)

@@ -37,6 +37,7 @@ public static class FixtureRunners
         // schedulers, ops, train
         new Runners.SamplerRunner(),
         // pipelines
+        new StableDiffusionRunner(),
     ];
 
     /// <summary>The runner of a class; null when no system of the product answers to it.</summary>

@@ -35,6 +35,8 @@ public sealed record GenerationManifest
     public required double FrameRate { get; init; }
     /// <summary>The image or clip that was given; null for words alone.</summary>
     public required ManifestInput? Input { get; init; }
+    /// <summary>What a ControlNet read; null without one.</summary>
+    public ManifestControl? Control { get; init; }
     public required string Device { get; init; }
     /// <summary>Type of matrix products: fp32 or bf16.</summary>
     [JsonPropertyName("dtype")] public required string DType { get; init; }
@@ -97,6 +99,19 @@ public sealed record ManifestInput
     public string? MaskPath { get; init; }
     /// <summary>SHA-256 of the mask's RGB bytes before it was resized; null without one.</summary>
     public string? MaskSha256 { get; init; }
+}
+
+/// <summary>What controlled a clip besides words.</summary>
+public sealed record ManifestControl
+{
+    /// <summary>The folder of the ControlNet.</summary>
+    public required string ControlNet { get; init; }
+    /// <summary>Its strength.</summary>
+    public required double Strength { get; init; }
+    /// <summary>SHA-256 of the picture's RGB bytes before it was resized.</summary>
+    public required string Sha256 { get; init; }
+    /// <summary>The picture's file, if the maker named one.</summary>
+    public string? Path { get; init; }
 }
 
 /// <summary>Source-generated JSON of manifests.</summary>

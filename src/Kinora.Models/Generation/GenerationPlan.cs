@@ -37,6 +37,8 @@ public record GenerationPlan
     public required int HeldFrames { get; init; }
     /// <summary>What was given besides words.</summary>
     public required ManifestInput? Input { get; init; }
+    /// <summary>What a ControlNet reads; null without one.</summary>
+    public ManifestControl? ControlInput { get; init; }
     public required int PreviewEverySteps { get; init; }
     /// <summary>Floating point operations of one clip.</summary>
     public required double Flops { get; init; }

@@ -3,6 +3,7 @@
 using Kinora.Engine;
 using Kinora.Models.Systems.CogVideoX;
 using Kinora.Models.Systems.KinoraWorld;
+using Kinora.Models.Systems.StableDiffusion;
 
 namespace Kinora.Models.Generation;
 
@@ -14,6 +15,7 @@ public static class GenerationSystems
     [
         new CogVideoXSystem(),
         new KinoraWorldSystem(),
+        new StableDiffusionSystem(),
     ];
 
     /// <summary>The system that answers to a value of <c>_class_name</c>; null when there is none.</summary>

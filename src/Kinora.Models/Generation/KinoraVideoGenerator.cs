@@ -149,6 +149,7 @@ public sealed class KinoraVideoGenerator : IVideoGenerator, IDisposable
         Frames = plan.Frames,
         FrameRate = plan.FrameRate,
         Input = plan.Input,
+        Control = plan.ControlInput,
         Device = model.Device.ToString(),
         DType = model.Compute.ShortName(),
         Threads = EngineRuntime.Threads,

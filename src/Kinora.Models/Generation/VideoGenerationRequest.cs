@@ -26,6 +26,9 @@ public sealed record VideoGenerationRequest
     /// <summary>Where <see cref="FirstFrame"/> is to be painted anew, for inpainting: white is new, black is kept. Fitted to the clip like the frame.</summary>
     public VideoFrame? Mask { get; init; }
 
+    /// <summary>What a ControlNet reads: edges, depth or a pose as a picture. Fitted to the clip like the frame.</summary>
+    public VideoFrame? Control { get; init; }
+
     /// <summary>The clip to continue. Its last frames are held, the new ones follow them, and the result holds the whole.</summary>
     public Clip? Continue { get; init; }
 }
@@ -65,6 +68,12 @@ public sealed record VideoGenerationOptions
 
     /// <summary>How far a given image is led away from, in (0, 1], for models that redraw it: 1 keeps next to nothing of it.</summary>
     public double? ImageStrength { get; init; }
+
+    /// <summary>Folder of the ControlNet that reads <see cref="VideoGenerationRequest.Control"/>; the model's own where it has one.</summary>
+    public string? ControlNet { get; init; }
+
+    /// <summary>Strength of the ControlNet: 1 as it was trained, 0 without effect.</summary>
+    public double? ControlStrength { get; init; }
 
     /// <summary>Every so many steps a picture of the clip's beginning as it stands comes with the progress; 0 for never.</summary>
     public int PreviewEverySteps { get; init; }

@@ -39,7 +39,8 @@ public sealed class KinoraWorldSystem : IGenerationSystem
         KinoraWorldDefaults defaults = folder.Index.Defaults;
         RequestChecks.RequirePrompt(request);
         CheckPrompts(folder, request);
-        RequestChecks.Refuse(defaults.Model, ("mask", request.Mask is not null), ("image strength", options.ImageStrength is not null));
+        RequestChecks.Refuse(defaults.Model, ("mask", request.Mask is not null), ("image strength", options.ImageStrength is not null),
+            ("controlling picture", request.Control is not null), ("ControlNet", options.ControlNet is not null), ("control strength", options.ControlStrength is not null));
 
         int width = options.Width ?? defaults.Width, height = options.Height ?? defaults.Height, frames = options.Frames ?? defaults.Frames;
         RequestChecks.Side("width", width, vae.SpatialCompression * transformer.PatchSize[2]);

@@ -9,7 +9,8 @@ namespace Kinora.Models.Systems.StableDiffusion;
 // Names follow huggingface/diffusers d035dcd7, models/autoencoders/autoencoder_kl.py and vae.py.
 //
 // Shapes    B batch  C channels  c latent channels  H,W height, width  h,w latent height, width
-// Numerics  group norms accumulate in float32; convolutions and attention run in the autocast type; moments and decoded pictures are float32.
+// Numerics  group norms accumulate in float32; convolutions and attention run in the type of the weights or the autocast type, the last one in
+//           float32; moments and decoded pictures are float32.
 public sealed class AutoencoderKl : Module
 {
     private readonly Encoder _encoder;
@@ -134,7 +135,7 @@ public sealed class AutoencoderKl : Module
                 down: i < widths.Count - 1, up: false))];
             _midBlock = new AutoencoderMid(path["mid_block"], widths[^1], config.NormNumGroups, config.MidBlockAddAttention);
             _convNormOut = new GroupNorm(path["conv_norm_out"], config.NormNumGroups, widths[^1], NormEps);
-            _convOut = new Conv2d(path["conv_out"], widths[^1], 2 * config.LatentChannels, Kernel, padding: 1);
+            _convOut = new Conv2d(path["conv_out"].As(DType.Float32), widths[^1], 2 * config.LatentChannels, Kernel, padding: 1);
         }
 
         public Tensor Forward(Tensor x)                                                          // [B, C, H, W]
@@ -162,7 +163,7 @@ public sealed class AutoencoderKl : Module
             _upBlocks = [.. widths.Select((width, i) => new Level(path["up_blocks"][i], config, widths[Math.Max(0, i - 1)], width, config.LayersPerBlock + 1,
                 down: false, up: i < widths.Length - 1))];
             _convNormOut = new GroupNorm(path["conv_norm_out"], config.NormNumGroups, widths[^1], NormEps);
-            _convOut = new Conv2d(path["conv_out"], widths[^1], config.OutChannels, Kernel, padding: 1);
+            _convOut = new Conv2d(path["conv_out"].As(DType.Float32), widths[^1], config.OutChannels, Kernel, padding: 1);
         }
 
         public Tensor Forward(Tensor z)                                                          // [B, c, h, w]

@@ -10,7 +10,8 @@ namespace Kinora.Models.Systems.StableDiffusion;
 // Names follow huggingface/diffusers d035dcd7, models/unets/unet_2d_condition.py.
 //
 // Shapes    B batch  C latent channels  h,w latent height, width  T width of the timestep embedding  K text tokens  E width of the text
-// Numerics  timestep phases are float32; convolutions, linears and attention run in the autocast type; norms accumulate in float32.
+// Numerics  timestep phases and the last convolution are float32; other convolutions, linears and attention run in the type of the weights or the
+//           autocast type; norms accumulate in float32.
 public sealed class UNet2DCondition : Module
 {
     private readonly Conv2d _convIn, _convOut;
@@ -42,7 +43,7 @@ public sealed class UNet2DCondition : Module
                 widths[Math.Min(levels - 1, level + 1)], config.LayersPerBlock.At(level) + 1, config.UpBlockTypes[i] == UNet2DConditionConfig.CrossAttentionUp, upsamples: level > 0);
         })];
         _convNormOut = new GroupNorm(path["conv_norm_out"], groups, widths[0], config.NormEps);
-        _convOut = new Conv2d(path["conv_out"], widths[0], config.OutChannels, config.ConvOutKernel, padding: (config.ConvOutKernel - 1) / 2);
+        _convOut = new Conv2d(path["conv_out"].As(DType.Float32), widths[0], config.OutChannels, config.ConvOutKernel, padding: (config.ConvOutKernel - 1) / 2);
     }
 
     public UNet2DConditionConfig Config { get; }
@@ -86,6 +87,39 @@ public sealed class UNet2DCondition : Module
             x = _upBlocks[i].Forward(x, temb, context, skips, frameLayers is null ? null : (layer, h) => frameLayers.Up(block, layer, h));
         }
         return scope.Keep(_convOut.Forward(F.Silu(_convNormOut.Forward(x))).To(DType.Float32).Contiguous()); // [B, C, h, w]
+    }
+
+    /// <summary>Floating point operations of one sample's forward pass (a multiply-add counts as two; convolutions, linears and attention).</summary>
+    /// <param name="config">The network.</param>
+    /// <param name="height">Latent height.</param>
+    /// <param name="width">Latent width.</param>
+    /// <param name="textTokens">K.</param>
+    public static double Flops(UNet2DConditionConfig config, long height, long width, int textTokens = 77)
+    {
+        ArgumentNullException.ThrowIfNull(config);
+        const double Taps = 9;
+        double total = 2 * Taps * height * width * (config.InChannels + config.OutChannels) * config.BlockOutChannels[0];
+        var widths = config.BlockOutChannels;
+        int levels = widths.Count;
+        double PositionsAt(int level) => (double)((height + (1 << level) - 1) >> level) * ((width + (1 << level) - 1) >> level);
+        double Resnet(int level, double inChannels, double c) => 2 * PositionsAt(level) * (Taps * (inChannels * c + c * c) + (inChannels == c ? 0 : inChannels * c));
+        double Transformer(int level, double c, int layers)
+        {
+            double n = PositionsAt(level), e = config.CrossAttentionDim.At(level);
+            return 4 * n * c * c + layers * (36 * n * c * c + 4 * n * n * c + 4 * n * textTokens * c + 4 * textTokens * e * c);
+        }
+        for (var level = 0; level < levels; level++)
+        {
+            int c = widths[level], layers = config.LayersPerBlock.At(level), finer = widths[Math.Max(0, level - 1)], coarser = widths[Math.Min(levels - 1, level + 1)];
+            bool down = config.DownBlockTypes[level] == UNet2DConditionConfig.CrossAttentionDown, up = config.UpBlockTypes[levels - 1 - level] == UNet2DConditionConfig.CrossAttentionUp;
+            for (var i = 0; i < layers; i++) total += Resnet(level, i == 0 ? finer : c, c) + (down ? Transformer(level, c, config.TransformerLayersPerBlock.At(level)) : 0);
+            for (var i = 0; i <= layers; i++)
+                total += Resnet(level, (i == 0 ? coarser : c) + (i == layers ? finer : c), c) + (up ? Transformer(level, c, config.UpTransformerLayers(level)) : 0);
+            if (level < levels - 1) total += 2 * Taps * PositionsAt(level + 1) * c * c;
+            if (level > 0) total += 2 * Taps * PositionsAt(level - 1) * c * c;
+        }
+        if (config.MidBlockType is not null) total += 2 * Resnet(levels - 1, widths[^1], widths[^1]) + Transformer(levels - 1, widths[^1], config.TransformerLayersPerBlock.At(levels - 1));
+        return total;
     }
 
     private void Check(Tensor x, Tensor timestep, Tensor text)

@@ -1,0 +1,320 @@
+// Stable Diffusion 1, 2 and XL as `generate` runs them: what a request comes to, and one picture of it.
+
+using System.Text.Json;
+using Kinora.Engine;
+using Kinora.Engine.Checkpoints;
+using Kinora.Engine.Random;
+using Kinora.Media;
+using Kinora.Models.Diffusion.Samplers.Stepwise;
+using Kinora.Models.Generation;
+using Kinora.Models.Text;
+
+namespace Kinora.Models.Systems.StableDiffusion;
+
+/// <summary>A checked request for a Stable Diffusion model.</summary>
+public sealed record StableDiffusionPlan : GenerationPlan
+{
+    /// <summary>Sampler and schedule.</summary>
+    public required SchedulerConfig Scheduler { get; init; }
+    /// <summary>How far to lead away from a given picture; null without one.</summary>
+    public double? Strength { get; init; }
+    /// <summary>Where the given picture is painted anew, at the size of the picture; null for everywhere.</summary>
+    public VideoFrame? Mask { get; init; }
+    /// <summary>What a ControlNet reads, at the size of the picture; null without one.</summary>
+    public VideoFrame? Control { get; init; }
+    /// <summary>Whether an empty negative prompt is zeros.</summary>
+    public bool ZeroNegative { get; init; }
+    /// <summary>XL: the size and crop conditions; null for the others.</summary>
+    public IReadOnlyList<double>? TimeIds { get; init; }
+    /// <summary>XL: the same for the negative prompt.</summary>
+    public IReadOnlyList<double>? NegativeTimeIds { get; init; }
+}
+
+/// <summary>The system of Stable Diffusion 1, 2, XL and their latent consistency models: text-to-image, image-to-image, inpainting.</summary>
+public sealed class StableDiffusionSystem : IGenerationSystem
+{
+    private const string Xl = "StableDiffusionXL";
+    private const int DefaultSteps = 30, ConsistencySteps = 4;
+    private const double DefaultGuidance = 7.5, XlGuidance = 5, ConsistencyGuidance = 8.5, DefaultStrength = 0.8, InpaintStrength = 1, MaxControlStrength = 4;
+    // Pictures up to this side are coded whole, larger ones in tiles of the size that the autoencoder was trained on.
+    private const int WholeSide = 1024;
+    // The refiner of XL rates pictures: the published procedure asks for a good one and leads away from a bad one.
+    private const double AestheticScore = 6, NegativeAestheticScore = 2.5;
+
+    /// <inheritdoc/>
+    public IReadOnlyList<string> ClassNames { get; } =
+    [
+        "StableDiffusionPipeline", "StableDiffusionImg2ImgPipeline", "StableDiffusionInpaintPipeline", "LatentConsistencyModelPipeline",
+        "StableDiffusionXLPipeline", "StableDiffusionXLImg2ImgPipeline", "StableDiffusionXLInpaintPipeline",
+        "StableDiffusionControlNetPipeline", "StableDiffusionXLControlNetPipeline",
+    ];
+
+    /// <inheritdoc/>
+    public void Check(ModelFolder folder)
+    {
+        ArgumentNullException.ThrowIfNull(folder);
+        folder.RequireComponents("unet", "vae", "scheduler");
+        if (folder.Components.ContainsKey("text_encoder") || !IsXl(folder))
+        {
+            folder.RequireComponents("text_encoder", "tokenizer");
+        }
+        if (IsXl(folder))
+        {
+            folder.RequireComponents("text_encoder_2", "tokenizer_2");
+        }
+    }
+
+    /// <inheritdoc/>
+    public GenerationPlan Plan(ModelFolder folder, VideoGenerationRequest request, VideoGenerationOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(folder);
+        ArgumentNullException.ThrowIfNull(request);
+        ArgumentNullException.ThrowIfNull(options);
+        var unet = UNet2DConditionConfig.Read(ConfigOf(folder, "unet"));
+        var vae = AutoencoderKlConfig.Read(ConfigOf(folder, "vae"));
+        var own = SchedulerConfig.ReadFile(Path.Combine(folder.Component("scheduler"), "scheduler_config.json"));
+        CheckTogether(folder, unet, vae);
+        RequestChecks.RequirePrompt(request);
+        CheckPrompts(folder, request);
+        bool inpaints = unet.InChannels != vae.LatentChannels, consistency = unet.TimeCondProjDim is not null;
+        RequestChecks.Refuse("an image model", ("clip to continue", request.Continue is not null), ("number of frames but 1", options.Frames is not (null or 1)),
+            ("mask without an image", request.Mask is not null && request.FirstFrame is null), ("image strength without an image", options.ImageStrength is not null && request.FirstFrame is null));
+        if (inpaints && request.Mask is null)
+        {
+            throw new GenerationRequestException("mask", $"{folder.Name} paints parts of a picture anew: give the picture with --image and the parts, in white, with --mask.");
+        }
+
+        string? controlNet = ControlNetOf(folder, request, options, unet);
+
+        int side = (unet.SampleSize ?? 64) * vae.SpatialCompression;
+        int width = options.Width ?? side, height = options.Height ?? side;
+        // Every halving of the U-Net leaves whole rows; odd ones would work but were never trained.
+        RequestChecks.Side("width", width, vae.SpatialCompression);
+        RequestChecks.Side("height", height, vae.SpatialCompression);
+        int steps = RequestChecks.Steps(options, consistency ? ConsistencySteps : DefaultSteps);
+        double guidance = RequestChecks.Guidance(options, consistency ? ConsistencyGuidance : IsXl(folder) ? XlGuidance : DefaultGuidance);
+        double? strength = request.FirstFrame is null ? null
+            : RequestChecks.InRange("image strength", options.ImageStrength ?? (request.Mask is null ? DefaultStrength : InpaintStrength), 1.0 / steps, 1);
+        string sampler = options.Sampler ?? StableDiffusionSamplers.NameOf(own);
+        SchedulerConfig scheduler = StableDiffusionSamplers.Find(sampler, own)
+            ?? throw new GenerationRequestException("sampler", $"sampler '{sampler}' is unknown; there is {string.Join(", ", StableDiffusionSamplers.Names)}.");
+        int calls = StableDiffusionPipeline.CountCalls(scheduler, steps, strength, request.Mask is not null), predictions = guidance == 1 || consistency ? 1 : 2;
+        VideoFrame? picture = request.FirstFrame is null ? null : RequestChecks.Fit(request.FirstFrame, width, height);
+        var (ids, negativeIds) = TimeIds(folder, unet, width, height);
+        int h = height / vae.SpatialCompression, w = width / vae.SpatialCompression;
+        return new StableDiffusionPlan
+        {
+            Folder = folder, Prompt = request.Prompt, NegativePrompt = request.NegativePrompt, Seed = RequestChecks.Seed(options), Count = RequestChecks.Count(options),
+            Width = width, Height = height, Frames = 1, FrameRate = RequestChecks.FrameRate(options.FrameRate ?? 1), Steps = steps, Guidance = guidance,
+            GuidanceRescale = RequestChecks.GuidanceRescale(options, 0), Sampler = sampler, NetworkCalls = calls, MadeFor = new ClipSize(side, side, 1), HeldFrames = 0,
+            Input = picture is null ? null : new ManifestInput
+            {
+                Kind = "image", HeldFrames = 0, Sha256 = GenerationManifest.HashFrames([request.FirstFrame!]), Strength = strength,
+                MaskSha256 = request.Mask is null ? null : GenerationManifest.HashFrames([request.Mask]),
+            },
+            GivenFrames = picture is null ? [] : [picture], Mask = request.Mask is null ? null : RequestChecks.Fit(request.Mask, width, height),
+            Control = request.Control is null ? null : RequestChecks.Fit(request.Control, width, height),
+            ControlInput = controlNet is null ? null : new ManifestControl
+            {
+                ControlNet = controlNet, Strength = RequestChecks.InRange("control strength", options.ControlStrength ?? 1, 0, MaxControlStrength),
+                Sha256 = GenerationManifest.HashFrames([request.Control!]),
+            },
+            PreviewEverySteps = options.PreviewEverySteps, Scheduler = scheduler, Strength = strength, ZeroNegative = ForceZeros(folder), TimeIds = ids, NegativeTimeIds = negativeIds,
+            Flops = (double)calls * predictions * UNet2DCondition.Flops(unet, h, w) + AutoencoderKl.DecodeFlops(vae, height, width),
+            PeakBytes = EstimatePeak(folder, unet, vae, predictions, h, w, height, width),
+        };
+    }
+
+    /// <inheritdoc/>
+    public IGenerationPipeline Load(ModelFolder folder, Device device, DType compute)
+    {
+        ArgumentNullException.ThrowIfNull(folder);
+        var unetConfig = UNet2DConditionConfig.Read(ConfigOf(folder, "unet"));
+        var vaeConfig = AutoencoderKlConfig.Read(ConfigOf(folder, "vae"));
+        CheckTogether(folder, unetConfig, vaeConfig);
+        UNet2DCondition? unet = null;
+        try
+        {
+            unet = Checkpoint.Load(folder.Component("unet"), path => new UNet2DCondition(path, unetConfig), compute, device);
+            AutoencoderKl vae = Checkpoint.Load(folder.Component("vae"), path => new AutoencoderKl(path, vaeConfig), compute, device);
+            return new Pictures(new StableDiffusionPipeline(unet, vae, device), new StableDiffusionPrompts(folder, device, compute), device, compute);
+        }
+        catch
+        {
+            unet?.Path.Store.Dispose();
+            throw;
+        }
+    }
+
+    private static bool IsXl(ModelFolder folder) => folder.ClassName.StartsWith(Xl, StringComparison.Ordinal);
+
+    private static string ConfigOf(ModelFolder folder, string component) => Path.Combine(folder.Component(component), "config.json");
+
+    private static void CheckTogether(ModelFolder folder, UNet2DConditionConfig unet, AutoencoderKlConfig vae)
+    {
+        unet.Validate();
+        vae.Validate();
+        var violations = new ConfigViolations(folder.Path);
+        int c = vae.LatentChannels;
+        violations.Require(unet.InChannels == c || unet.InChannels == 2 * c + 1, $"the U-Net reads {unet.InChannels} channels; with latents of {c} it must be {c}, or {2 * c + 1} for inpainting");
+        violations.Require(unet.OutChannels == c, $"the U-Net makes {unet.OutChannels} channels, latents have {c}");
+        violations.Require(IsXl(folder) == (unet.AdditionEmbedType == "text_time"), $"`addition_embed_type` of the U-Net does not belong to a {folder.ClassName}");
+        violations.ThrowIfAny();
+    }
+
+    // The folder of the ControlNet that a request uses: named by the request, or a component of the model.
+    private static string? ControlNetOf(ModelFolder folder, VideoGenerationRequest request, VideoGenerationOptions options, UNet2DConditionConfig unet)
+    {
+        string? own = folder.Components.ContainsKey("controlnet") ? folder.Component("controlnet") : null, found = options.ControlNet ?? own;
+        if (request.Control is null)
+        {
+            RequestChecks.Refuse("a request without a controlling picture", ("ControlNet", options.ControlNet is not null), ("control strength", options.ControlStrength is not null));
+            return own is null ? null : throw new GenerationRequestException("control", $"{folder.Name} is controlled by a picture (edges, depth, pose): give it with --control.");
+        }
+        if (found is null)
+        {
+            throw new GenerationRequestException("control", "a controlling picture was given without the ControlNet that reads it: name its folder with --controlnet.");
+        }
+        var config = ControlNetConfig.Read(Path.Combine(found, "config.json"));
+        config.Validate();
+        return config.CrossAttentionDim == unet.CrossAttentionDim[0] && config.BlockOutChannels.SequenceEqual(unet.BlockOutChannels) && config.AdditionEmbedType == unet.AdditionEmbedType ? found
+            : throw new GenerationRequestException("control", $"{found} is a ControlNet for another kind of model than {folder.Name}: widths [{string.Join(", ", config.BlockOutChannels)}] and text {config.CrossAttentionDim}, the model has [{string.Join(", ", unet.BlockOutChannels)}] and {unet.CrossAttentionDim[0]}.");
+    }
+
+    private static void CheckPrompts(ModelFolder folder, VideoGenerationRequest request)
+    {
+        foreach (string component in folder.Components.Keys.Where(key => key is "tokenizer" or "tokenizer_2"))
+        {
+            TextTokenizer tokenizer = TextTokenizer.Load(folder.Component(component));
+            if (tokenizer.MaxTokens is not { } most)
+            {
+                continue;
+            }
+            foreach (var (name, prompt) in new[] { ("prompt", request.Prompt), ("negative prompt", request.NegativePrompt) })
+            {
+                int tokens = tokenizer.Encode(WeightedPrompt.Parse(prompt).Text).Length;
+                if (tokens > most)
+                {
+                    throw new GenerationRequestException(name, RequestChecks.Invariant($"the {name} has {prompt.Length} characters, {tokens} tokens; the model reads at most {most} tokens. Shorten it to about {Math.Max(1, (long)prompt.Length * most / tokens)} characters."));
+                }
+            }
+        }
+    }
+
+    // XL reads the size that a picture had, where it was cropped, and the size wanted; its refiner a rating in the place of the latter.
+    private static (IReadOnlyList<double>? Own, IReadOnlyList<double>? Negative) TimeIds(ModelFolder folder, UNet2DConditionConfig unet, int width, int height)
+    {
+        if (unet.AdditionEmbedType is null)
+        {
+            return (null, null);
+        }
+        return Flag(folder, "requires_aesthetics_score", false)
+            ? ([height, width, 0, 0, AestheticScore], [height, width, 0, 0, NegativeAestheticScore])
+            : ([height, width, 0, 0, height, width], null);
+    }
+
+    private static bool ForceZeros(ModelFolder folder) => IsXl(folder) && Flag(folder, "force_zeros_for_empty_prompt", true);
+
+    private static bool Flag(ModelFolder folder, string key, bool otherwise)
+    {
+        using JsonDocument index = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(folder.Path, ModelFolder.IndexFile)));
+        return index.RootElement.TryGetProperty(key, out JsonElement value) && value.ValueKind is JsonValueKind.True or JsonValueKind.False ? value.GetBoolean() : otherwise;
+    }
+
+    // Weights as loaded; activations of the larger of the two phases; the libraries themselves.
+    private static long EstimatePeak(ModelFolder folder, UNet2DConditionConfig unet, AutoencoderKlConfig vae, int predictions, long h, long w, long height, long width)
+    {
+        const long Libraries = 350L << 20;
+        const int UnetMaps = 60, DecoderMaps = 8;               // tensors of the finest level's size alive at once
+        long sampling = predictions * h * w * unet.BlockOutChannels[0] * sizeof(float) * UnetMaps;
+        long decoding = Math.Min(height * width, (long)WholeSide * WholeSide) * vae.BlockOutChannels[Math.Min(1, vae.BlockOutChannels.Count - 1)] * sizeof(float) * DecoderMaps;
+        return Libraries + folder.WeightBytes() + Math.Max(sampling, decoding);
+    }
+
+    private sealed class Pictures(StableDiffusionPipeline pipeline, StableDiffusionPrompts prompts, Device device, DType compute) : IGenerationPipeline
+    {
+        private const int PreviewSide = 16;
+        private (string Folder, ControlNet Net)? _controlNet;
+
+        public void Generate(ClipRun run)
+        {
+            using var inference = GradMode.Inference();
+            using var scope = TensorScope.Enter();
+            var plan = (StableDiffusionPlan)run.Plan;
+            AutoencoderKlConfig vae = pipeline.Autoencoder.Config;
+            var generator = new Generator(run.Seed);
+            long[] shape = [1, vae.LatentChannels, plan.Height / vae.SpatialCompression, plan.Width / vae.SpatialCompression];
+            Tensor noise = generator.Normal(shape);
+            TileGeometry? tiling = (long)plan.Width * plan.Height > (long)WholeSide * WholeSide ? TileGeometry.For(vae) : null;
+            var (text, negative) = prompts.Encode(plan.Prompt, plan.NegativePrompt, plan.ZeroNegative);
+            var inputs = new StableDiffusionInputs
+            {
+                Text = text, Negative = plan.Guidance == 1 ? null : negative, Noise = noise, Scheduler = plan.Scheduler, Steps = plan.Steps, Guidance = plan.Guidance,
+                GuidanceRescale = plan.GuidanceRescale, TimeIds = plan.TimeIds, NegativeTimeIds = plan.NegativeTimeIds, Strength = plan.Strength ?? 1,
+                Draw = () => generator.Normal(shape).To(device),
+            };
+            if (plan.GivenFrames.Count > 0)
+            {
+                Tensor picture = FramePixels.ToModel(plan.GivenFrames).Squeeze(2);                   // [1, 3, H, W]
+                inputs = inputs with { Known = pipeline.Encode(picture, generator.Normal(shape), tiling) };
+                if (plan.Mask is not null)
+                {
+                    Tensor anew = MaskPixels(plan.Mask);                                             // [1, 1, H, W]
+                    inputs = inputs with
+                    {
+                        Mask = F.InterpolateNearestTo(anew, (shape[2], shape[3])).To(device),
+                        MaskedKnown = pipeline.UNet.Config.InChannels == vae.LatentChannels ? null : pipeline.Encode(picture * (1 - anew), generator.Normal(shape), tiling),
+                    };
+                }
+            }
+            if (plan.ControlInput is { } control)
+            {
+                inputs = inputs with
+                {
+                    ControlNet = LoadControlNet(control.ControlNet), ControlStrength = control.Strength,
+                    ControlPicture = ((FramePixels.ToModel([plan.Control!]).Squeeze(2) + 1) / 2).To(device), // [1, 3, H, W] in [0, 1]
+                };
+            }
+            Tensor latents = pipeline.Sample(inputs, (call, result) =>
+                run.Step((int)((long)call * plan.Steps / plan.NetworkCalls), result.Denoised is null ? null : () => Preview(result.Denoised)), run.Cancellation);
+            run.Decoding();
+            run.Frame(FramePixels.FromModel(pipeline.Decode(latents, tiling).Unsqueeze(2), 0)[0]);
+        }
+
+        public void Dispose()
+        {
+            pipeline.Dispose();
+            prompts.Dispose();
+            _controlNet?.Net.Path.Store.Dispose();
+        }
+
+        private ControlNet LoadControlNet(string folder)
+        {
+            if (_controlNet is { } loaded && loaded.Folder == folder)
+            {
+                return loaded.Net;
+            }
+            _controlNet?.Net.Path.Store.Dispose();
+            _controlNet = null;
+            var config = ControlNetConfig.Read(Path.Combine(folder, "config.json"));
+            _controlNet = (folder, Checkpoint.Load(folder, path => new ControlNet(path, config), compute, device));
+            return _controlNet.Value.Net;
+        }
+
+        // The estimate of the finished picture, from latents averaged to a small size: a fraction of the decoder's work.
+        private VideoFrame Preview(Tensor denoised)
+        {
+            using var scope = TensorScope.Enter();
+            long factor = Math.Max(1, Math.Min(denoised.Size(2), denoised.Size(3)) / PreviewSide);
+            return FramePixels.FromModel(pipeline.Decode(F.AvgPool2d(denoised, factor)).Unsqueeze(2), 0)[0];
+        }
+
+        // 1 where the mask is light, else 0.
+        private static Tensor MaskPixels(VideoFrame mask)
+        {
+            using var scope = TensorScope.Enter();
+            Tensor gray = FramePixels.ToModel([mask]).Squeeze(2).Mean([1], keepDim: true);           // [1, 1, H, W]
+            return scope.Keep(gray.Ge(0).To(DType.Float32));
+        }
+    }
+}
