@@ -28,6 +28,23 @@ public sealed class StableDiffusionGenerationTests
         pair[0].Manifest.Pipeline.ShouldBe(ModelFolder.Open(model.Folder).ClassName);
     }
 
+    [Theory]
+    [InlineData("sd15_tiny_pndm")]
+    [InlineData("sdxl_tiny_euler")]
+    public async Task Generate_InBfloat16_IsCloseToFloat32(string fixture)
+    {
+        using var model = new TinyStableDiffusion(fixture);
+        async Task<VideoFrame> Make(string dtype)
+        {
+            using var generator = new KinoraVideoGenerator(new KinoraOptions { Model = model.Folder, Device = "cpu", DType = dtype });
+            return (await generator.GenerateAsync(new VideoGenerationRequest("a cat"), Small with { Guidance = 2 }))[0].Clip.Frames[0];
+        }
+
+        byte[] exact = (await Make("fp32")).Rgb, rounded = (await Make("bf16")).Rgb;
+
+        exact.Zip(rounded, (a, b) => Math.Abs(a - b)).Average().ShouldBeLessThan(8);
+    }
+
     [Fact]
     public async Task Generate_WeakImageToImage_StaysNearThePicture()
     {
