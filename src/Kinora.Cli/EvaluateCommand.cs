@@ -13,6 +13,6 @@ public static class EvaluateCommand
         new Verb("evaluate", "Scores with intervals, passports and refusals.",
             "kinora evaluate features generated.npy real.npy        distances between feature matrices")
         {
-            FeaturesCommand.Create(),
+            FeaturesCommand.Create(), MmrCommand.Create(),
         };
 }

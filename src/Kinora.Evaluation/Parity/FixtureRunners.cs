@@ -34,6 +34,13 @@ public static class FixtureRunners
         // tokenizers
         new TokenizerRunner(),
         // metrics, metrics_nets
+        new Runners.FrechetRunner(),
+        new Runners.FramePairRunner(),
+        new Runners.FvdPreprocessingRunner(),
+        new Runners.InceptionI3dRunner(),
+        new Runners.InceptionScoreRunner(),
+        new Runners.LpipsRunner(),
+        new Runners.RaftRunner(),
         // schedulers, ops, train
         new Runners.SamplerRunner(),
         // pipelines
