@@ -9,10 +9,18 @@ namespace Kinora.Cli;
 /// <summary><c>kinora evaluate</c>.</summary>
 public static class EvaluateCommand
 {
-    public static Command Create() =>
-        new Verb("evaluate", "Scores with intervals, passports and refusals.",
-            "kinora evaluate features generated.npy real.npy        distances between feature matrices")
+    public static Command Create()
+    {
+        var command = new Verb("evaluate", "Scores with intervals, passports and refusals.",
+            "kinora evaluate clips/ --prompts prompts.txt --reference real/ -o report/",
+            "kinora evaluate features generated.npy real.npy        distances between feature matrices",
+            "kinora evaluate mmr answers.jsonl --benchmark MMR-benchmark.json",
+            "kinora evaluate compare a/report.json b/report.json",
+            "kinora evaluate study build a/ b/ -o study             blind comparison by people")
         {
-            FeaturesCommand.Create(), MmrCommand.Create(),
+            FeaturesCommand.Create(), MmrCommand.Create(), CompareCommand.Create(), StudyCommand.Create(),
         };
+        ClipsAction.AddTo(command);
+        return command;
+    }
 }

@@ -1,0 +1,68 @@
+// kinora evaluate CLIPS: the options and the action of the verb itself.
+
+using System.CommandLine;
+using Kinora.Cli.Shell;
+using Kinora.Engine;
+using Kinora.Evaluation.Clips;
+using Kinora.Evaluation.Distributions;
+using Kinora.Evaluation.Features;
+using Kinora.Evaluation.Probes;
+
+namespace Kinora.Cli.Evaluation;
+
+/// <summary>Adds the judging of a folder to <c>kinora evaluate</c>.</summary>
+internal static class ClipsAction
+{
+    public static void AddTo(Command command)
+    {
+        var clips = new Argument<string?>("clips") { Description = "A folder of clips of one size, length and rate.", HelpName = "folder", Arity = ArgumentArity.ZeroOrOne };
+        var prompts = new Option<string?>("--prompts") { Description = "Prompts: one line for each clip in the order of names, or 'name, tab, prompt'; by default those inside the clips.", HelpName = "file" };
+        var reference = new Option<string?>("--reference") { Description = "A folder of real clips.", HelpName = "folder" };
+        var output = new Option<string>("--output", "-o") { Description = "Folder of the report.", HelpName = "folder", DefaultValueFactory = _ => "report" };
+        var paired = new Option<bool>("--paired") { Description = "A clip and its reference of the same name show the same: PSNR and SSIM." };
+        var i3d = new Option<string?>("--i3d") { Description = "I3D weights (layout of pytorch-i3d): FVD and its relatives.", HelpName = "file" };
+        var resize = new Option<string>("--fvd-resize") { Description = "crop (shorter side to 224, center) or stretch (both sides to 224).", HelpName = "how", DefaultValueFactory = _ => "crop" };
+        var frames = new Option<int>("--fvd-frames") { Description = "Frames of each clip for FVD, from its beginning.", HelpName = "n", DefaultValueFactory = _ => new VideoFeatureOptions().Frames };
+        var raft = new Option<string?>("--raft") { Description = "RAFT weights of torchvision, large or small: dynamic degree and warping error.", HelpName = "file" };
+        var probes = new Option<string?>("--probes") { Description = $"Folder of the world's probe; by default {ProbeFolder.DefaultName} where it is found.", HelpName = "folder" };
+        var resamples = new Option<int>("--resamples") { Description = "Resamples of bootstrap intervals; 0 for none.", HelpName = "n", DefaultValueFactory = _ => new DistributionOptions().Resamples };
+        var seed = new Option<ulong>("--seed") { Description = "Decides the resamples.", HelpName = "n" };
+        var few = new Option<bool>("--few") { Description = "Compute scores of fewer clips than they need; they carry a warning." };
+        var device = new Option<string>("--device") { Description = "cpu, cuda, or cuda:1.", HelpName = "device", DefaultValueFactory = _ => "cpu" };
+        var json = new Option<bool>("--json") { Description = "Print the report as JSON." };
+        command.Add(clips);
+        foreach (Option option in new Option[] { prompts, reference, output, paired, i3d, resize, frames, raft, probes, resamples, seed, few, device, json }) { command.Add(option); }
+        command.SetAction((result, cancellationToken) => EngineWork.Run(() =>
+        {
+            string folder = result.GetValue(clips) ?? throw CommandException.Usage("a folder of clips is needed: kinora evaluate CLIPS -o report. See kinora evaluate --help.");
+            FvdResize how = result.GetValue(resize) switch { "crop" => FvdResize.CenterCrop, "stretch" => FvdResize.Stretch, var other => throw CommandException.Usage($"--fvd-resize {other}: use crop or stretch.") };
+            string report = result.GetValue(output)!;
+            var options = new ClipEvaluationOptions
+            {
+                Clips = folder, Prompts = result.GetValue(prompts), Reference = result.GetValue(reference), Paired = result.GetValue(paired), I3d = result.GetValue(i3d), Raft = result.GetValue(raft),
+                Video = new VideoFeatureOptions(result.GetValue(frames), how), Probes = result.GetValue(probes) ?? FindProbes(folder), ProbesAsked = result.GetValue(probes) is not null, Cache = Path.Combine(report, "cache"),
+                Distributions = new DistributionOptions { Resamples = result.GetValue(resamples), Seed = result.GetValue(seed), AllowFew = result.GetValue(few) },
+            };
+            using var progress = new ConsoleProgress();
+            ClipEvaluationResult judged = ClipEvaluation.Run(options, Device.Parse(result.GetValue(device)!), (stage, done, total) => progress.Report(stage, done, total), cancellationToken);
+            EvaluationFolder.Write(report, judged);
+            var session = CommandSession.Current;
+            session.Result(result.GetValue(json) ? judged.Report.ToJson().TrimEnd() : ScoreText.Table(judged.Report.Sheet));
+            foreach (SkippedClip s in judged.Report.Skipped) { session.Remark($"left out {s.Name}: {s.Reason}"); }
+            session.Remark($"{judged.Report.Clips.Count} clips judged, {judged.Report.Skipped.Count} left out; look at {Path.Combine(report, EvaluationFolder.PageFile)}");
+            return judged.Report.Skipped.Count == 0 && judged.Report.Sheet.Refused.Count == 0 ? ExitCodes.Success : ExitCodes.Input;
+        }, cancellationToken));
+    }
+
+    private static string? FindProbes(string clips)
+    {
+        try
+        {
+            return ProbeFolder.Find(clips);
+        }
+        catch (ConfigException)
+        {
+            return null;
+        }
+    }
+}

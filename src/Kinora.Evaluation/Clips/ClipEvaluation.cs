@@ -1,0 +1,252 @@
+// Judges a folder of clips: every clip is decoded once, on a thread of its own, while the one before is measured.
+
+using System.Collections.Concurrent;
+using Kinora.Engine;
+using Kinora.Engine.Checkpoints;
+using Kinora.Evaluation.Distributions;
+using Kinora.Evaluation.Features;
+using Kinora.Evaluation.Quality;
+using Kinora.Evaluation.Scores;
+using Kinora.Evaluation.Statistics;
+using Kinora.Media;
+
+namespace Kinora.Evaluation.Clips;
+
+/// <summary>What to judge and with what.</summary>
+public sealed record ClipEvaluationOptions
+{
+    /// <summary>The folder of clips.</summary>
+    public required string Clips { get; init; }
+
+    /// <summary>Prompts by line; null takes those in the clips' manifests.</summary>
+    public string? Prompts { get; init; }
+
+    /// <summary>A folder of real clips.</summary>
+    public string? Reference { get; init; }
+
+    /// <summary>Clips of equal name in both folders show the same thing: compute PSNR and SSIM.</summary>
+    public bool Paired { get; init; }
+
+    /// <summary>I3D weights for the Fréchet video distance.</summary>
+    public string? I3d { get; init; }
+
+    /// <summary>How clips become I3D features.</summary>
+    public VideoFeatureOptions Video { get; init; } = new();
+
+    /// <summary>RAFT weights for flow.</summary>
+    public string? Raft { get; init; }
+
+    /// <summary>Folder of the world's probe; null leaves the world's scores out.</summary>
+    public string? Probes { get; init; }
+
+    /// <summary>Say so when the probe had nothing to read; false when it was merely found beside the models.</summary>
+    public bool ProbesAsked { get; init; }
+
+    /// <summary>Folder of finished features; null for none.</summary>
+    public string? Cache { get; init; }
+
+    /// <summary>Resampling, minimums, neighbors.</summary>
+    public DistributionOptions Distributions { get; init; } = new();
+}
+
+/// <summary>The result of judging a folder.</summary>
+/// <param name="Report">Everything but the features.</param>
+/// <param name="Features">I3D features of the clips; null without weights.</param>
+/// <param name="ReferenceFeatures">I3D features of the reference.</param>
+public sealed record ClipEvaluationResult(EvaluationReport Report, FeatureMatrix? Features, FeatureMatrix? ReferenceFeatures);
+
+/// <summary>Judges folders of clips.</summary>
+public static class ClipEvaluation
+{
+    private const int DecodedAhead = 2;
+
+    /// <summary>Runs the whole evaluation. Call it on the thread that may use the engine.</summary>
+    /// <exception cref="EvaluationException">Nothing can be judged; clips that cannot are listed in the report.</exception>
+    public static ClipEvaluationResult Run(ClipEvaluationOptions options, Device device, Action<string, int, int>? progress = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        options.Distributions.Validate();
+        if (options.Reference is null && (options.I3d is not null || options.Paired))
+            throw new EvaluationException($"{(options.Paired ? "--paired" : "--i3d")} compares with real clips: give their folder with --reference.");
+        IReadOnlyList<ClipFile> files = ClipFiles.Find(options.Clips);
+        if (options.Prompts is { } prompts)
+            files = ClipFiles.WithPrompts(files, prompts);
+        var references = options.Reference is { } folder ? ClipFiles.Find(folder) : [];
+        using VideoFeatures? video = options.I3d is { } i3d ? VideoFeatures.Load(i3d, options.Video, device, options.Cache) : null;
+        using FlowScores? flow = options.Raft is { } raft ? FlowScores.Load(raft, device) : null;
+        using WorldScores? world = options.Probes is { } probes ? new WorldScores(probes, device) : null;
+
+        var records = new List<ClipRecord>();
+        var skipped = new List<SkippedClip>();
+        var features = new List<double>();
+        ClipShape? shape = null;
+        int done = 0;
+        foreach (var (file, clip, failure) in Decoded(files, cancellationToken))
+        {
+            progress?.Invoke("judging clips", ++done, files.Count);
+            if (clip is null)
+            {
+                skipped.Add(new SkippedClip(file.Name, failure!));
+                continue;
+            }
+            var own = new ClipShape(clip.Width, clip.Height, clip.Frames.Count, clip.Fps);
+            shape ??= own;
+            if (own != shape)
+            {
+                skipped.Add(new SkippedClip(file.Name, $"{own}; the first clip has {shape}, and scores of mixed clips mean nothing"));
+                continue;
+            }
+            try
+            {
+                string? prompt = file.Prompt ?? ClipFiles.ManifestPrompt(clip);
+                var values = new SortedDictionary<string, double>(FrameScores.OverTime(clip).ToDictionary(), StringComparer.Ordinal);
+                if (flow is not null)
+                    AddAll(values, flow.Of(clip));
+                if (options.Paired)
+                    AddAll(values, AgainstReference(clip, file, references));
+                double[]? row = video?.Of(clip, file.Path);
+                IReadOnlyList<AttributeVerdict> verdicts = world is not null && world.Reads(clip) && prompt is not null && WorldScores.Parse(prompt) is { } combination ? world.Read(clip, combination) : [];
+                features.AddRange(row ?? []);
+                records.Add(new ClipRecord(file.Name, Path.GetFullPath(file.Path), Checkpoint.HashFile(file.Path), prompt, values, verdicts));
+            }
+            catch (EvaluationException e)
+            {
+                skipped.Add(new SkippedClip(file.Name, e.Message));
+            }
+        }
+        if (records.Count == 0)
+            throw new EvaluationException($"{options.Clips}: none of {files.Count} clips could be judged; {skipped[0].Name}: {skipped[0].Reason}.");
+
+        var sheet = Means(records, flow);
+        FeatureMatrix? generated = null, real = null;
+        if (video is not null)
+        {
+            generated = new FeatureMatrix(options.Clips, records.Count, features.Count / records.Count, [.. features]);
+            real = ReferenceFeatures(options.Reference!, references, video, skipped, progress, cancellationToken);
+            var named = options.Distributions with { Features = VideoFeatures.Features, Preprocessing = video.Preprocessing, WeightsSha256 = video.WeightsSha256, FrechetName = "fvd", KernelName = "kvd" };
+            sheet = sheet.With(DistributionSuite.Compare(generated, real, named, (stage, i, n) => progress?.Invoke(stage, i, n), cancellationToken));
+        }
+        sheet = sheet.With(WorldSheet(world, records, options, cancellationToken));
+        var report = new EvaluationReport { Schema = EvaluationReport.SchemaName, Subject = options.Clips, Time = DateTimeOffset.UtcNow, Shape = shape!, Sheet = sheet, Clips = records, Skipped = skipped };
+        return new ClipEvaluationResult(report, generated, real);
+    }
+
+    private static ScoreSheet WorldSheet(WorldScores? world, List<ClipRecord> records, ClipEvaluationOptions options, CancellationToken cancellationToken)
+    {
+        if (world is null)
+            return new ScoreSheet([], []);
+        if (world.Count == 0)
+            return new ScoreSheet([], options.ProbesAsked ? [new RefusedScore("world", $"no clip has the size of the probe and a prompt in the words of the procedural world, like 'a red balloon moves up over a night city'; clips are {records.Count}, the first prompt is '{records[0].Prompt ?? "unknown"}'")] : []);
+        try
+        {
+            ScoreSheet sheet = world.Finish(options.Distributions, cancellationToken);
+            return world.Count == records.Count ? sheet : sheet with { Scores = [.. sheet.Scores.Select(s => s with { Warnings = [.. s.Warnings, $"{records.Count - world.Count} clips have prompts of another kind"] })] };
+        }
+        catch (ProbeGateException e)
+        {
+            return new ScoreSheet([], [new RefusedScore("world", e.Message)]);
+        }
+    }
+
+    private static FeatureMatrix ReferenceFeatures(string name, IReadOnlyList<ClipFile> references, VideoFeatures video, List<SkippedClip> skipped, Action<string, int, int>? progress, CancellationToken cancellationToken)
+    {
+        var rows = new List<double>();
+        int done = 0, count = 0;
+        foreach (var (file, clip, failure) in Decoded(references, cancellationToken))
+        {
+            progress?.Invoke("reading the reference", ++done, references.Count);
+            try
+            {
+                rows.AddRange(video.Of(clip ?? throw new EvaluationException(failure!), file.Path));
+                count++;
+            }
+            catch (EvaluationException e)
+            {
+                skipped.Add(new SkippedClip("reference: " + file.Name, e.Message));
+            }
+        }
+        return count > 0 ? new FeatureMatrix(name, count, rows.Count / count, [.. rows]) : throw new EvaluationException($"{name}: no reference clip could be read; {skipped[^1].Name}: {skipped[^1].Reason}.");
+    }
+
+    private static IReadOnlyDictionary<string, double> AgainstReference(Clip clip, ClipFile file, IReadOnlyList<ClipFile> references)
+    {
+        ClipFile reference = references.FirstOrDefault(r => r.Name == file.Name) ?? throw new EvaluationException("has no reference of the same name");
+        return FrameScores.Against(clip, Clip.Read(reference.Path));
+    }
+
+    private static ScoreSheet Means(List<ClipRecord> records, FlowScores? flow)
+    {
+        var scores = new List<Score>();
+        foreach (string metric in records[0].Values.Keys)
+        {
+            double[] values = [.. records.Select(r => r.Values[metric])];
+            bool byFlow = metric is FlowScores.DynamicDegree or FlowScores.WarpingError;
+            var passport = new ScorePassport
+            {
+                Protocol = metric + "/1", Features = byFlow ? $"torchvision {flow!.Variant}" : "pixels", Preprocessing = byFlow ? "frames at 8 per second, full size" : "", WeightsSha256 = byFlow ? flow!.WeightsSha256 : null, Count = values.Length,
+            };
+            if (metric == FlowScores.DynamicDegree)
+            {
+                var share = WilsonInterval.Of(values.Count(v => v > 0), values.Length);
+                scores.Add(new Score(metric, share.Share, share.Low, share.High, "wilson", passport));
+                continue;
+            }
+            Interval mean = Interval.MeanOf(values);
+            scores.Add(values.Length > 1 ? new Score(metric, mean.Value, mean.Low, mean.High, "normal over clips", passport) : new Score(metric, mean.Value, null, null, null, passport));
+        }
+        return new ScoreSheet(scores, []);
+    }
+
+    private static void AddAll(SortedDictionary<string, double> into, IReadOnlyDictionary<string, double> values)
+    {
+        foreach (var (name, value) in values)
+            into[name] = value;
+    }
+
+    private static IEnumerable<(ClipFile File, Clip? Clip, string? Failure)> Decoded(IReadOnlyList<ClipFile> files, CancellationToken cancellationToken)
+    {
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        using var queue = new BlockingCollection<(ClipFile, Clip?, string?)>(DecodedAhead);
+        var decoder = new Thread(() => Decode(files, queue, stop.Token)) { IsBackground = true, Name = "clip decoder" };
+        decoder.Start();
+        try
+        {
+            foreach (var item in queue.GetConsumingEnumerable(cancellationToken))
+                yield return item;
+        }
+        finally
+        {
+            stop.Cancel();
+            decoder.Join();
+        }
+    }
+
+    private static void Decode(IReadOnlyList<ClipFile> files, BlockingCollection<(ClipFile, Clip?, string?)> queue, CancellationToken cancellationToken)
+    {
+        try
+        {
+            foreach (ClipFile file in files)
+            {
+                Clip? clip = null;
+                string? failure = null;
+                try
+                {
+                    clip = Clip.Read(file.Path);
+                }
+                catch (Exception e) when (e is MediaException or IOException or UnauthorizedAccessException)
+                {
+                    failure = e.Message;
+                }
+                queue.Add((file, clip, failure), cancellationToken);
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // The reader has left; nobody waits for more clips.
+        }
+        finally
+        {
+            queue.CompleteAdding();
+        }
+    }
+}

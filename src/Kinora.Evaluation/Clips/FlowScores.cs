@@ -1,0 +1,127 @@
+// What optical flow says about a clip: how much moves, and how well a frame is explained by moving the next.
+// The decision of "dynamic" follows VBench (Huang et al., arXiv:2311.17982): frames at about 8 per second; in a pair the mean of the
+// largest 5 % of flow lengths above 6·(shorter side)/256 counts; dynamic when at least round(4·n/16) of the n − 1 pairs count. VBench uses other
+// weights of RAFT, so the name here is our own.
+// Warping error: mean squared difference in 0..1 over pixels that both flows agree on (Sundaram et al., 2010: |f + b|² < 0.01(|f|² + |b|²) + 0.5).
+
+using Kinora.Engine;
+using Kinora.Engine.Checkpoints;
+using Kinora.Engine.Layers;
+using Kinora.Media;
+using Kinora.Models.Systems.Raft;
+
+namespace Kinora.Evaluation.Clips;
+
+/// <summary>Scores of clips by RAFT with the user's weights. Dispose frees the network.</summary>
+public sealed class FlowScores : IDisposable
+{
+    /// <summary>Share of dynamic clips, by name.</summary>
+    public const string DynamicDegree = "vbl.dynamic-degree";
+
+    /// <summary>Warping error, by name.</summary>
+    public const string WarpingError = "warping-error";
+
+    private const double SampledRate = 8, TopShare = 0.05, ThresholdAt256 = 6;
+    private readonly RaftModel _raft;
+    private readonly Device _device;
+
+    private FlowScores(RaftModel raft, string sha256, string variant, Device device)
+    {
+        _raft = raft;
+        WeightsSha256 = sha256;
+        Variant = variant;
+        _device = device;
+    }
+
+    /// <summary>Hash of the weights.</summary>
+    public string WeightsSha256 { get; }
+
+    /// <summary>"raft_large" or "raft_small".</summary>
+    public string Variant { get; }
+
+    /// <summary>Loads torchvision's raft_large or raft_small; the file says which it is.</summary>
+    /// <exception cref="CheckpointException">The weights are of another network.</exception>
+    public static FlowScores Load(string path, Device device)
+    {
+        bool large;
+        using (Checkpoint file = Checkpoint.Open(path))
+            large = file.Find("mask_predictor.conv.weight") is not null;
+        var raft = Checkpoint.Load(path, p => new RaftModel(p, large ? RaftConfig.Large : RaftConfig.Small), device: device, isOmitted: n => n.EndsWith(BatchNorm.Counter, StringComparison.Ordinal));
+        return new FlowScores(raft, Checkpoint.HashFile(path), large ? "raft_large" : "raft_small", device);
+    }
+
+    /// <summary>1 for a dynamic clip, 0 for a still one; and the warping error.</summary>
+    /// <exception cref="EvaluationException">Fewer than two frames are left at 8 per second.</exception>
+    public IReadOnlyDictionary<string, double> Of(Clip clip)
+    {
+        ArgumentNullException.ThrowIfNull(clip);
+        int step = Math.Max(1, (int)Math.Round(clip.Fps / SampledRate));
+        VideoFrame[] frames = [.. clip.Frames.Where((_, i) => i % step == 0)];
+        if (frames.Length < 2)
+            throw new EvaluationException($"{clip.Frames.Count} frames at {clip.Fps:0.##} per second: flow needs at least two frames at {SampledRate} per second");
+        double threshold = ThresholdAt256 * Math.Min(clip.Width, clip.Height) / 256, warping = 0;
+        int moving = 0;
+        for (int i = 0; i + 1 < frames.Length; i++)
+        {
+            using var inference = GradMode.Inference();
+            using var scope = TensorScope.Enter();
+            Tensor a = Picture(frames[i]), b = Picture(frames[i + 1]);
+            Tensor forward = Flow(a, b), backward = Flow(b, a);
+            moving += TopLength(forward) > threshold ? 1 : 0;
+            warping += Warping(a, b, forward, backward);
+        }
+        int needed = (int)Math.Round(4.0 * frames.Length / 16, MidpointRounding.ToEven);
+        return new Dictionary<string, double>(StringComparer.Ordinal) { [DynamicDegree] = moving >= needed ? 1 : 0, [WarpingError] = warping / (frames.Length - 1) };
+    }
+
+    /// <summary>Frees the network.</summary>
+    public void Dispose() => _raft.Path.Store.Dispose();
+
+    private Tensor Picture(VideoFrame frame)                                             // [1, 3, H, W] in [−1, 1]
+    {
+        using var scope = TensorScope.Enter();
+        return scope.Keep(ClipTensor.FromBytes(frame.Rgb, 1, 1, frame.Height, frame.Width, _device).Squeeze(2));
+    }
+
+    // Pads to what RAFT takes by repeating the border, and cuts the flow back.
+    private Tensor Flow(Tensor a, Tensor b)
+    {
+        using var scope = TensorScope.Enter();
+        const int smallest = 128;
+        var (_, _, h, w) = a.Dims4();
+        long padH = Math.Max(smallest, (h + 7) / 8 * 8) - h, padW = Math.Max(smallest, (w + 7) / 8 * 8) - w;
+        long[] pads = [padW / 2, padW - padW / 2, padH / 2, padH - padH / 2];
+        Tensor flow = _raft.Forward(F.ReplicationPad2d(a, pads), F.ReplicationPad2d(b, pads), RaftModel.PublishedUpdates)[0];
+        return scope.Keep(flow.Narrow(2, pads[2], h).Narrow(3, pads[0], w).Contiguous());
+    }
+
+    private static double TopLength(Tensor flow)
+    {
+        using var scope = TensorScope.Enter();
+        var length = flow.Square().Sum([1]).Sqrt().Flatten();
+        return length.Topk(Math.Max(1, (long)(length.NumElements * TopShare)), 0).Values.Mean().Item();
+    }
+
+    private static double Warping(Tensor a, Tensor b, Tensor forward, Tensor backward)
+    {
+        using var scope = TensorScope.Enter();
+        var grid = Grid(forward);
+        var warped = F.GridSample(b, grid, alignCorners: true);
+        var back = F.GridSample(backward, grid, alignCorners: true);
+        var mismatch = (forward + back).Square().Sum([1], keepDim: true);
+        var allowed = (forward.Square().Sum([1], keepDim: true) + back.Square().Sum([1], keepDim: true)) * 0.01 + 0.5;
+        var inside = grid.Abs().Amax([3]).Le(1).Unsqueeze(1);
+        var seen = mismatch.Lt(allowed).LogicalAnd(inside).To(DType.Float32);
+        double visible = seen.Sum().Item();
+        return visible == 0 ? 0 : ((warped - a) * 0.5).Square().Mean([1], keepDim: true).Mul(seen).Sum().Item() / visible;
+    }
+
+    private static Tensor Grid(Tensor flow)                                              // [B, 2, H, W] → [B, H, W, 2] in [−1, 1]
+    {
+        using var scope = TensorScope.Enter();
+        var (_, _, h, w) = flow.Dims4();
+        var x = Tensor.Arange(0, w, dtype: DType.Float32, device: flow.Device).Reshape(1, 1, w) + flow.Select(1, 0);
+        var y = Tensor.Arange(0, h, dtype: DType.Float32, device: flow.Device).Reshape(1, h, 1) + flow.Select(1, 1);
+        return scope.Keep(Tensor.Stack([x * (2.0 / Math.Max(1, w - 1)) - 1.0, y * (2.0 / Math.Max(1, h - 1)) - 1.0], -1));
+    }
+}

