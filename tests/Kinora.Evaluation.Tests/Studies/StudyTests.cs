@@ -43,7 +43,9 @@ public sealed class StudyTests : IDisposable
         StudyResult result = StudyAggregation.Run(Study, [.. files, careless, hasty], new Dictionary<string, IReadOnlyDictionary<string, double>> { ["fvd"] = new Dictionary<string, double> { ["a"] = 100, ["b"] = 200 } });
 
         StudyQuestion quality = result.Questions[0];
-        quality.Pairings.Single().ShouldBe(new StudyPairing("a", "b", 8, 0, 0, 1, quality.Pairings[0].Decided, 2 / 256.0));
+        StudyPairing pairing = quality.Pairings.Single();
+        pairing.ShouldBe(new StudyPairing("a", "b", 8, 0, 0, 1, pairing.Decided, pairing.P));
+        pairing.P.ShouldBe(2 / 256.0, 1e-12);
         quality.AgreementHistogram["4/5"].ShouldBe(8);
         quality.Strengths[0].System.ShouldBe("a");
         quality.Strengths[0].Low.ShouldBeLessThanOrEqualTo(quality.Strengths[0].Strength);
