@@ -43,6 +43,10 @@ public static class FixtureRunners
         new Runners.RaftRunner(),
         // schedulers, ops, train
         new Runners.SamplerRunner(),
+        new Runners.TorchOpsRunner(),
+        new Runners.OptimizersRunner(),
+        new Runners.LearningRatesRunner(),
+        new Runners.AverageAndWeightsRunner(),
         // pipelines
         new StableDiffusionRunner(),
     ];

@@ -47,12 +47,15 @@ public static class SigmaGrid
     {
         double level = Math.Log(Math.Max(sigma, SmallestSigma));
         int low = 0;
-        while (low < training.Count - 2 && Math.Log(training[low + 1]) <= level)
+        while (low < training.Count - 2 && LogOf(low + 1) <= level)
         {
             low++;
         }
-        double below = Math.Log(training[low]), above = Math.Log(training[low + 1]);
+        double below = LogOf(low), above = LogOf(low + 1);
         return low + Math.Clamp((level - below) / (above - below), 0, 1);
+
+        // Published timesteps come from float32 logarithms: at the ends of the range the last bit decides between two training steps.
+        double LogOf(int t) => (float)Math.Log(training[t]);
     }
 
     private static double[] Between(int steps, Func<double, double> level)

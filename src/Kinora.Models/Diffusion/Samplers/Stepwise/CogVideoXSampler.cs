@@ -57,7 +57,11 @@ internal sealed class CogVideoXDpmSampler(NoiseSchedule training, PredictionType
         return new StepwiseResult(LinearCombination.Of((Math.Sqrt((1 - s) / (1 - a)) * Math.Exp(-h), x), (-decay * Math.Sqrt(s), d), (spread, n)), clean);
     }
 
-    protected override void Dispose(bool disposing) => _clean.Dispose();
+    protected override void Dispose(bool disposing)
+    {
+        _clean.Dispose();
+        base.Dispose(disposing);
+    }
 
     private static double Lambda(double alphaCumprod) => 0.5 * (Math.Log(alphaCumprod) - Math.Log(1 - alphaCumprod));
 }

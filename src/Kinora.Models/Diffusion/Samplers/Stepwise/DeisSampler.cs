@@ -25,7 +25,11 @@ internal sealed class DeisSampler(NoiseSchedule? training, PredictionType predic
         return new StepwiseResult(next, clean);
     }
 
-    protected override void Dispose(bool disposing) => _epsilons.Dispose();
+    protected override void Dispose(bool disposing)
+    {
+        _epsilons.Dispose();
+        base.Dispose(disposing);
+    }
 
     // ∫ 1 dρ = ρ, ∫ ln ρ dρ = ρ (ln ρ − 1), ∫ ln² ρ dρ = ρ (ln² ρ − 2 ln ρ + 2).
     private double Weight(int call, int k, int order)

@@ -57,5 +57,9 @@ internal sealed class DpmMultistepSampler(NoiseSchedule? training, PredictionTyp
         return new StepwiseResult(update.Apply(x, m[0], d1, difference * (1 / (r0 + r1)), n), clean);
     }
 
-    protected override void Dispose(bool disposing) => _predictions.Dispose();
+    protected override void Dispose(bool disposing)
+    {
+        _predictions.Dispose();
+        base.Dispose(disposing);
+    }
 }

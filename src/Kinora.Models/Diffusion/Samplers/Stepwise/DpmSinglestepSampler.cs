@@ -49,6 +49,7 @@ internal sealed class DpmSinglestepSampler(NoiseSchedule? training, PredictionTy
     {
         _predictions.Dispose();
         _begin.Dispose();
+        base.Dispose(disposing);
     }
 
     private Tensor Update(DpmSolverUpdate update, int order, int call, double h, Tensor? n)

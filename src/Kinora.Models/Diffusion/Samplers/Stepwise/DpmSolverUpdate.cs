@@ -35,7 +35,7 @@ internal readonly record struct DpmSolverUpdate(double Keep, double Zeroth, doub
     /// <summary>The algorithm of a scheduler_config.json's name.</summary>
     public static DpmAlgorithm Parse(string name) => name switch
     {
-        "dpmsolver++" => DpmAlgorithm.Clean,
+        "dpmsolver++" or "deis" => DpmAlgorithm.Clean, // "deis": a DEIS file whose class was exchanged
         "dpmsolver" => DpmAlgorithm.Noise,
         "sde-dpmsolver++" => DpmAlgorithm.CleanSde,
         "sde-dpmsolver" => DpmAlgorithm.NoiseSde,

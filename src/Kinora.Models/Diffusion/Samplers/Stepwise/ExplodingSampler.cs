@@ -92,7 +92,11 @@ internal sealed class LmsSampler(NoiseSchedule training, PredictionType predicti
         return new StepwiseResult(next, clean);
     }
 
-    protected override void Dispose(bool disposing) => _slopes.Dispose();
+    protected override void Dispose(bool disposing)
+    {
+        _slopes.Dispose();
+        base.Dispose(disposing);
+    }
 
     // Simpson's rule, exact for the cubics that four points give.
     private double Weight(int call, int k, int order)
@@ -142,6 +146,7 @@ internal sealed class HeunDiscreteSampler(NoiseSchedule training, PredictionType
     {
         _begin.Dispose();
         _slope.Dispose();
+        base.Dispose(disposing);
     }
 }
 
@@ -171,5 +176,9 @@ internal sealed class Kdpm2Sampler(NoiseSchedule training, PredictionType predic
         return new StepwiseResult(next, clean);
     }
 
-    protected override void Dispose(bool disposing) => _begin.Dispose();
+    protected override void Dispose(bool disposing)
+    {
+        _begin.Dispose();
+        base.Dispose(disposing);
+    }
 }

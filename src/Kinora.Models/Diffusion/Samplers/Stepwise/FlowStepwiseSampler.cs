@@ -51,5 +51,6 @@ internal sealed class FlowHeunStepwiseSampler(double[] timesteps, double[] sigma
     {
         _begin.Dispose();
         _slope.Dispose();
+        base.Dispose(disposing);
     }
 }

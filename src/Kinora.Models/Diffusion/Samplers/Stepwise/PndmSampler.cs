@@ -45,6 +45,7 @@ internal sealed class PndmSampler(NoiseSchedule training, PredictionType predict
         _epsilons.Dispose();
         _begin.Dispose();
         _sum.Dispose();
+        base.Dispose(disposing);
     }
 
     private Tensor RungeKutta(Tensor output, Tensor x)

@@ -208,7 +208,7 @@ public static class PublishedSamplers
 
     private static DeisSampler Deis(SchedulerConfig c, SamplingOptions o)
     {
-        if (c.SolverType is not (null or "logrho"))
+        if (c.SolverType is not (null or "logrho" or "midpoint" or "heun" or "bh1" or "bh2"))
         {
             throw Unknown("solver_type", c.SolverType, "logrho");
         }

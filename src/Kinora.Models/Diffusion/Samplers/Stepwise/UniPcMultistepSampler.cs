@@ -34,6 +34,7 @@ internal sealed class UniPcMultistepSampler(
     {
         _predictions.Dispose();
         _from.Dispose();
+        base.Dispose(disposing);
     }
 
     // From level s to s + 1, with the predictions at s, s − 1, …; corrector is the prediction at s + 1, null when predicting.

@@ -1,0 +1,126 @@
+// Samplers against closed forms. For Gaussian data of standard deviation s the best denoiser is linear, and the probability-flow ODE
+// only scales the latents: from √(α² s² + σ²) at a level to s at the end (Karras et al., arXiv:2206.00364, appendix B).
+
+using Kinora.Engine;
+using Kinora.Models.Diffusion.Samplers.Stepwise;
+using Kinora.Models.Diffusion.Schedules;
+
+namespace Kinora.Models.Tests.Diffusion;
+
+public sealed class StepwiseSamplerTests
+{
+    private const double DataStd = 0.5, OdeTolerance = 0.03;
+    private const int Steps = 100;
+
+    [Theory]
+    [InlineData("DDIMScheduler")]
+    [InlineData("PNDMScheduler")]
+    [InlineData("EulerDiscreteScheduler")]
+    [InlineData("HeunDiscreteScheduler")]
+    [InlineData("KDPM2DiscreteScheduler")]
+    [InlineData("LMSDiscreteScheduler")]
+    [InlineData("DPMSolverMultistepScheduler")]
+    [InlineData("DPMSolverSinglestepScheduler")]
+    [InlineData("DEISMultistepScheduler")]
+    [InlineData("UniPCMultistepScheduler")]
+    public void Sample_VariancePreservingGaussian_ScalesAsTheOde(string className)
+    {
+        using var scope = TensorScope.Enter();
+        var config = new SchedulerConfig { ClassName = className, BetaSchedule = "scaled_linear", BetaStart = 0.00085, BetaEnd = 0.012, ClipSample = false, TimestepSpacing = "linspace", SkipPrkSteps = true };
+        using StepwiseSampler sampler = PublishedSamplers.Create(config, new SamplingOptions(Steps));
+        double[] levels = sampler.Training!.Sigmas();
+        Tensor start = Start();
+
+        Tensor end = sampler.Sample((z, t) => z * Epsilon(SigmaGrid.At(levels, t)), start * sampler.InitialNoiseScale, NoNoise);
+
+        double first = SigmaGrid.At(levels, sampler.Timesteps[0]), beginning = sampler.InitialNoiseScale > 1 ? sampler.InitialNoiseScale / Math.Sqrt(first * first + 1) : 1;
+        double alpha2 = 1 / (first * first + 1);
+        Ratio(end, start).ShouldBe(beginning * DataStd / Math.Sqrt(alpha2 * DataStd * DataStd + 1 - alpha2), OdeTolerance * DataStd);
+    }
+
+    [Theory]
+    [InlineData("FlowMatchEulerDiscreteScheduler")]
+    [InlineData("FlowMatchHeunDiscreteScheduler")]
+    [InlineData("FlowDPMSolverMultistepScheduler")]
+    [InlineData("FlowUniPCMultistepScheduler")]
+    public void Sample_FlowOfAGaussian_ScalesAsTheOde(string className)
+    {
+        using var scope = TensorScope.Enter();
+        using StepwiseSampler sampler = PublishedSamplers.Create(new SchedulerConfig { ClassName = className, Shift = 3 }, new SamplingOptions(Steps));
+        Tensor start = Start();
+
+        Tensor end = sampler.Sample((z, t) => z * Velocity(t / 1000), start, NoNoise);
+
+        Ratio(end, start).ShouldBe(DataStd, OdeTolerance * DataStd);
+    }
+
+    [Fact]
+    public void Sample_DdimInversionThenDdim_ReturnsToTheBeginning()
+    {
+        using var scope = TensorScope.Enter();
+        var config = new SchedulerConfig { ClassName = "DDIMInverseScheduler", BetaSchedule = "scaled_linear", BetaStart = 0.00085, BetaEnd = 0.012, ClipSample = false, StepsOffset = 1, SetAlphaToOne = false };
+        using StepwiseSampler inversion = PublishedSamplers.Create(config, new SamplingOptions(Steps));
+        using StepwiseSampler forward = PublishedSamplers.Create(config with { ClassName = "DDIMScheduler" }, new SamplingOptions(Steps));
+        double[] levels = forward.Training!.Sigmas();
+        Tensor clean = Start();
+
+        Tensor noise = inversion.Sample((z, t) => z * Epsilon(SigmaGrid.At(levels, t)), clean, NoNoise);
+        Tensor back = forward.Sample((z, t) => z * Epsilon(SigmaGrid.At(levels, t)), noise, NoNoise);
+
+        inversion.Timesteps.ShouldBe(forward.Timesteps.Reverse());
+        Ratio(noise, clean).ShouldBeGreaterThan(1.5);
+        Ratio(back, clean).ShouldBe(1, OdeTolerance);
+    }
+
+    [Fact]
+    public void Dispose_AfterAnUnfinishedTrajectory_LeavesNoTensor()
+    {
+        long before = Tensor.LiveCount;
+        using (TensorScope.Enter())
+        {
+            foreach (string name in PublishedSamplers.ClassNames)
+            {
+                using StepwiseSampler sampler = PublishedSamplers.Create(new SchedulerConfig { ClassName = name }, new SamplingOptions(8));
+                Tensor x = Start();
+                sampler.Step(x * 0.5, 0, x, () => Tensor.ZerosLike(x));
+            }
+        }
+        Tensor.LiveCount.ShouldBe(before);
+    }
+
+    [Fact]
+    public void Create_UnknownClass_IsRefusedWithTheList() =>
+        Should.Throw<ConfigException>(() => PublishedSamplers.Create(new SchedulerConfig { ClassName = "EulerScheduler" }, new SamplingOptions(8))).Message.ShouldContain("EulerDiscreteScheduler");
+
+    [Fact]
+    public void Create_MoreStepsThanTrained_IsRefused() =>
+        Should.Throw<ConfigException>(() => PublishedSamplers.Create(new SchedulerConfig { ClassName = "DDIMScheduler" }, new SamplingOptions(1001))).Message.ShouldContain("1000");
+
+    [Fact]
+    public void Read_UnknownKey_IsRefusedByName() =>
+        Should.Throw<ConfigException>(() => Read("""{ "_class_name": "DDIMScheduler", "beta_strat": 0.1 }""")).Message.ShouldContain("beta_start");
+
+    [Fact]
+    public void Read_BareInfinity_IsANumber() =>
+        Read("""{ "_class_name": "DPMSolverMultistepScheduler", "lambda_min_clipped": -Infinity, "_name_or_path": "a -Infinity b" }""").ShouldSatisfyAllConditions(
+            c => c.LambdaMinClipped.ShouldBe(double.NegativeInfinity),
+            c => c.NameOrPath.ShouldBe("a -Infinity b"));
+
+    private static SchedulerConfig Read(string json) => ModelConfigJson.Read(System.Text.Encoding.UTF8.GetBytes(json), SchedulerConfigJson.Default.SchedulerConfig, "scheduler_config.json");
+
+    private static Tensor Start() => Tensor.FromArray<float>([1f, -0.5f, 2f, 0.25f], 1, 1, 2, 2);
+
+    private static Tensor NoNoise() => throw new InvalidOperationException("a deterministic method drew noise.");
+
+    // ε = σ/(α² s² + σ²) z with σ/α the level.
+    private static double Epsilon(double level)
+    {
+        double alpha2 = 1 / (level * level + 1);
+        return Math.Sqrt(1 - alpha2) / (alpha2 * DataStd * DataStd + 1 - alpha2);
+    }
+
+    // E[ε − x₀ | z] = (σ − (1 − σ) s²)/((1 − σ)² s² + σ²) z.
+    private static double Velocity(double sigma) => (sigma - (1 - sigma) * DataStd * DataStd) / ((1 - sigma) * (1 - sigma) * DataStd * DataStd + sigma * sigma);
+
+    private static double Ratio(Tensor end, Tensor start) => end.ToArray<float>()[2] / start.ToArray<float>()[2];
+}
