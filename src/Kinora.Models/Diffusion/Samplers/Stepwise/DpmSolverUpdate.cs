@@ -5,8 +5,9 @@
 //     x_t = K x + P₀ D₀ + P₁ D₁ + P₂ D₂ + S n
 //     ++      K = σ_t/σ_s          g₀ = e^{−h} − 1       P₀ = −α_t g₀   P₁ = α_t (g₀/h + 1)     P₂ = −α_t ((g₀ + h)/h² − ½)
 //     ε       K = α_t/α_s          g₀ = e^{h} − 1        P₀ = −σ_t g₀   P₁ = −σ_t (g₀/h − 1)    P₂ = −σ_t ((g₀ − h)/h² − ½)
-//     ++ SDE  K = σ_t/σ_s e^{−h}   g₀ = 1 − e^{−2h}      P₀ = α_t g₀    P₁ = α_t (1 − g₀/2h)    P₂ = α_t ((g₀ − 2h)/(2h)² + ½)   S = σ_t √(1 − e^{−2h})
+//     ++ SDE  K = σ_t/σ_s e^{−h}   g₀ = 1 − e^{−2h}      P₀ = α_t g₀    P₁ = α_t (1 − g₀/2h)    P₂ = α_t ((g₀ − 2h)/(2h)² − ½)   S = σ_t √(1 − e^{−2h})
 //     ε SDE   K = α_t/α_s          g₀ = e^{h} − 1        P₀ = −2σ_t g₀  P₁ = −2σ_t (g₀/h − 1)                                    S = σ_t √(e^{2h} − 1)
+// P₂ of the SDE is that of huggingface/diffusers d035dcd7; the Taylor coefficient has + ½.
 // The "midpoint" kind of order 2 uses P₁ = P₀/2.
 
 using Kinora.Engine;
@@ -60,7 +61,7 @@ internal readonly record struct DpmSolverUpdate(double Keep, double Zeroth, doub
             case DpmAlgorithm.CleanSde:
             {
                 double g = 1 - Math.Exp(-2 * h);
-                return new(sigmaTo / sigmaFrom * Math.Exp(-h), alphaTo * g, alphaTo * (1 - g / (2 * h)), alphaTo * ((g - 2 * h) / (4 * h * h) + 0.5), sigmaTo * Math.Sqrt(g));
+                return new(sigmaTo / sigmaFrom * Math.Exp(-h), alphaTo * g, alphaTo * (1 - g / (2 * h)), alphaTo * ((g - 2 * h) / (4 * h * h) - 0.5), sigmaTo * Math.Sqrt(g));
             }
             default:
             {

@@ -52,8 +52,6 @@ public static class PublishedSamplers
     /// <summary>The call at which image-to-image of a strength in (0, 1] begins: the last strength · N steps are run.</summary>
     public static int BeginOf(double strength, int calls) => Math.Clamp(calls - (int)(calls * strength), 0, calls - 1);
 
-    // --- in ᾱ ---
-
     private static DdpmSampler Ddpm(SchedulerConfig c, SamplingOptions o) => new(
         Training(c), PredictionOf(c), Limit(c, clipByDefault: true),
         c.VarianceType switch
@@ -111,8 +109,6 @@ public static class PublishedSamplers
         return new(training, PredictionOf(c), FinalAlpha(c, training), TimestepSpacings.Whole(SpacingOf(c, Spacing.Leading), o.Steps, T(c), Offset(c)), T(c) / o.Steps);
     }
 
-    // --- in σ, variance exploding ---
-
     private static EulerDiscreteSampler Euler(SchedulerConfig c, SamplingOptions o)
     {
         NoiseSchedule training = WithFiniteTerminal(c);
@@ -136,7 +132,7 @@ public static class PublishedSamplers
         }
         bool continuous = c.TimestepType == "continuous" && PredictionOf(c) == PredictionType.Velocity;
         return new EulerDiscreteSampler(training, PredictionOf(c), Floats(continuous ? [.. sigmas.Select(s => Math.Log(s) / 4)] : timesteps),
-            Floats([.. sigmas, EndsAtZero(c, zeroByDefault: true) ? 0 : levels[0]]), StartsAtLargest(c), o);
+            Floats([.. sigmas, EndsAtZero(c) ? 0 : levels[0]]), StartsAtLargest(c), o);
     }
 
     private static EulerAncestralSampler EulerAncestral(SchedulerConfig c, SamplingOptions o)
@@ -178,10 +174,8 @@ public static class PublishedSamplers
             "exponential" => SigmaGrid.Exponential(max, min, o.Steps),
             _ => throw Unknown("sigma_schedule", c.SigmaSchedule, "karras or exponential"),
         };
-        return new(PredictionOf(c), c.SigmaData ?? 0.5, max, Floats([.. sigmas, EndsAtZero(c, zeroByDefault: true) ? 0 : sigmas[^1]]), o);
+        return new(PredictionOf(c), c.SigmaData ?? 0.5, max, Floats([.. sigmas, EndsAtZero(c) ? 0 : sigmas[^1]]), o);
     }
-
-    // --- in λ ---
 
     private static DpmMultistepSampler DpmMultistep(SchedulerConfig c, SamplingOptions o)
     {
@@ -191,16 +185,16 @@ public static class PublishedSamplers
         {
             throw new ConfigException("solver_order 3 does not exist for algorithm_type sde-dpmsolver; use 1 or 2.");
         }
-        var (training, isFlow, timesteps, sigmas) = LogSnr(c, o, keepsZeroOfGrid: false);
-        bool zero = EndsAtZero(c, zeroByDefault: true);
+        var (training, isFlow, timesteps, sigmas) = LogSnr(c, o, flowFromOne: false);
+        bool zero = EndsAtZero(c);
         return new(training, PredictionOf(c), Limit(c, clipByDefault: null), isFlow, algorithm, IsMidpoint(c), new MultistepOrder(order, c.LowerOrderFinal ?? true, c.EulerAtFinal ?? false, zero), timesteps,
             Floats([.. sigmas, zero ? 0 : isFlow ? sigmas[^1] : training.Sigmas()[0]]));
     }
 
     private static DpmSinglestepSampler DpmSinglestep(SchedulerConfig c, SamplingOptions o)
     {
-        var (training, isFlow, timesteps, sigmas) = LogSnr(c, o, keepsZeroOfGrid: false);
-        bool zero = EndsAtZero(c, zeroByDefault: true);
+        var (training, isFlow, timesteps, sigmas) = LogSnr(c, o, flowFromOne: false);
+        bool zero = EndsAtZero(c);
         return new(training, PredictionOf(c), Limit(c, clipByDefault: null), isFlow, DpmSolverUpdate.Parse(c.AlgorithmType ?? "dpmsolver++"), IsMidpoint(c),
             DpmSinglestepSampler.Orders(SolverOrder(c), timesteps.Length, (c.LowerOrderFinal ?? false) || zero), timesteps,
             Floats([.. sigmas, zero ? 0 : isFlow ? sigmas[^1] : training.Sigmas()[0]]));
@@ -212,15 +206,15 @@ public static class PublishedSamplers
         {
             throw Unknown("solver_type", c.SolverType, "logrho");
         }
-        var (training, isFlow, timesteps, sigmas) = LogSnr(c, o, keepsZeroOfGrid: false);
+        var (training, isFlow, timesteps, sigmas) = LogSnr(c, o, flowFromOne: false);
         return new(training, PredictionOf(c), Limit(c, clipByDefault: null), isFlow, new MultistepOrder(SolverOrder(c), c.LowerOrderFinal ?? true, EulerAtFinal: false, EndsAtZero: false), timesteps,
             Floats([.. sigmas, isFlow || UsesGrid(c) ? sigmas[^1] : training.Sigmas()[0]]));
     }
 
     private static UniPcMultistepSampler UniPc(SchedulerConfig c, SamplingOptions o)
     {
-        var (training, isFlow, timesteps, sigmas) = LogSnr(c, o, keepsZeroOfGrid: ChangedFlowGrid(c));
-        double last = EndsAtZero(c, zeroByDefault: true) ? 0 : isFlow || UsesGrid(c) ? sigmas[^1] : training.Sigmas()[0];
+        var (training, isFlow, timesteps, sigmas) = LogSnr(c, o, flowFromOne: ChangedFlowGrid(c));
+        double last = EndsAtZero(c) ? 0 : isFlow || UsesGrid(c) ? sigmas[^1] : training.Sigmas()[0];
         return UniPc(c, training, isFlow, timesteps, [.. sigmas, last]);
     }
 
@@ -239,8 +233,6 @@ public static class PublishedSamplers
         return new(training, PredictionOf(c), Limit(c, clipByDefault: null), isFlow, SolverOrder(c), c.PredictX0 ?? true, plain, c.LowerOrderFinal ?? true, c.DisableCorrector ?? [], timesteps, Floats(sigmas));
     }
 
-    // --- rectified flows ---
-
     private static FlowEulerStepwiseSampler FlowEuler(SchedulerConfig c, SamplingOptions o)
     {
         double[] sigmas = FlowLevels(c, o);
@@ -252,7 +244,7 @@ public static class PublishedSamplers
         sigmas = Grid(c, sigmas[0], sigmas[^1], sigmas.Length) ?? sigmas;
         bool inverted = c.InvertSigmas ?? false;
         sigmas = Floats(inverted ? [.. sigmas.Select(s => 1 - s)] : sigmas);
-        double[] timesteps = o.Timesteps is { } custom && o.Sigmas is not null ? [.. custom] : Floats([.. sigmas.Select(s => s * T(c))]);
+        double[] timesteps = o.Timesteps is { } custom && !inverted ? [.. custom] : Floats([.. sigmas.Select(s => s * T(c))]);
         return new(timesteps, [.. sigmas, inverted ? 1 : 0], c.StochasticSampling ?? false);
     }
 
@@ -265,7 +257,7 @@ public static class PublishedSamplers
     private static DpmMultistepSampler WanDpm(SchedulerConfig c, SamplingOptions o)
     {
         double[] sigmas = WanLevels(c, o, from: 1);
-        bool zero = EndsAtZero(c, zeroByDefault: true);
+        bool zero = EndsAtZero(c);
         return new(null, PredictionOf(c, PredictionType.Flow), Limit(c, clipByDefault: null), isFlow: true, DpmSolverUpdate.Parse(c.AlgorithmType ?? "dpmsolver++"), IsMidpoint(c),
             new MultistepOrder(SolverOrder(c), c.LowerOrderFinal ?? true, c.EulerAtFinal ?? false, zero), Truncated(sigmas, T(c)), Floats([.. sigmas, zero ? 0 : sigmas[^1]]));
     }
@@ -273,10 +265,8 @@ public static class PublishedSamplers
     private static UniPcMultistepSampler WanUniPc(SchedulerConfig c, SamplingOptions o)
     {
         double[] sigmas = WanLevels(c, o, from: 1 - 1.0 / T(c));
-        return UniPc(c with { PredictionType = c.PredictionType ?? "flow_prediction" }, null, isFlow: true, Truncated(sigmas, T(c)), [.. sigmas, EndsAtZero(c, zeroByDefault: true) ? 0 : sigmas[^1]]);
+        return UniPc(c with { PredictionType = c.PredictionType ?? "flow_prediction" }, null, isFlow: true, Truncated(sigmas, T(c)), [.. sigmas, EndsAtZero(c) ? 0 : sigmas[^1]]);
     }
-
-    // --- levels ---
 
     // The training steps, σ at each, and a Karras, exponential or beta grid instead where the configuration asks for one.
     private static (NoiseSchedule Training, double[] Timesteps, double[] Sigmas) Exploding(SchedulerConfig c, SamplingOptions o)
@@ -287,13 +277,13 @@ public static class PublishedSamplers
         return Grid(c, sigmas[0], sigmas[^1], o.Steps) is { } grid ? (training, [.. grid.Select(s => SigmaGrid.Timestep(levels, s))], grid) : (training, timesteps, sigmas);
     }
 
-    private static (NoiseSchedule Training, bool IsFlow, double[] Timesteps, double[] Sigmas) LogSnr(SchedulerConfig c, SamplingOptions o, bool keepsZeroOfGrid)
+    private static (NoiseSchedule Training, bool IsFlow, double[] Timesteps, double[] Sigmas) LogSnr(SchedulerConfig c, SamplingOptions o, bool flowFromOne)
     {
         NoiseSchedule training = WithFiniteTerminal(c);
         double[] levels = training.Sigmas();
         if (c.UseFlowSigmas ?? false)
         {
-            double[] flow = keepsZeroOfGrid ? FlowGridFromOne(c, o) : WanLevels(c with { Shift = c.FlowShift }, o, from: 1 - 1.0 / T(c));
+            double[] flow = flowFromOne ? FlowGridFromOne(c, o) : WanLevels(c with { Shift = c.FlowShift }, o, from: 1 - 1.0 / T(c));
             return (training, true, Truncated(flow, T(c)), flow);
         }
         if (c.UseLuLambdas ?? false)
@@ -384,8 +374,6 @@ public static class PublishedSamplers
 
     private static double[] Truncated(double[] sigmas, int trainingSteps) => [.. sigmas.Select(s => Math.Floor(s * trainingSteps))];
 
-    // --- keys ---
-
     private static int T(SchedulerConfig c) => c.NumTrainTimesteps ?? 1000;
 
     private static int Offset(SchedulerConfig c) => c.StepsOffset ?? 0;
@@ -396,10 +384,9 @@ public static class PublishedSamplers
 
     private static bool StartsAtLargest(SchedulerConfig c) => SpacingOf(c, Spacing.Linspace) is Spacing.Linspace or Spacing.Trailing;
 
-    private static bool EndsAtZero(SchedulerConfig c, bool zeroByDefault) => c.FinalSigmasType switch
+    private static bool EndsAtZero(SchedulerConfig c) => c.FinalSigmasType switch
     {
-        null => zeroByDefault,
-        "zero" => true,
+        null or "zero" => true,
         "sigma_min" => false,
         _ => throw Unknown("final_sigmas_type", c.FinalSigmasType, "zero or sigma_min"),
     };
