@@ -141,6 +141,7 @@ public sealed class RAdamRule(double beta1 = 0.9, double beta2 = 0.999, double e
 }
 
 /// <summary>Adam with Nesterov's momentum on a rising schedule (Dozat 2016).</summary>
+/// <remarks>The look-ahead product holds μ_t twice, as pytorch v1.13 computes it; the paper's holds it once.</remarks>
 public sealed class NAdamRule(double beta1 = 0.9, double beta2 = 0.999, double epsilon = 1e-8, double momentumDecay = 4e-3) : UpdateRule
 {
     private const double ScheduleBase = 0.96;
@@ -152,7 +153,7 @@ public sealed class NAdamRule(double beta1 = 0.9, double beta2 = 0.999, double e
         _product *= mu;
         Tensor m = Average(State("m", p.Shape), g, beta1), v = Average(State("v", p.Shape), g.Square(), beta2);
         Tensor denominator = (v / (1 - Math.Pow(beta2, StepCount))).Sqrt() + epsilon;
-        p.AddcdivInPlace(g, denominator, -eta * (1 - mu) / (1 - _product)).AddcdivInPlace(m, denominator, -eta * next / (1 - _product * next));
+        p.AddcdivInPlace(g, denominator, -eta * (1 - mu) / (1 - _product)).AddcdivInPlace(m, denominator, -eta * next / (1 - _product * mu * next));
     }
 
     private double Momentum(long step) => beta1 * (1 - 0.5 * Math.Pow(ScheduleBase, step * momentumDecay));
