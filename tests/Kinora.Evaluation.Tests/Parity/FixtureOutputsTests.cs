@@ -44,7 +44,7 @@ public sealed class FixtureOutputsTests : IDisposable
 
         outputs.Add("out.y", Tensor.FromArray<float>([2f, 4.5f], 2));
 
-        Comparison comparison = outputs.Comparisons.ShouldHaveSingleItem();
+        var comparison = outputs.Comparisons.ShouldHaveSingleItem();
         comparison.Passed.ShouldBeFalse();
         comparison.Error.ShouldBe(0.5, 1e-6);
         comparison.Where.ShouldStartWith("[1]");
