@@ -28,7 +28,7 @@ public static class BenchCommand
             "kinora bench selftest --device cuda            is the engine right on this device?",
             "kinora bench cuts                              precision and recall of the cut detectors")
         {
-            CreateQuality(), CreateOps(), CreateModel(), CreateNetworks(), CreateSelfTest(), BenchCutsCommand.Create(),
+            CreateQuality(), CreateOps(), CreateModel(), CreateNetworks(), CreateSelfTest(), BenchCutsCommand.Create(), BenchCurateCommand.Create(),
         };
 
     private static Command CreateQuality()

@@ -29,9 +29,10 @@ public static class CurateCommand
             "kinora curate --print-recipe > mine.json                 a recipe to start from",
             "kinora curate verify dataset                             are the shards what the index says?",
             "kinora curate explain dataset 1f0c2a                     why was this clip kept or dropped?",
+            "kinora curate export dataset -o folder                   files and metadata.jsonl instead of shards",
             "kinora curate cuts film.mp4 --detector adaptive --json   the cut list of one video")
         {
-            input, output, recipe, printRecipe, shard, json, CutsCommand.Create(), CreateVerify(), CreateExplain(),
+            input, output, recipe, printRecipe, shard, json, CutsCommand.Create(), CreateVerify(), CreateExplain(), CreateExport(),
         };
         command.SetAction((result, cancellationToken) =>
         {
@@ -111,6 +112,22 @@ public static class CurateCommand
             {
                 throw CommandException.Usage(e.Message);
             }
+        });
+        return command;
+    }
+
+    private static Command CreateExport()
+    {
+        var folder = new Argument<string>("dataset") { Description = "A folder that curate wrote." };
+        var output = new Option<string>("--output", "-o") { Description = "The folder to make; it must not exist or be empty.", HelpName = "folder", Required = true };
+        var command = new Verb("export", "Unpack a dataset's shards into a folder of clips with metadata.jsonl (videofolder).", "kinora curate export dataset -o folder") { folder, output };
+        command.SetAction((result, cancellationToken) =>
+        {
+            string target = result.GetValue(output)!;
+            int clips = VideoFolderExport.Write(result.GetRequiredValue(folder), target, cancellationToken);
+            CommandSession.Current.Remark(string.Create(CultureInfo.InvariantCulture, $"{clips} clips"));
+            CommandSession.Current.Result(target);
+            return Task.FromResult(ExitCodes.Success);
         });
         return command;
     }

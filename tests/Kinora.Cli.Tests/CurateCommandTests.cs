@@ -41,6 +41,9 @@ public sealed class CurateCommandTests : IDisposable
         index.RootElement.GetProperty("kept").GetInt32().ShouldBe(1);
         (await File.ReadAllTextAsync(Path.Combine(dataset, "report.html"))).ShouldContain("film.mp4");
         (await Cli.RunAsync("curate", "verify", dataset, "--decode")).ExitCode.ShouldBe(ExitCodes.Success);
+        string export = Path.Combine(_root, "export");
+        (await Cli.RunAsync("curate", "export", dataset, "-o", export)).ExitCode.ShouldBe(ExitCodes.Success);
+        Directory.EnumerateFiles(export).Select(Path.GetExtension).Order(StringComparer.Ordinal).ShouldBe([".jsonl", ".mp4"]);
         string dropped = (await File.ReadAllLinesAsync(Path.Combine(dataset, "decisions.jsonl"))).Single(line => line.Contains("\"keep\":false", StringComparison.Ordinal));
         string id = JsonDocument.Parse(dropped).RootElement.GetProperty("clip").GetString()!;
         (await Cli.RunAsync("curate", "explain", dataset, id)).Output.ShouldContain("because length.seconds");

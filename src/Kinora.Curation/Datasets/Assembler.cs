@@ -127,6 +127,7 @@ internal sealed class Assembler(Workspace workspace, Recipe recipe, string outpu
         ClipFailures = clipFailures,
         Clips = sources.Sum(s => s.Measures.Clips.Count), Kept = rows.Count,
         HoursIn = Math.Round(sources.Sum(s => s.Measures.Facts?.Seconds ?? 0) / 3600, 6), HoursKept = Math.Round(rows.Sum(r => r.End - r.Start) / 3600, 6),
+        Residual = ResidualAudit.Of(rows.Count(r => r.File.ResidualCuts > 0), rows.Count),
         Shards = shards, Root = Convert.ToHexStringLower(SHA256.HashData(Encoding.ASCII.GetBytes(string.Concat(shards.Select(s => s.Sha256))))),
     };
 }

@@ -4,6 +4,7 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using Kinora.Curation.Decisions;
 using Kinora.Curation.Scores;
+using Kinora.Curation.Shots;
 using Kinora.Media;
 
 namespace Kinora.Curation.Datasets;
@@ -30,6 +31,9 @@ public sealed record ClipFile
 
     /// <summary>PSNR in dB of the last frame read back against the source's.</summary>
     public required double LastFramePsnr { get; init; }
+
+    /// <summary>Cuts that a more sensitive detector still sees in the finished clip.</summary>
+    public required int ResidualCuts { get; init; }
 
     /// <summary>Why the clip could not be written or does not match; null when all is well.</summary>
     public string? Failure { get; init; }
@@ -88,23 +92,25 @@ internal static class ClipCutter
         double lastPsnr = check.Read() is { } final ? Psnr(final.Rgb, last) : 0;
         bool ended = check.Read() is null;
         byte[] content = File.ReadAllBytes(target);
-        string? failure = !ended || check.Info.FrameCount != written ? $"the file has {check.Info.FrameCount} frames, {written} were written"
+        ShotList audit = ShotDetection.Run(target, new FusedDetector(FusedOptions.Audit), cancellationToken: cancellationToken);
+        string? failure = !ended || audit.Frames != written ? $"the file decodes to {audit.Frames} frames, {written} were written"
             : firstPsnr < SmallestPsnr || lastPsnr < SmallestPsnr ? $"first and last frame differ from the source's: {firstPsnr:0.0} and {lastPsnr:0.0} dB"
             : null;
         return new ClipFile
         {
             Sha256 = Convert.ToHexStringLower(SHA256.HashData(content)), Bytes = content.Length, Width = width, Height = height, Frames = written, FrameRate = facts.FrameRate,
-            FirstFramePsnr = Math.Round(firstPsnr, 2), LastFramePsnr = Math.Round(lastPsnr, 2), Failure = failure,
+            FirstFramePsnr = Math.Round(firstPsnr, 2), LastFramePsnr = Math.Round(lastPsnr, 2), ResidualCuts = audit.Cuts.Count, Failure = failure,
         };
     }
 
     // Constant rate: the frames themselves. Variable rate: the frame on screen at each point of the grid.
     private static IEnumerable<VideoFrame> Frames(VideoReader reader, ClipMeasures clip, Rational rate)
     {
+        // Taking the known number of frames never looks at what may be damaged behind them.
         // Within the first frame and before the frame after the last: times in the file are rounded to its time base.
         TimeSpan quarter = TimeSpan.FromSeconds(0.25 / rate.ToDouble());
         TimeSpan start = TimeSpan.FromSeconds(clip.StartTime), end = TimeSpan.FromSeconds(clip.EndTime) - quarter;
-        return clip.Frames == clip.EndFrame - clip.StartFrame ? reader.ReadRange(start + quarter, end) : reader.Sample(rate.ToDouble(), start + quarter, end);
+        return clip.Frames == clip.EndFrame - clip.StartFrame ? reader.ReadRange(start + quarter, end).Take(checked((int)clip.Frames)) : reader.Sample(rate.ToDouble(), start + quarter, end);
     }
 
     private static VideoReaderOptions SizeFor(string path, OutputOptions output)
@@ -139,5 +145,5 @@ internal static class ClipCutter
     }
 
     private static ClipFile Failed(string reason, SourceFacts facts) =>
-        new() { Sha256 = "", Bytes = 0, Width = 0, Height = 0, Frames = 0, FrameRate = facts.FrameRate, FirstFramePsnr = 0, LastFramePsnr = 0, Failure = reason };
+        new() { Sha256 = "", Bytes = 0, Width = 0, Height = 0, Frames = 0, FrameRate = facts.FrameRate, FirstFramePsnr = 0, LastFramePsnr = 0, ResidualCuts = 0, Failure = reason };
 }

@@ -44,6 +44,8 @@ public sealed record CurationResult(DatasetIndex? Index, IReadOnlyList<CuratedSo
 /// <summary>Curates a corpus.</summary>
 public sealed class CurationRun(CurationOptions options, Action<CurationProgress>? progress = null)
 {
+    // Raised with every change in how clips are cut or what is recorded about them.
+    private const int ClipVersion = 2;
     private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(200);
     private readonly Workspace _workspace = new(options.Output);
     private readonly string _measureKey = options.Recipe.Measure.Key();
@@ -151,5 +153,5 @@ public sealed class CurationRun(CurationOptions options, Action<CurationProgress
 
     // What changes the bytes of a clip's file; how clips are spread over shards does not.
     private static string OutputKey(OutputOptions output) =>
-        Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"{output.MaxShortSide} {output.Quality} {output.Preset}")))[..8];
+        Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"{ClipVersion} {output.MaxShortSide} {output.Quality} {output.Preset}")))[..8];
 }

@@ -11,6 +11,25 @@ namespace Kinora.Curation.Datasets;
 /// <param name="Sha256">Its content.</param>
 public sealed record ShardEntry(string File, int Clips, long Bytes, string Sha256);
 
+/// <summary>How many finished clips a more sensitive detector still divides.</summary>
+/// <param name="Clips">Clips with a cut left.</param>
+/// <param name="Share">Of all clips in the shards.</param>
+/// <param name="Low">Lower end of Wilson's 95 % interval of the share.</param>
+/// <param name="High">Upper end.</param>
+public sealed record ResidualAudit(int Clips, double Share, double Low, double High)
+{
+    private const double Z = 1.959964;
+
+    /// <summary>The audit of n clips of which <paramref name="found"/> have a cut left.</summary>
+    public static ResidualAudit Of(int found, int n)
+    {
+        if (n == 0) { return new ResidualAudit(0, 0, 0, 1); }
+        double p = (double)found / n, scale = 1 + (Z * Z / n), center = (p + (Z * Z / (2 * n))) / scale;
+        double half = Z * Math.Sqrt((p * (1 - p) / n) + (Z * Z / (4.0 * n * n))) / scale;
+        return new ResidualAudit(found, Math.Round(p, 6), Math.Round(Math.Max(0, center - half), 6), Math.Round(Math.Min(1, center + half), 6));
+    }
+}
+
 /// <summary>A source that gave no clips, or not all.</summary>
 /// <param name="Name">The file below the corpus folder.</param>
 /// <param name="Reason">Kind of failure and what was found.</param>
@@ -51,6 +70,9 @@ public sealed record DatasetIndex
 
     /// <summary>Hours of the clips in the shards.</summary>
     public required double HoursKept { get; init; }
+
+    /// <summary>Clips in which the audit of the finished files still sees a cut.</summary>
+    public required ResidualAudit Residual { get; init; }
 
     /// <summary>The shards in order.</summary>
     public required IReadOnlyList<ShardEntry> Shards { get; init; }

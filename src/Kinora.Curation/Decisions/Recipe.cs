@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
 using Kinora.Curation.Scores;
 
@@ -79,12 +80,24 @@ public sealed record Recipe
         ],
     };
 
-    /// <summary>Reads a recipe; names of unknown settings and scores are errors.</summary>
+    /// <summary>Reads a recipe. What it leaves out has the value of <see cref="Default"/>; names of unknown settings and scores are errors.</summary>
     /// <exception cref="JsonException">The text is no recipe; the message says what is wrong.</exception>
     public static Recipe Parse(string json)
     {
-        Recipe recipe = JsonSerializer.Deserialize(json, RecipeJson.Default.Recipe) ?? throw new JsonException("expected an object, got null.");
+        if (JsonNode.Parse(json) is not JsonObject given) { throw new JsonException("expected an object."); }
+        // Generated binding gives properties that are absent null instead of their initial value.
+        Complete(given, JsonSerializer.SerializeToNode(Default, RecipeJson.Default.Recipe)!.AsObject());
+        Recipe recipe = given.Deserialize(RecipeJson.Default.Recipe) ?? throw new JsonException("expected an object, got null.");
         return recipe.Problem() is { } problem ? throw new JsonException(problem) : recipe;
+    }
+
+    private static void Complete(JsonObject given, JsonObject defaults)
+    {
+        foreach (var (name, value) in defaults)
+        {
+            if (!given.TryGetPropertyValue(name, out var own)) { given[name] = value?.DeepClone(); }
+            else if (own is JsonObject inner && value is JsonObject innerDefaults) { Complete(inner, innerDefaults); }
+        }
     }
 
     /// <summary>The recipe as indented JSON.</summary>

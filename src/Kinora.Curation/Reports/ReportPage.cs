@@ -1,4 +1,5 @@
 // One self-contained page about a run: the data as JSON inside report.html, which draws and recomputes in the browser.
+using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
@@ -62,6 +63,7 @@ public static class ReportPage
         {
             ["index"] = JsonNode.Parse(index.ToJson()), ["recipe"] = JsonNode.Parse(recipe.ToJson()), ["measure"] = recipe.Measure.Key(),
             ["speed"] = result.MeasureTime > TimeSpan.Zero ? result.MeasuredSeconds / result.MeasureTime.TotalSeconds : null,
+            ["audit"] = string.Create(CultureInfo.InvariantCulture, $"{100 * index.Residual.Share:0.#} % ({100 * index.Residual.Low:0.#}–{100 * index.Residual.High:0.#})"),
             ["scores"] = new JsonArray([.. ScoreNames.All.Select(score => new JsonObject { ["name"] = score.Name, ["unit"] = score.Unit, ["meaning"] = score.Meaning, ["unavailable"] = WhyUnavailable(result, score.Name) })]),
             ["rules"] = new JsonArray([.. DecisionMaker.LimitsOf([.. result.Sources.Select(s => s.Measures)], recipe).Select(limit => new JsonObject { ["score"] = limit.Score, ["min"] = limit.Min, ["max"] = limit.Max, ["dropUnavailable"] = limit.DropUnavailable })]),
             ["sources"] = new JsonArray([.. result.Sources.Select((source, i) => Source(source, i < MaxTimelines))]),

@@ -22,6 +22,9 @@ public sealed record FusedOptions
 
     /// <summary>Shortest shot in frames.</summary>
     public long MinLength { get; init; } = 15;
+
+    /// <summary>More sensitive, to look for cuts that are left in finished clips.</summary>
+    public static FusedOptions Audit { get; } = new() { Ratio = 2.7, MinContent = 9, Gradual = 7.5, MinLength = 8 };
 }
 
 /// <summary>Decides when the clip has ended; keeps about 250 bytes a frame.</summary>

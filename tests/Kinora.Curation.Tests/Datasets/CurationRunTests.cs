@@ -94,7 +94,7 @@ public sealed class CurationRunTests : IDisposable
     private CurationResult Run(string corpus, string output, Recipe? recipe = null) =>
         new CurationRun(new CurationOptions { Output = Path.Combine(_root, output), Recipe = recipe ?? Recipe() }).Run(corpus);
 
-    private static Recipe Recipe() => Decisions.Recipe.Default with { Measure = new MeasureOptions { TrimFrames = 0, MinShotSeconds = 0.5 }, Rules = [new Rule { Score = ScoreNames.Seconds, Min = 0.5 }] };
+    private static Recipe Recipe() => Kinora.Curation.Decisions.Recipe.Default with { Measure = new MeasureOptions { TrimFrames = 0, MinShotSeconds = 0.5 }, Rules = [new Rule { Score = ScoreNames.Seconds, Min = 0.5 }] };
 
     // A film of three scenes, a copy of it, one broken off, and a text under a video's name.
     private string Corpus()
