@@ -32,6 +32,9 @@ public static class GenerateCommand
         var fps = new Option<double?>("--fps") { Description = "Frames per second that the file states.", HelpName = "rate" };
         var image = new Option<string?>("--image") { Description = "The first frame: animate this picture.", HelpName = "file" };
         var strength = new Option<double?>("--image-strength") { Description = "How far a Stable Diffusion model leads away from --image, above 0 up to 1.", HelpName = "share" };
+        var imageModel = new Option<string?>("--image-model") { Description = "The model that makes the first frame from the prompt; --model then animates it.", HelpName = "model" };
+        var motion = new Option<int?>("--motion") { Description = "How much moves in a clip of Stable Video Diffusion, 0 to 255.", HelpName = "number" };
+        var imageNoise = new Option<double?>("--image-noise") { Description = "Noise that Stable Video Diffusion adds to --image; more lets the clip leave it further.", HelpName = "deviation" };
         var mask = new Option<string?>("--mask") { Description = "Where --image is painted anew by a Stable Diffusion model: white is new, black is kept.", HelpName = "file" };
         var control = new Option<string?>("--control") { Description = "What a ControlNet reads: edges, depth or a pose as a picture.", HelpName = "file" };
         var controlNet = new Option<string?>("--controlnet") { Description = "The folder of a ControlNet for a Stable Diffusion model.", HelpName = "folder" };
@@ -47,10 +50,11 @@ public static class GenerateCommand
             "kinora generate \"a red balloon rises over a night city\" -o balloon.mp4",
             "kinora generate \"a blue circle bounces on a beach\" --frames 1 -o circle.png      an image",
             "kinora generate \"the fox runs to the left\" --image fox.png -o fox.webm           from a picture",
+            "kinora generate \"a corgi surfs\" --image-model sd15 --model svd -o corgi.mp4     picture, then clip",
             "kinora generate \"a red balloon rises\" --continue balloon.mp4 -o longer.mp4       what happens next",
             "kinora generate \"a star spins in space\" --count 4 --seed 7 -o star.gif           four seeds")
         {
-            prompt, output, seed, steps, guidance, sampler, negative, size, frames, fps, image, strength, mask, control, controlNet, controlStrength, continued, count, model, device, dtype, json, dryRun,
+            prompt, output, seed, steps, guidance, sampler, negative, size, frames, fps, image, imageModel, strength, motion, imageNoise, mask, control, controlNet, controlStrength, continued, count, model, device, dtype, json, dryRun,
         };
         command.SetAction(async (result, cancellationToken) =>
         {
@@ -72,11 +76,24 @@ public static class GenerateCommand
                 Seed = result.GetValue(seed), Count = result.GetValue(count), Width = width, Height = height, Frames = result.GetValue(frames),
                 FrameRate = result.GetValue(fps), Steps = result.GetValue(steps), Guidance = result.GetValue(guidance), Sampler = result.GetValue(sampler),
                 ImageStrength = result.GetValue(strength), ControlNet = result.GetValue(controlNet), ControlStrength = result.GetValue(controlStrength),
+                Motion = result.GetValue(motion), ImageNoise = result.GetValue(imageNoise),
             };
-            GenerationPlan plan = GenerationPlan.Create(folder, request, options);
-            if (plan.Input is { } input)
+            GenerationPlan plan;
+            if (result.GetValue(imageModel) is { } imageModelName)
             {
-                plan = plan with { Input = input with { Path = imagePath ?? clipPath, MaskPath = maskPath } };
+                if (imagePath is not null || clipPath is not null)
+                {
+                    throw CommandException.Usage("--image-model makes the first frame; --image and --continue give one. Use one of them.");
+                }
+                plan = await FirstFrame.PlanAsync(new KinoraOptions { Model = imageModelName, Device = kinora.Device, DType = kinora.DType }, folder, request, options, result.GetValue(output), result.GetValue(dryRun), cancellationToken).ConfigureAwait(false);
+            }
+            else
+            {
+                plan = GenerationPlan.Create(folder, request, options);
+                if (plan.Input is { } input)
+                {
+                    plan = plan with { Input = input with { Path = imagePath ?? clipPath, MaskPath = maskPath } };
+                }
             }
             if (plan.ControlInput is { } controlled)
             {

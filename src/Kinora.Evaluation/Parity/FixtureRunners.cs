@@ -49,6 +49,8 @@ public static class FixtureRunners
         new Runners.AverageAndWeightsRunner(),
         // pipelines
         new StableDiffusionRunner(),
+        new LatentClipRunner(),
+        new StableVideoDiffusionRunner(),
     ];
 
     /// <summary>The runner of a class; null when no system of the product answers to it.</summary>

@@ -95,6 +95,10 @@ public sealed record ManifestInput
     public string? Path { get; init; }
     /// <summary>How far a given image was led away from, 0 to 1; null where it was held.</summary>
     public double? Strength { get; init; }
+    /// <summary>Amount of motion asked for, for models that read one.</summary>
+    public int? Motion { get; init; }
+    /// <summary>Standard deviation of the noise added to a given image, for models that read one.</summary>
+    public double? Noise { get; init; }
     /// <summary>The mask's file, if there was a mask and the maker named its file.</summary>
     public string? MaskPath { get; init; }
     /// <summary>SHA-256 of the mask's RGB bytes before it was resized; null without one.</summary>

@@ -56,7 +56,11 @@ public record GenerationPlan
         ArgumentNullException.ThrowIfNull(folder);
         ArgumentNullException.ThrowIfNull(request);
         ArgumentNullException.ThrowIfNull(options);
-        return GenerationSystems.Of(folder).Plan(folder, request, options);
+        GenerationPlan plan = GenerationSystems.Of(folder).Plan(folder, request, options);
+        // What a system reads besides the picture itself stands in its plan's input; anything else was asked for in vain.
+        RequestChecks.Refuse(folder.Name, ("motion", options.Motion is not null && plan.Input?.Motion is null), ("image noise", options.ImageNoise is not null && plan.Input?.Noise is null),
+            ("controlling picture", request.Control is not null && plan.ControlInput is null), ("ControlNet", options.ControlNet is not null && plan.ControlInput is null), ("control strength", options.ControlStrength is not null && plan.ControlInput is null));
+        return plan;
     }
 
     /// <summary>About how long one clip takes.</summary>

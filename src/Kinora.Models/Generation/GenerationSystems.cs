@@ -1,9 +1,12 @@
 // What `kinora generate --model` runs: one line per system.
 
 using Kinora.Engine;
+using Kinora.Models.Systems.AnimateDiff;
 using Kinora.Models.Systems.CogVideoX;
 using Kinora.Models.Systems.KinoraWorld;
+using Kinora.Models.Systems.ModelScope;
 using Kinora.Models.Systems.StableDiffusion;
+using Kinora.Models.Systems.StableVideoDiffusion;
 
 namespace Kinora.Models.Generation;
 
@@ -16,6 +19,9 @@ public static class GenerationSystems
         new CogVideoXSystem(),
         new KinoraWorldSystem(),
         new StableDiffusionSystem(),
+        new LatentClipSystem(new AnimateDiffModel()),
+        new LatentClipSystem(new ModelScopeModel()),
+        new StableVideoDiffusionSystem(),
     ];
 
     /// <summary>The system that answers to a value of <c>_class_name</c>; null when there is none.</summary>

@@ -75,6 +75,12 @@ public sealed record VideoGenerationOptions
     /// <summary>Strength of the ControlNet: 1 as it was trained, 0 without effect.</summary>
     public double? ControlStrength { get; init; }
 
+    /// <summary>Amount of motion, for models that read one: 0 to 255 in Stable Video Diffusion.</summary>
+    public int? Motion { get; init; }
+
+    /// <summary>Standard deviation of the noise added to a given image, for models that read one: more lets the clip leave the image further.</summary>
+    public double? ImageNoise { get; init; }
+
     /// <summary>Every so many steps a picture of the clip's beginning as it stands comes with the progress; 0 for never.</summary>
     public int PreviewEverySteps { get; init; }
 }

@@ -43,6 +43,8 @@ public sealed class MultiHeadAttention : Module
         var (b, l, _) = x.Dims3();
         context ??= x;
         var count = context.Size(1);
+        // A single key takes all of the attention, whatever the query: the result is its value.
+        if (count == 1 && mask is null) return scope.Keep(_toOut.Forward(_toV.Forward(context)).Expand(b, l, -1));
         var q = _toQ.Forward(x).View(b, l, _numHeads, -1);                                       // [B, L, H, D/H]
         var k = _toK.Forward(context).View(b, count, _numHeads, -1);
         var v = _toV.Forward(context).View(b, count, _numHeads, -1);

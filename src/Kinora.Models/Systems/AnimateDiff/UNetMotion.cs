@@ -1,4 +1,5 @@
 using Kinora.Engine;
+using Kinora.Models.Modules;
 using Kinora.Models.Systems.StableDiffusion;
 
 namespace Kinora.Models.Systems.AnimateDiff;
@@ -63,6 +64,13 @@ public sealed class UNetMotion
         var context = text.Size(0) == b * f ? text : text.RepeatInterleave(f, 0);                // [B·F, K, E]
         var y = _picture.Forward(pictures, times, context, conditions, new Layers(_motion, f));  // [B·F, C, h, w]
         return scope.Keep(y.View(b, f, -1, h, w).Transpose(1, 2).Contiguous());
+    }
+
+    /// <summary>Floating point operations of one clip's forward pass (a multiply-add counts as two; convolutions, linears and self-attention).</summary>
+    public static double Flops(UNet2DConditionConfig picture, MotionAdapterConfig motion, long frames, long latentHeight, long latentWidth)
+    {
+        ArgumentNullException.ThrowIfNull(picture);
+        return UNetCost.Flops(path => _ = new UNetMotion(new UNet2DCondition(path, picture), new MotionAdapter(path, motion)), picture.BlockOutChannels.Count, frames, latentHeight, latentWidth);
     }
 
     private sealed record Layers(MotionAdapter Motion, long Frames) : IFrameLayers

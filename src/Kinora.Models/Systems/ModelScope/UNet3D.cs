@@ -66,6 +66,13 @@ public sealed class UNet3D : Module
         return scope.Keep(h.Reshape(b, f, Config.OutChannels, height, w).Transpose(1, 2).Contiguous());
     }
 
+    /// <summary>Floating point operations of one clip's forward pass (a multiply-add counts as two; convolutions, linears and self-attention).</summary>
+    public static double Flops(UNet3DConfig config, long frames, long latentHeight, long latentWidth)
+    {
+        ArgumentNullException.ThrowIfNull(config);
+        return UNetCost.Flops(path => _ = new UNet3D(path, config), config.BlockOutChannels.Count, frames, latentHeight, latentWidth);
+    }
+
     private void Check(Tensor x, Tensor timestep, Tensor text)
     {
         if (x.Dim != 5 || x.Size(1) != Config.InChannels)

@@ -87,7 +87,7 @@ internal sealed class SpatioTemporalTransformer : Module
             x = x + _ffIn.Forward(_normIn.Forward(x));
             x = x + _attn1.Forward(_norm1.Forward(x));
             // Every position and frame of a clip attends to the same context, so a clip is one sequence of S·F queries.
-            x = x + _attn2.Forward(_norm2.Forward(x).View(b, n / b * f, c), context).View(n, f, c);
+            x = x + _attn2.Forward(_norm2.Forward(x).View(b, n / b * f, c), context).Reshape(n, f, c);
             return scope.Keep(x + _ff.Forward(_norm3.Forward(x)));                               // [B·S, F, C]
         }
     }

@@ -65,6 +65,13 @@ public sealed class UNetSpatioTemporal : Module
         return scope.Keep(h.View(b, f, Config.OutChannels, height, w));
     }
 
+    /// <summary>Floating point operations of one clip's forward pass (a multiply-add counts as two; convolutions, linears and self-attention).</summary>
+    public static double Flops(UNetSpatioTemporalConfig config, long frames, long latentHeight, long latentWidth)
+    {
+        ArgumentNullException.ThrowIfNull(config);
+        return UNetCost.Flops(path => _ = new UNetSpatioTemporal(path, config), config.BlockOutChannels.Count, frames, latentHeight, latentWidth);
+    }
+
     // The timestep and the added numbers in one vector, [B, T].
     private Tensor Embed(long batch, Tensor timestep, Tensor addedNumbers)
     {

@@ -1,0 +1,53 @@
+using Kinora.Engine;
+
+namespace Kinora.Models.Systems.StableDiffusion;
+
+/// <summary>
+/// Windows over the frames of a clip that is longer than its network can see at once. Where windows overlap, their predictions are averaged;
+/// a window's weight falls evenly from its middle to its ends, so that no seam is seen.
+/// </summary>
+/// <param name="Longest">A clip of at most so many frames is one window.</param>
+/// <param name="Length">Frames of a window of a longer clip.</param>
+/// <param name="Overlap">Frames that neighboring windows share, at least 0 and below the length.</param>
+public readonly record struct FrameWindows(int Longest, int Length, int Overlap)
+{
+    /// <summary>For a network that sees clips of any length at once.</summary>
+    public static FrameWindows Unbounded { get; } = new(int.MaxValue, 1, 0);
+
+    /// <summary>The first frames of the windows of a clip; the last window ends with the clip.</summary>
+    public IReadOnlyList<int> Starts(int frames)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(frames);
+        if (frames <= Longest)
+        {
+            return [0];
+        }
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(Overlap, Length);
+        int stride = Length - Overlap, last = frames - Length;
+        return [.. Enumerable.Range(0, (last + stride - 1) / stride).Select(i => i * stride), last];
+    }
+
+    /// <summary>Applies a function of clips to every window of [B, C, F, h, w] and averages the results.</summary>
+    public Tensor Average(Tensor clip, Func<Tensor, Tensor> function)
+    {
+        ArgumentNullException.ThrowIfNull(clip);
+        ArgumentNullException.ThrowIfNull(function);
+        int frames = (int)clip.Size(2);
+        IReadOnlyList<int> starts = Starts(frames);
+        if (starts.Count == 1)
+        {
+            return function(clip);
+        }
+        using var scope = TensorScope.Enter();
+        int length = Length;
+        var shape = Tensor.FromArray<float>([.. Enumerable.Range(0, length).Select(i => (float)Math.Min(i + 1, length - i))], 1, 1, length, 1, 1).To(clip.Device);
+        Tensor sum = Tensor.ZerosLike(clip), weights = Tensor.Zeros([1, 1, frames, 1, 1], device: clip.Device);
+        foreach (int start in starts)
+        {
+            using var window = TensorScope.Enter();
+            sum.Narrow(2, start, length).AddInPlace(function(clip.Narrow(2, start, length)) * shape);
+            weights.Narrow(2, start, length).AddInPlace(shape);
+        }
+        return scope.Keep(sum / weights);
+    }
+}

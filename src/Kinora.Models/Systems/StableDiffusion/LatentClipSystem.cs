@@ -1,0 +1,163 @@
+// AnimateDiff and ModelScope as `generate` runs them: what a request comes to, and one clip of it.
+
+using Kinora.Engine;
+using Kinora.Engine.Checkpoints;
+using Kinora.Engine.Random;
+using Kinora.Media;
+using Kinora.Models.Diffusion.Samplers.Stepwise;
+using Kinora.Models.Generation;
+using Kinora.Models.Modules;
+using Kinora.Models.Systems.Clip;
+using Kinora.Models.Text;
+
+namespace Kinora.Models.Systems.StableDiffusion;
+
+/// <summary>Text-to-video in the latent space of Stable Diffusion, by a model that puts motion into it.</summary>
+internal sealed class LatentClipSystem(ILatentClipModel model) : IGenerationSystem
+{
+    // Frames decoded at once; the autoencoder sees each alone.
+    private const int DecodedFrames = 4;
+
+    /// <inheritdoc/>
+    public IReadOnlyList<string> ClassNames => model.ClassNames;
+
+    /// <inheritdoc/>
+    public void Check(ModelFolder folder)
+    {
+        ArgumentNullException.ThrowIfNull(folder);
+        folder.RequireComponents([.. model.DenoiserComponents, "vae", "text_encoder", "tokenizer", "scheduler"]);
+    }
+
+    /// <inheritdoc/>
+    public IGenerationPipeline Load(ModelFolder folder, Device device, DType compute)
+    {
+        ArgumentNullException.ThrowIfNull(folder);
+        var vaeConfig = VaeConfig(folder);
+        var stores = new List<ParameterStore>();
+        try
+        {
+            LatentClipDenoiser denoiser = model.Load(folder, device, compute);
+            stores.AddRange(denoiser.Weights);
+            AutoencoderKl vae = Checkpoint.Load(folder.Component("vae"), path => new AutoencoderKl(path, vaeConfig), compute, device);
+            return new Clips(new LatentClipPipeline(denoiser.Predict, denoiser.Weights, denoiser.Windows, vae, device), new StableDiffusionPrompts(folder, device, compute));
+        }
+        catch
+        {
+            stores.ForEach(store => store.Dispose());
+            throw;
+        }
+    }
+
+    /// <inheritdoc/>
+    public GenerationPlan Plan(ModelFolder folder, VideoGenerationRequest request, VideoGenerationOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(folder);
+        ArgumentNullException.ThrowIfNull(request);
+        ArgumentNullException.ThrowIfNull(options);
+        RequestChecks.RequirePrompt(request);
+        RequestChecks.Refuse(model.Title, ("image", request.FirstFrame is not null), ("mask", request.Mask is not null), ("clip to continue", request.Continue is not null),
+            ("image strength", options.ImageStrength is not null), ("guidance rescale", options.GuidanceRescale is > 0));
+        LatentClipShape shape = model.Describe(folder);
+        var vae = VaeConfig(folder);
+        var text = ModelConfigJson.ReadFile(Path.Combine(folder.Component("text_encoder"), "config.json"), ClipJson.Default.ClipTextConfig);
+        var violations = new ConfigViolations(folder.Path);
+        violations.Require(shape.LatentChannels == vae.LatentChannels, $"the U-Net reads {shape.LatentChannels} latent channels, the VAE makes {vae.LatentChannels}");
+        violations.Require(shape.TextWidth == text.HiddenSize, $"the U-Net reads text of width {shape.TextWidth}, the text encoder makes {text.HiddenSize}");
+        violations.ThrowIfAny();
+        CheckPrompts(folder, request, text.MaxPositionEmbeddings);
+
+        LatentClipDefaults defaults = model.Defaults;
+        int width = options.Width ?? defaults.Width, height = options.Height ?? defaults.Height, frames = options.Frames ?? defaults.Frames;
+        RequestChecks.Side("width", width, vae.SpatialCompression);
+        RequestChecks.Side("height", height, vae.SpatialCompression);
+        RequestChecks.Frames(frames, multiple: 1);
+        int steps = RequestChecks.Steps(options, defaults.Steps);
+        double guidance = RequestChecks.Guidance(options, defaults.Guidance);
+        long h = height / vae.SpatialCompression, w = width / vae.SpatialCompression;
+        SchedulerConfig own = SchedulerConfig.ReadFile(Path.Combine(folder.Component("scheduler"), "scheduler_config.json"));
+        string sampler = options.Sampler ?? StableDiffusionSamplers.NameOf(own);
+        SchedulerConfig scheduler = StableDiffusionSamplers.Find(sampler, own)
+            ?? throw new GenerationRequestException("sampler", $"sampler '{sampler}' is unknown; there is {string.Join(", ", StableDiffusionSamplers.Names)}.");
+        int calls = StableDiffusionPipeline.CountCalls(scheduler, steps, strength: null, masked: false), predictions = guidance > 1 ? 2 : 1;
+        return new LatentClipPlan
+        {
+            Folder = folder, Prompt = request.Prompt, NegativePrompt = request.NegativePrompt, Seed = RequestChecks.Seed(options), Count = RequestChecks.Count(options),
+            Width = width, Height = height, Frames = frames, FrameRate = RequestChecks.FrameRate(options.FrameRate ?? defaults.FrameRate), Steps = steps, Guidance = guidance, GuidanceRescale = 0,
+            Sampler = sampler, Scheduler = scheduler, SamplerCalls = calls, NetworkCalls = calls * predictions, MadeFor = new ClipSize(defaults.Width, defaults.Height, defaults.Frames),
+            HeldFrames = 0, GivenFrames = [], Input = null, PreviewEverySteps = options.PreviewEverySteps,
+            Flops = (double)calls * predictions * shape.Flops(frames, h, w) + frames * AutoencoderKl.DecodeFlops(vae, height, width),
+            PeakBytes = EstimatePeak(folder, shape, vae, frames, h, w, height, width),
+        };
+    }
+
+    private static AutoencoderKlConfig VaeConfig(ModelFolder folder) => AutoencoderKlConfig.Read(Path.Combine(folder.Component("vae"), "config.json"));
+
+    private static void CheckPrompts(ModelFolder folder, VideoGenerationRequest request, int most)
+    {
+        TextTokenizer tokenizer = TextTokenizer.Load(folder.Component("tokenizer"));
+        foreach (var (name, prompt) in new[] { ("prompt", request.Prompt), ("negative prompt", request.NegativePrompt) })
+        {
+            int tokens = tokenizer.Encode(WeightedPrompt.Parse(prompt).Text).Length;
+            if (tokens > most)
+            {
+                throw new GenerationRequestException(name, RequestChecks.Invariant($"the {name} has {prompt.Length} characters, {tokens} tokens; the model reads at most {most} tokens. Shorten it to about {Math.Max(1, (long)prompt.Length * most / tokens)} characters."));
+            }
+        }
+    }
+
+    // Weights in the larger of the types that they are stored and computed in; activations of the larger of the two phases; the libraries.
+    private static long EstimatePeak(ModelFolder folder, LatentClipShape shape, AutoencoderKlConfig vae, int frames, long h, long w, int height, int width)
+    {
+        const long Libraries = 350L << 20;
+        const int DecoderMaps = 8;                              // tensors of the finest stage's size alive at once
+        long sampling = UNetCost.ActivationBytes(frames, h, w, shape.BlockOutChannels[0]);
+        long decoding = (long)Math.Min(frames, DecodedFrames) * height * width * vae.BlockOutChannels[0] * sizeof(float) * DecoderMaps;
+        return Libraries + folder.WeightBytes() + Math.Max(sampling, decoding) + (long)frames * height * width * 3 * 2;
+    }
+
+    private sealed class Clips(LatentClipPipeline pipeline, StableDiffusionPrompts prompts) : IGenerationPipeline
+    {
+        public void Generate(ClipRun run)
+        {
+            var plan = (LatentClipPlan)run.Plan;
+            var (text, negative) = prompts.Encode(plan.Prompt, plan.NegativePrompt, zeroNegative: false);
+            var generator = new Generator(run.Seed);
+            var request = new LatentClipRequest
+            {
+                Text = text.States, NegativeText = negative.States, Scheduler = plan.Scheduler, Noise = pipeline.DrawNoise(generator, plan.Frames, plan.Height, plan.Width),
+                Steps = plan.Steps, Guidance = plan.Guidance, StepNoise = generator,
+            };
+            Tensor latents = pipeline.Sample(request, (step, result) => run.Step((step + 1) * plan.Steps / plan.SamplerCalls, result.Denoised is { } denoised ? () => First(denoised) : null), run.Cancellation);
+            run.Decoding();
+            pipeline.Decode(latents, DecodedFrames, part =>
+            {
+                foreach (VideoFrame frame in FramePixels.FromModel(part, 0))
+                {
+                    run.Frame(frame);
+                }
+            }, run.Cancellation);
+        }
+
+        public void Dispose()
+        {
+            pipeline.Dispose();
+            prompts.Dispose();
+        }
+
+        private VideoFrame First(Tensor denoised)                                                // [1, C, F, h, w]
+        {
+            VideoFrame? frame = null;
+            pipeline.Decode(denoised.Narrow(2, 0, 1), 1, part => frame = FramePixels.FromModel(part, 0)[0]);
+            return frame!;
+        }
+    }
+}
+
+/// <summary>A plan with its sampler.</summary>
+internal sealed record LatentClipPlan : GenerationPlan
+{
+    /// <summary>Sampler and schedule.</summary>
+    public required SchedulerConfig Scheduler { get; init; }
+    /// <summary>Calls of the sampler for one clip; some methods make two a step.</summary>
+    public required int SamplerCalls { get; init; }
+}

@@ -1,0 +1,139 @@
+// Stable Video Diffusion as `generate` runs it: what a request comes to, and one clip of it.
+
+using Kinora.Engine;
+using Kinora.Media;
+using Kinora.Models.Diffusion.Samplers.Stepwise;
+using Kinora.Models.Generation;
+using Kinora.Models.Modules;
+using Kinora.Models.Systems.StableDiffusion;
+
+namespace Kinora.Models.Systems.StableVideoDiffusion;
+
+/// <summary>Image-to-video by Stable Video Diffusion.</summary>
+public sealed class StableVideoDiffusionSystem : IGenerationSystem
+{
+    // What the publisher trained for and recommends: 14 or 25 frames of 1024 × 576, 25 steps, guidance rising to 3.
+    private const int DefaultWidth = 1024, DefaultHeight = 576, DefaultSteps = 25, DefaultFrameRate = 7, DefaultMotion = 127, MaxMotion = 255;
+    private const double DefaultGuidance = 3, DefaultPictureNoise = 0.02, MaxPictureNoise = 10;
+    // Frames that the decoder sees at once, as published for small memories.
+    private const int DecodedFrames = 8;
+
+    /// <inheritdoc/>
+    public IReadOnlyList<string> ClassNames => [StableVideoDiffusionPipeline.Name];
+
+    /// <inheritdoc/>
+    public void Check(ModelFolder folder)
+    {
+        ArgumentNullException.ThrowIfNull(folder);
+        folder.RequireComponents("unet", "vae", "image_encoder", "feature_extractor", "scheduler");
+    }
+
+    /// <inheritdoc/>
+    public IGenerationPipeline Load(ModelFolder folder, Device device, DType compute)
+    {
+        ArgumentNullException.ThrowIfNull(folder);
+        return new Clips(StableVideoDiffusionPipeline.Load(folder.Path, device, compute));
+    }
+
+    /// <inheritdoc/>
+    public GenerationPlan Plan(ModelFolder folder, VideoGenerationRequest request, VideoGenerationOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(folder);
+        ArgumentNullException.ThrowIfNull(request);
+        ArgumentNullException.ThrowIfNull(options);
+        var unet = UNetSpatioTemporalConfig.Read(Path.Combine(folder.Component("unet"), "config.json"));
+        var vae = TemporalAutoencoderConfig.Read(Path.Combine(folder.Component("vae"), "config.json"));
+        var scheduler = SchedulerConfig.ReadFile(Path.Combine(folder.Component("scheduler"), "scheduler_config.json"));
+        unet.Validate();
+        vae.Validate();
+        const string What = "Stable Video Diffusion";
+        RequestChecks.Refuse(What, ("prompt", request.Prompt.Length > 0), ("negative prompt", request.NegativePrompt.Length > 0), ("mask", request.Mask is not null),
+            ("clip to continue", request.Continue is not null), ("image strength", options.ImageStrength is not null), ("guidance rescale", options.GuidanceRescale is > 0), ("sampler", options.Sampler is not null && options.Sampler != StableDiffusionSamplers.NameOf(scheduler)));
+        if (request.FirstFrame is not { } picture)
+        {
+            throw new GenerationRequestException("image", $"{What} animates a picture: give one with --image.");
+        }
+        int width = options.Width ?? DefaultWidth, height = options.Height ?? DefaultHeight, frames = options.Frames ?? unet.NumFrames;
+        int multiple = vae.SpatialCompression << (unet.BlockOutChannels.Count - 1);
+        RequestChecks.Side("width", width, multiple);
+        RequestChecks.Side("height", height, multiple);
+        RequestChecks.Frames(frames, multiple: 1);
+        double rate = RequestChecks.FrameRate(options.FrameRate ?? DefaultFrameRate);
+        int steps = RequestChecks.Steps(options, DefaultSteps), motion = RequestChecks.InRange("motion", options.Motion ?? DefaultMotion, 0, MaxMotion);
+        double guidance = RequestChecks.Guidance(options, DefaultGuidance), noise = RequestChecks.InRange("image noise", options.ImageNoise ?? DefaultPictureNoise, 0, MaxPictureNoise);
+        long h = height / vae.SpatialCompression, w = width / vae.SpatialCompression;
+        int predictions = guidance > 1 ? 2 : 1;
+        double decode = frames * AutoencoderKl.DecodeFlops(vae.EncoderConfig, height, width);
+        return new StableVideoDiffusionPlan
+        {
+            Folder = folder, Prompt = request.Prompt, NegativePrompt = request.NegativePrompt, Seed = RequestChecks.Seed(options), Count = RequestChecks.Count(options),
+            Width = width, Height = height, Frames = frames, FrameRate = rate, Steps = steps, Guidance = guidance, GuidanceRescale = 0,
+            Sampler = StableDiffusionSamplers.NameOf(scheduler), NetworkCalls = steps * predictions, MadeFor = new ClipSize(DefaultWidth, DefaultHeight, unet.NumFrames),
+            HeldFrames = 0, GivenFrames = [], Picture = CutToAspect(picture, width, height), Motion = motion, PictureNoise = noise,
+            Input = new ManifestInput { Kind = "image", HeldFrames = 0, Sha256 = GenerationManifest.HashFrames([picture]), Motion = motion, Noise = noise },
+            PreviewEverySteps = options.PreviewEverySteps,
+            Flops = steps * predictions * UNetSpatioTemporal.Flops(unet, frames, h, w) + decode,
+            PeakBytes = EstimatePeak(folder, unet, vae, frames, h, w, height, width),
+        };
+    }
+
+    // The largest centered part of the aspect; the pipeline resamples it as the publisher does.
+    private static VideoFrame CutToAspect(VideoFrame picture, int width, int height)
+    {
+        long wide = (long)picture.Width * height, tall = (long)picture.Height * width;
+        int w = wide > tall ? (int)Math.Max(1, (tall + height / 2) / height) : picture.Width, h = wide < tall ? (int)Math.Max(1, (wide + width / 2) / width) : picture.Height;
+        return ImageResize.Crop(picture, (picture.Width - w) / 2, (picture.Height - h) / 2, w, h);
+    }
+
+    // Weights in the larger of the types that they are stored and computed in; activations of the larger of the two phases; the libraries.
+    private static long EstimatePeak(ModelFolder folder, UNetSpatioTemporalConfig unet, TemporalAutoencoderConfig vae, int frames, long h, long w, int height, int width)
+    {
+        const long Libraries = 350L << 20;
+        const int DecoderMaps = 8;                              // tensors of the finest stage's size alive at once
+        long sampling = UNetCost.ActivationBytes(frames, h, w, unet.BlockOutChannels[0]);
+        long decoding = (long)Math.Min(frames, DecodedFrames) * height * width * vae.BlockOutChannels[0] * sizeof(float) * DecoderMaps;
+        return Libraries + folder.WeightBytes() + Math.Max(sampling, decoding) + (long)frames * height * width * 3 * 2;
+    }
+
+    private sealed class Clips(StableVideoDiffusionPipeline pipeline) : IGenerationPipeline
+    {
+        public void Generate(ClipRun run)
+        {
+            var plan = (StableVideoDiffusionPlan)run.Plan;
+            var request = new StableVideoDiffusionRequest
+            {
+                Picture = plan.Picture, Seed = run.Seed, Width = plan.Width, Height = plan.Height, Frames = plan.Frames, Steps = plan.Steps,
+                MinGuidance = Math.Min(1, plan.Guidance), MaxGuidance = plan.Guidance, FrameRate = (int)Math.Round(plan.FrameRate), MotionBucket = plan.Motion, PictureNoise = plan.PictureNoise,
+            };
+            Tensor latents = pipeline.Sample(request, noise: null, (step, result) => run.Step(step + 1, result.Denoised is { } denoised ? () => First(denoised) : null), run.Cancellation);
+            run.Decoding();
+            pipeline.Decode(latents, DecodedFrames, part =>
+            {
+                foreach (VideoFrame frame in FramePixels.FromModel(part, 0))
+                {
+                    run.Frame(frame);
+                }
+            }, run.Cancellation);
+        }
+
+        public void Dispose() => pipeline.Dispose();
+
+        private VideoFrame First(Tensor denoised)                                                // [1, F, C, h, w]
+        {
+            VideoFrame? frame = null;
+            pipeline.Decode(denoised.Narrow(1, 0, 1), 1, part => frame = FramePixels.FromModel(part, 0)[0]);
+            return frame!;
+        }
+    }
+}
+
+/// <summary>A plan with the picture to animate.</summary>
+internal sealed record StableVideoDiffusionPlan : GenerationPlan
+{
+    /// <summary>The picture, cut to the clip's aspect.</summary>
+    public required VideoFrame Picture { get; init; }
+    /// <summary>Amount of motion, 0 to 255.</summary>
+    public required int Motion { get; init; }
+    /// <summary>Standard deviation of the noise added to the picture.</summary>
+    public required double PictureNoise { get; init; }
+}

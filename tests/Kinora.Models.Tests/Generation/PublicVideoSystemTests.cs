@@ -1,0 +1,83 @@
+using Kinora.Engine;
+using Kinora.Media;
+using Kinora.Models.Generation;
+
+namespace Kinora.Models.Tests.Generation;
+
+public sealed class PublicVideoSystemTests
+{
+    private static readonly VideoFrame Photo = new(20, 12, [.. Enumerable.Range(0, 20 * 12 * 3).Select(i => (byte)(i * 7))]);
+
+    [Fact]
+    public async Task GenerateAsync_StableVideoDiffusion_AnimatesThePicture()
+    {
+        long live = Tensor.LiveCount;
+        using (TinyVideoFolder folder = TinyVideoFolder.StableVideoDiffusion())
+        {
+            var generator = new KinoraVideoGenerator(Options(folder));
+            var request = new VideoGenerationRequest("") { FirstFrame = Photo };
+            var options = new VideoGenerationOptions { Seed = 5, Width = 24, Height = 16, Steps = 2, Motion = 40, ImageNoise = 0.1, FrameRate = 6 };
+            GeneratedVideo video = (await generator.GenerateAsync(request, options))[0];
+            (video.Clip.Width, video.Clip.Height, video.Clip.Frames.Count, video.Clip.Fps).ShouldBe((24, 16, TinyVideoFolder.Frames, 6.0));
+            (video.Manifest.Pipeline, video.Manifest.Sampler, video.Manifest.Guidance).ShouldBe(("StableVideoDiffusionPipeline", "euler-karras", 3.0));
+            (video.Manifest.Input!.Kind, video.Manifest.Input.Motion, video.Manifest.Input.Noise).ShouldBe(("image", 40, 0.1));
+
+            GeneratedVideo again = (await generator.GenerateAsync(request, options with { Sampler = video.Manifest.Sampler, GuidanceRescale = video.Manifest.GuidanceRescale }))[0];
+            again.Manifest.FramesSha256.ShouldBe(video.Manifest.FramesSha256);
+            GeneratedVideo moving = (await generator.GenerateAsync(request, options with { Motion = 200 }))[0];
+            moving.Manifest.FramesSha256.ShouldNotBe(video.Manifest.FramesSha256);
+            generator.Dispose();
+            await EngineThread.Shared.RunAsync(() => { });
+        }
+        Tensor.LiveCount.ShouldBe(live);
+    }
+
+    [Theory]
+    [InlineData(true, 4)]
+    [InlineData(true, TinyVideoFolder.MaxMotionFrames + 3)]
+    [InlineData(false, 4)]
+    public async Task GenerateAsync_Words_GivesAClipOfAnyLength(bool animateDiff, int frames)
+    {
+        long live = Tensor.LiveCount;
+        using (TinyVideoFolder folder = animateDiff ? TinyVideoFolder.AnimateDiff() : TinyVideoFolder.ModelScope())
+        {
+            var generator = new KinoraVideoGenerator(Options(folder));
+            var options = new VideoGenerationOptions { Seed = 5, Width = 16, Height = 16, Frames = frames, Steps = 2 };
+            GeneratedVideo video = (await generator.GenerateAsync(new VideoGenerationRequest("a cat"), options))[0];
+            (video.Clip.Width, video.Clip.Height, video.Clip.Frames.Count).ShouldBe((16, 16, frames));
+            GeneratedVideo other = (await generator.GenerateAsync(new VideoGenerationRequest("a dog"), options))[0];
+            other.Manifest.FramesSha256.ShouldNotBe(video.Manifest.FramesSha256);
+            generator.Dispose();
+            await EngineThread.Shared.RunAsync(() => { });
+        }
+        Tensor.LiveCount.ShouldBe(live);
+    }
+
+    [Fact]
+    public void Plan_OfStableVideoDiffusion_SaysWhatItNeedsAndTakesNot()
+    {
+        using TinyVideoFolder tiny = TinyVideoFolder.StableVideoDiffusion();
+        ModelFolder folder = ModelFolder.Open(tiny.Path);
+        Refusal(folder, new VideoGenerationRequest(""), new VideoGenerationOptions()).ShouldContain("give one with --image");
+        Refusal(folder, new VideoGenerationRequest("a cat") { FirstFrame = Photo }, new VideoGenerationOptions()).ShouldContain("takes no prompt");
+        Refusal(folder, new VideoGenerationRequest("") { FirstFrame = Photo }, new VideoGenerationOptions { Width = 26, Height = 16 }).ShouldContain("multiple of 4");
+        Refusal(folder, new VideoGenerationRequest("") { FirstFrame = Photo }, new VideoGenerationOptions { Width = 24, Height = 16, Motion = 256 }).ShouldContain("within 0 and 255");
+        GenerationPlan plan = GenerationPlan.Create(folder, new VideoGenerationRequest("") { FirstFrame = Photo }, new VideoGenerationOptions { Width = 24, Height = 16 });
+        plan.Flops.ShouldBeGreaterThan(1e8);
+        plan.PeakBytes.ShouldBeGreaterThan(350L << 20);
+    }
+
+    [Fact]
+    public void Plan_OfAnimateDiff_RefusesAPictureAndALongPrompt()
+    {
+        using TinyVideoFolder tiny = TinyVideoFolder.AnimateDiff();
+        ModelFolder folder = ModelFolder.Open(tiny.Path);
+        Refusal(folder, new VideoGenerationRequest("a cat") { FirstFrame = Photo }, new VideoGenerationOptions()).ShouldContain("AnimateDiff takes no image");
+        Refusal(folder, new VideoGenerationRequest("a cat that runs"), new VideoGenerationOptions()).ShouldContain("the model reads at most 12 tokens");
+    }
+
+    private static KinoraOptions Options(TinyVideoFolder folder) => new() { Model = folder.Path, Device = "cpu", DType = "fp32" };
+
+    private static string Refusal(ModelFolder folder, VideoGenerationRequest request, VideoGenerationOptions options) =>
+        Should.Throw<GenerationRequestException>(() => GenerationPlan.Create(folder, request, options)).Message;
+}
