@@ -33,6 +33,7 @@ public static class GenerateCommand
         var image = new Option<string?>("--image") { Description = "The first frame: animate this picture.", HelpName = "file" };
         var strength = new Option<double?>("--image-strength") { Description = "How far a Stable Diffusion model leads away from --image, above 0 up to 1.", HelpName = "share" };
         var imageModel = new Option<string?>("--image-model") { Description = "The model that makes the first frame from the prompt; --model then animates it.", HelpName = "model" };
+        var motionAdapter = new Option<string?>("--motion-adapter") { Description = "A folder with an AnimateDiff motion adapter: makes clips with a Stable Diffusion 1.5 model.", HelpName = "folder" };
         var motion = new Option<int?>("--motion") { Description = "How much moves in a clip of Stable Video Diffusion, 0 to 255.", HelpName = "number" };
         var imageNoise = new Option<double?>("--image-noise") { Description = "Noise that Stable Video Diffusion adds to --image; more lets the clip leave it further.", HelpName = "deviation" };
         var mask = new Option<string?>("--mask") { Description = "Where --image is painted anew by a Stable Diffusion model: white is new, black is kept.", HelpName = "file" };
@@ -54,12 +55,12 @@ public static class GenerateCommand
             "kinora generate \"a red balloon rises\" --continue balloon.mp4 -o longer.mp4       what happens next",
             "kinora generate \"a star spins in space\" --count 4 --seed 7 -o star.gif           four seeds")
         {
-            prompt, output, seed, steps, guidance, sampler, negative, size, frames, fps, image, imageModel, strength, motion, imageNoise, mask, control, controlNet, controlStrength, continued, count, model, device, dtype, json, dryRun,
+            prompt, output, seed, steps, guidance, sampler, negative, size, frames, fps, image, imageModel, motionAdapter, strength, motion, imageNoise, mask, control, controlNet, controlStrength, continued, count, model, device, dtype, json, dryRun,
         };
         command.SetAction(async (result, cancellationToken) =>
         {
-            var kinora = new KinoraOptions { Model = result.GetRequiredValue(model), Device = result.GetRequiredValue(device), DType = result.GetRequiredValue(dtype) };
-            ModelFolder folder = ModelFolder.Find(kinora.Model);
+            var kinora = new KinoraOptions { Model = result.GetRequiredValue(model), Device = result.GetRequiredValue(device), DType = result.GetRequiredValue(dtype), MotionAdapter = result.GetValue(motionAdapter) };
+            ModelFolder folder = ModelFolder.Find(kinora);
             var (width, height) = ParseSize(result.GetValue(size));
             string? imagePath = result.GetValue(image), clipPath = result.GetValue(continued), maskPath = result.GetValue(mask), controlPath = result.GetValue(control);
             var request = new VideoGenerationRequest

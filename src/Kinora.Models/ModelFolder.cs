@@ -17,6 +17,7 @@ public sealed class ModelFolder
     public const string IndexFile = "model_index.json";
 
     private const string ModelsFolder = "models";
+    private const string AnimateDiffClass = "AnimateDiffPipeline", MotionAdapterComponent = "motion_adapter";
     private const long MaxIndexBytes = 1 << 20;
 
     // Files of a component that decide what the model makes: configurations, weights, vocabularies.
@@ -34,8 +35,9 @@ public sealed class ModelFolder
 
     private readonly KinoraWorldIndex? _index;
 
-    private ModelFolder(string path, string className, IReadOnlyDictionary<string, string> components, KinoraWorldIndex? index)
+    private ModelFolder(string path, string className, IReadOnlyDictionary<string, string> components, KinoraWorldIndex? index, string? motionAdapter = null)
     {
+        MotionAdapter = motionAdapter;
         Path = path;
         ClassName = className;
         Components = components;
@@ -50,6 +52,9 @@ public sealed class ModelFolder
 
     /// <summary>The class of every component that the index names and does not leave empty.</summary>
     public IReadOnlyDictionary<string, string> Components { get; }
+
+    /// <summary>Folder of the motion adapter that was put to the model from elsewhere; null for none.</summary>
+    public string? MotionAdapter { get; }
 
     /// <summary>The model's name: its own where it states one, else the folder's.</summary>
     public string Name => _index?.Defaults.Model ?? System.IO.Path.GetFileName(System.IO.Path.TrimEndingDirectorySeparator(System.IO.Path.GetFullPath(Path)));
@@ -83,6 +88,35 @@ public sealed class ModelFolder
         }
         string[] present = [.. tried.Where(Directory.Exists).SelectMany(Directory.GetDirectories).Where(f => File.Exists(System.IO.Path.Combine(f, IndexFile))).Select(f => System.IO.Path.GetFileName(f)).Distinct().Order(StringComparer.Ordinal)];
         throw new ConfigException($"model '{nameOrPath}' was not found{(present.Length > 0 ? $"; there is {string.Join(", ", present)}" : "")}. Give the path of a model folder, or train one with: kinora train recipes/kinora-world.yaml");
+    }
+
+    /// <summary>The model that options name, with their motion adapter.</summary>
+    /// <exception cref="ConfigException">There is no such model or adapter, or they do not go together.</exception>
+    public static ModelFolder Find(KinoraOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        ModelFolder folder = Find(options.Model);
+        return options.MotionAdapter is { } adapter ? folder.WithMotionAdapter(adapter) : folder;
+    }
+
+    /// <summary>This Stable Diffusion model with a motion adapter from elsewhere: an AnimateDiff model.</summary>
+    /// <param name="path">A folder with the adapter's config.json and weights.</param>
+    /// <exception cref="ConfigException">There is no such folder, or the model is of another kind.</exception>
+    public ModelFolder WithMotionAdapter(string path)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        if (ClassName is not ("StableDiffusionPipeline" or AnimateDiffClass))
+        {
+            throw new ConfigException($"{Path} is a {ClassName} model; a motion adapter goes with a StableDiffusionPipeline.");
+        }
+        if (!Directory.Exists(path))
+        {
+            throw new ConfigException($"{path}: there is no such folder; a motion adapter is a folder with config.json and weights.");
+        }
+        var components = new Dictionary<string, string>(Components, StringComparer.Ordinal) { [MotionAdapterComponent] = "MotionAdapter" };
+        var folder = new ModelFolder(Path, AnimateDiffClass, components, null, System.IO.Path.GetFullPath(path));
+        GenerationSystems.Of(folder).Check(folder);
+        return folder;
     }
 
     /// <summary>Opens a model folder and checks its index.</summary>
@@ -141,29 +175,28 @@ public sealed class ModelFolder
     }
 
     /// <summary>The folder of a component.</summary>
-    public string Component(string name) => System.IO.Path.Combine(Path, name);
+    public string Component(string name) => name == MotionAdapterComponent && MotionAdapter is not null ? MotionAdapter : System.IO.Path.Combine(Path, name);
 
     /// <summary>Bytes of all weights on disk.</summary>
-    public long WeightBytes() => Files().Where(f => f.EndsWith(".safetensors", StringComparison.Ordinal)).Sum(f => new FileInfo(f).Length);
+    public long WeightBytes() => Files().Select(f => f.Path).Where(f => f.EndsWith(".safetensors", StringComparison.Ordinal)).Sum(f => new FileInfo(f).Length);
 
     /// <summary>SHA-256, in lower-case hexadecimal, of every file that decides what the model makes: weights, configurations, vocabulary.</summary>
     public string Sha256()
     {
         var lines = new StringBuilder();
-        foreach (string file in Files())
+        foreach (var (name, file) in Files())
         {
-            string name = System.IO.Path.GetRelativePath(Path, file).Replace('\\', '/');
             lines.Append(Checkpoint.HashFile(file)).Append("  ").Append(name).Append('\n');
         }
         return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(lines.ToString())));
     }
 
-    private IEnumerable<string> Files() =>
-        Components.Keys.Order(StringComparer.Ordinal).Select(Component)
-            .Where(Directory.Exists)
-            .SelectMany(Directory.GetFiles)
-            .Where(f => HashedExtensions.Contains(System.IO.Path.GetExtension(f), StringComparer.Ordinal))
-            .Order(StringComparer.Ordinal);
+    // Names are those within the model, wherever a component stands.
+    private IEnumerable<(string Name, string Path)> Files() =>
+        Components.Keys.Where(component => Directory.Exists(Component(component)))
+            .SelectMany(component => Directory.GetFiles(Component(component)).Select(file => (Name: $"{component}/{System.IO.Path.GetFileName(file)}", Path: file)))
+            .Where(file => HashedExtensions.Contains(System.IO.Path.GetExtension(file.Path), StringComparer.Ordinal))
+            .OrderBy(file => file.Name, StringComparer.Ordinal);
 
     private static IEnumerable<string> SearchFolders()
     {

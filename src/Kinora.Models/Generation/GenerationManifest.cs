@@ -37,6 +37,8 @@ public sealed record GenerationManifest
     public required ManifestInput? Input { get; init; }
     /// <summary>What a ControlNet read; null without one.</summary>
     public ManifestControl? Control { get; init; }
+    /// <summary>Folder of a motion adapter that was put to the model; null for none.</summary>
+    public string? MotionAdapter { get; init; }
     public required string Device { get; init; }
     /// <summary>Type of matrix products: fp32 or bf16.</summary>
     [JsonPropertyName("dtype")] public required string DType { get; init; }

@@ -11,6 +11,9 @@ public sealed class KinoraOptions
     /// <summary>A model folder, or the name of one in a models folder.</summary>
     public string Model { get; set; } = DefaultModel;
 
+    /// <summary>A folder with an AnimateDiff motion adapter, which makes a Stable Diffusion 1.5 model a video model; null for none.</summary>
+    public string? MotionAdapter { get; set; }
+
     /// <summary>cpu, cuda or cuda:N; auto takes the first GPU if there is one.</summary>
     public string Device { get; set; } = "auto";
 

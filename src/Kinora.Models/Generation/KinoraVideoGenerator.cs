@@ -22,7 +22,7 @@ public sealed class KinoraVideoGenerator : IVideoGenerator, IDisposable
     {
         ArgumentNullException.ThrowIfNull(options);
         _options = options;
-        _folder = new Lazy<ModelFolder>(() => ModelFolder.Find(options.Model));
+        _folder = new Lazy<ModelFolder>(() => ModelFolder.Find(options));
     }
 
     /// <summary>The model's folder.</summary>
@@ -149,6 +149,7 @@ public sealed class KinoraVideoGenerator : IVideoGenerator, IDisposable
         Frames = plan.Frames,
         FrameRate = plan.FrameRate,
         Input = plan.Input,
+        MotionAdapter = plan.Folder.MotionAdapter,
         Control = plan.ControlInput,
         Device = model.Device.ToString(),
         DType = model.Compute.ShortName(),

@@ -54,6 +54,26 @@ public sealed class PublicVideoSystemTests
     }
 
     [Fact]
+    public async Task GenerateAsync_PictureModelWithAMotionAdapter_GivesAClip()
+    {
+        using TinyVideoFolder pictures = TinyVideoFolder.StableDiffusion(), motion = TinyVideoFolder.AnimateDiff();
+        string adapter = Path.Combine(motion.Path, "motion_adapter");
+        using var generator = new KinoraVideoGenerator(new KinoraOptions { Model = pictures.Path, Device = "cpu", DType = "fp32", MotionAdapter = adapter });
+        GeneratedVideo video = (await generator.GenerateAsync(new VideoGenerationRequest("a cat"), new VideoGenerationOptions { Seed = 5, Width = 16, Height = 16, Frames = 4, Steps = 2 }))[0];
+        video.Clip.Frames.Count.ShouldBe(4);
+        (video.Manifest.Pipeline, video.Manifest.MotionAdapter, video.Manifest.Sampler).ShouldBe(("AnimateDiffPipeline", adapter, "ddim"));
+        video.Manifest.ModelSha256.ShouldNotBe(ModelFolder.Open(pictures.Path).Sha256());
+    }
+
+    [Fact]
+    public void WithMotionAdapter_OfAnotherSystem_IsRefused()
+    {
+        using TinyVideoFolder video = TinyVideoFolder.StableVideoDiffusion(), motion = TinyVideoFolder.AnimateDiff();
+        ModelFolder folder = ModelFolder.Open(video.Path);
+        Should.Throw<ConfigException>(() => folder.WithMotionAdapter(Path.Combine(motion.Path, "motion_adapter"))).Message.ShouldContain("a motion adapter goes with a StableDiffusionPipeline");
+    }
+
+    [Fact]
     public void Plan_OfStableVideoDiffusion_SaysWhatItNeedsAndTakesNot()
     {
         using TinyVideoFolder tiny = TinyVideoFolder.StableVideoDiffusion();

@@ -62,6 +62,13 @@ internal sealed class TinyVideoFolder : IDisposable
         return folder.AddTextAndVae().Index("AnimateDiffPipeline");
     }
 
+    public static TinyVideoFolder StableDiffusion()
+    {
+        var folder = new TinyVideoFolder();
+        folder.Add("unet", Weights, Picture, StableDiffusionJson.Default.UNet2DConditionConfig, path => new UNet2DCondition(path, Picture));
+        return folder.AddTextAndVae().Index("StableDiffusionPipeline");
+    }
+
     public static TinyVideoFolder ModelScope()
     {
         var folder = new TinyVideoFolder();

@@ -1,5 +1,6 @@
 using Kinora.Engine;
 using Kinora.Engine.Checkpoints;
+using Kinora.Models.Diffusion.Samplers.Stepwise;
 using Kinora.Models.Systems.StableDiffusion;
 
 namespace Kinora.Models.Systems.AnimateDiff;
@@ -28,6 +29,14 @@ internal sealed class AnimateDiffModel : ILatentClipModel
         var (unet, motion) = Configs(folder);
         return new LatentClipShape(unet.InChannels, unet.CrossAttentionDim[0], unet.BlockOutChannels, (frames, h, w) => UNetMotion.Flops(unet, motion, frames, h, w));
     }
+
+    /// <inheritdoc/>
+    /// <remarks>
+    /// A folder of the picture model alone states the schedule of pictures. Motion modules were trained with β linear, and are sampled by DDIM
+    /// from the noisiest step on: Guo et al., arXiv:2307.04725, section 4.3.
+    /// </remarks>
+    public SchedulerConfig Schedule(ModelFolder folder, SchedulerConfig stored) => folder.MotionAdapter is null ? stored
+        : stored with { ClassName = "DDIMScheduler", BetaSchedule = "linear", ClipSample = false, StepsOffset = 1, TimestepSpacing = "linspace", UseKarrasSigmas = null, AlgorithmType = null, SolverType = null };
 
     /// <inheritdoc/>
     public LatentClipDenoiser Load(ModelFolder folder, Device device, DType compute)

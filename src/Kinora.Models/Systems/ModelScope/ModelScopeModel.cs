@@ -1,5 +1,6 @@
 using Kinora.Engine;
 using Kinora.Engine.Checkpoints;
+using Kinora.Models.Diffusion.Samplers.Stepwise;
 using Kinora.Models.Systems.StableDiffusion;
 
 namespace Kinora.Models.Systems.ModelScope;
@@ -25,6 +26,9 @@ internal sealed class ModelScopeModel : ILatentClipModel
         var config = Config(folder);
         return new LatentClipShape(config.InChannels, config.CrossAttentionDim, config.BlockOutChannels, (frames, h, w) => UNet3D.Flops(config, frames, h, w));
     }
+
+    /// <inheritdoc/>
+    public SchedulerConfig Schedule(ModelFolder folder, SchedulerConfig stored) => stored;
 
     /// <inheritdoc/>
     public LatentClipDenoiser Load(ModelFolder folder, Device device, DType compute)

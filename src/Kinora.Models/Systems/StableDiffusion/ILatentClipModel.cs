@@ -1,5 +1,5 @@
 using Kinora.Engine;
-using Kinora.Models.Generation;
+using Kinora.Models.Diffusion.Samplers.Stepwise;
 
 namespace Kinora.Models.Systems.StableDiffusion;
 
@@ -21,6 +21,9 @@ internal interface ILatentClipModel
     /// <summary>Sizes, from configurations alone.</summary>
     /// <exception cref="ConfigException">A configuration is wrong.</exception>
     LatentClipShape Describe(ModelFolder folder);
+
+    /// <summary>The sampler and schedule that the model was trained for, from those that stand in its folder.</summary>
+    SchedulerConfig Schedule(ModelFolder folder, SchedulerConfig stored);
 
     /// <summary>Loads the denoiser.</summary>
     /// <exception cref="ConfigException">A configuration is wrong.</exception>

@@ -74,7 +74,7 @@ internal sealed class LatentClipSystem(ILatentClipModel model) : IGenerationSyst
         int steps = RequestChecks.Steps(options, defaults.Steps);
         double guidance = RequestChecks.Guidance(options, defaults.Guidance);
         long h = height / vae.SpatialCompression, w = width / vae.SpatialCompression;
-        SchedulerConfig own = SchedulerConfig.ReadFile(Path.Combine(folder.Component("scheduler"), "scheduler_config.json"));
+        SchedulerConfig own = model.Schedule(folder, SchedulerConfig.ReadFile(Path.Combine(folder.Component("scheduler"), "scheduler_config.json")));
         string sampler = options.Sampler ?? StableDiffusionSamplers.NameOf(own);
         SchedulerConfig scheduler = StableDiffusionSamplers.Find(sampler, own)
             ?? throw new GenerationRequestException("sampler", $"sampler '{sampler}' is unknown; there is {string.Join(", ", StableDiffusionSamplers.Names)}.");
