@@ -53,6 +53,26 @@ public sealed class PublicVideoSystemTests
         Tensor.LiveCount.ShouldBe(live);
     }
 
+    [Theory]
+    [InlineData("svd")]
+    [InlineData("animatediff")]
+    [InlineData("modelscope")]
+    public async Task GenerateAsync_InBfloat16_IsCloseToFloat32(string system)
+    {
+        using TinyVideoFolder folder = system switch { "svd" => TinyVideoFolder.StableVideoDiffusion(), "animatediff" => TinyVideoFolder.AnimateDiff(), _ => TinyVideoFolder.ModelScope() };
+        var request = new VideoGenerationRequest(system == "svd" ? "" : "a cat") { FirstFrame = system == "svd" ? Photo : null };
+        var frames = new List<byte[]>();
+        foreach (string dtype in new[] { "fp32", "bf16" })
+        {
+            using var generator = new KinoraVideoGenerator(new KinoraOptions { Model = folder.Path, Device = "cpu", DType = dtype });
+            GeneratedVideo video = (await generator.GenerateAsync(request, new VideoGenerationOptions { Seed = 5, Width = 16, Height = 16, Frames = 3, Steps = 2 }))[0];
+            video.Manifest.DType.ShouldBe(dtype);
+            frames.Add([.. video.Clip.Frames.SelectMany(f => f.Rgb)]);
+        }
+        frames[1].ShouldNotBe(frames[0], "nothing ran in bfloat16");
+        frames[0].Zip(frames[1], (a, b) => Math.Abs(a - b)).Average().ShouldBeLessThan(8);
+    }
+
     [Fact]
     public async Task GenerateAsync_PictureModelWithAMotionAdapter_GivesAClip()
     {
