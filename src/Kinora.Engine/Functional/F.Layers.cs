@@ -167,10 +167,13 @@ public static unsafe partial class F
             return ReplicationPad2dOp.Call(x, Value.Ints(p, pads.Length));
     }
 
+    /// <summary>Padding with the nearest value; libtorch 1.13 has it on the CPU in float32 and float64 only, so others pass through float32.</summary>
     public static Tensor ReplicationPad3d(Tensor x, ReadOnlySpan<long> pads)
     {
+        DType dtype = x.DType;
+        Tensor source = IsCpu(x) && dtype is not (DType.Float32 or DType.Float64) ? x.To(DType.Float32) : x;
         fixed (long* p = pads)
-            return ReplicationPad3dOp.Call(x, Value.Ints(p, pads.Length));
+            return ReplicationPad3dOp.Call(source, Value.Ints(p, pads.Length)).To(dtype);
     }
 
     /// <summary>[B, C·r², H, W] → [B, C, H·r, W·r].</summary>

@@ -29,6 +29,7 @@ public static class FixtureRunners
         new CogVideoXAutoencoderRunner(),
         // text_vision
         new ClipRunner(),
+        new ImageProcessorRunner(),
         new SiglipRunner(),
         new T5Runner(),
         // tokenizers

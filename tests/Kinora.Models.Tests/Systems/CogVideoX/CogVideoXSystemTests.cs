@@ -50,6 +50,17 @@ public sealed class CogVideoXSystemTests
     }
 
     [Fact]
+    public async Task Generate_InBfloat16_IsCloseToFloat32()
+    {
+        using var model = new TinyCogVideoX();
+        using KinoraVideoGenerator full = Generator(model), half = Generator(model, "bf16");
+        VideoFrame[] exact = [.. (await full.GenerateAsync(new VideoGenerationRequest(Prompt), Short))[0].Clip.Frames];
+        VideoFrame[] rounded = [.. (await half.GenerateAsync(new VideoGenerationRequest(Prompt), Short))[0].Clip.Frames];
+        double difference = exact.Zip(rounded, (a, b) => a.Rgb.Zip(b.Rgb, (x, y) => Math.Abs(x - y)).Average()).Average();
+        difference.ShouldBeInRange(double.Epsilon, 3);
+    }
+
+    [Fact]
     public void Plan_OfWhatTheModelCannotDo_SaysWhatItCan()
     {
         using var model = new TinyCogVideoX();
@@ -81,7 +92,7 @@ public sealed class CogVideoXSystemTests
     private static string Refusal(ModelFolder folder, VideoGenerationRequest request, VideoGenerationOptions options) =>
         Should.Throw<GenerationRequestException>(() => GenerationPlan.Create(folder, request, options)).Message;
 
-    private static KinoraVideoGenerator Generator(TinyCogVideoX model) => new(new KinoraOptions { Model = model.Folder, Device = "cpu", DType = "fp32" });
+    private static KinoraVideoGenerator Generator(TinyCogVideoX model, string dtype = "fp32") => new(new KinoraOptions { Model = model.Folder, Device = "cpu", DType = dtype });
 
     private static VideoFrame Flat(byte level) => new(48, 32, [.. Enumerable.Repeat(level, 48 * 32 * 3)]);
 }
