@@ -1,4 +1,3 @@
-using Kinora.Models.Modules;
 using Kinora.Models.Text;
 
 namespace Kinora.Models.Systems.Clip;

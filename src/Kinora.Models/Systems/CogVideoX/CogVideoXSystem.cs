@@ -13,6 +13,7 @@ namespace Kinora.Models.Systems.CogVideoX;
 public sealed class CogVideoXSystem : IGenerationSystem
 {
     private const string TextToVideo = "CogVideoXPipeline", ImageToVideo = "CogVideoXImageToVideoPipeline";
+    private const int WideWidth = 1360, WideHeight = 768; // what version 1.5 was trained on
     private const int DefaultSteps = 50;
     private const int LatentFramesTogether = 2; // the autoencoder decodes pairs; a lone first frame needs an odd number of latent frames
     private const double DefaultGuidance = 6, FrameRate = 8, FrameRateOfGroups = 16; // version 1.5 is twice as fast
@@ -51,11 +52,17 @@ public sealed class CogVideoXSystem : IGenerationSystem
         RequestChecks.Refuse("CogVideoX", ("clip to continue", request.Continue is not null), ("mask", request.Mask is not null), ("image strength", options.ImageStrength is not null));
 
         int s = vae.SpatialCompression, side = s * transformer.PatchSize;
-        var madeFor = new ClipSize(transformer.SampleWidth * s, transformer.SampleHeight * s, transformer.SampleFrames);
+        ClipSize bound = new(transformer.SampleWidth * s, transformer.SampleHeight * s, transformer.SampleFrames);
+        // Version 1.5 states the extent of its position grid where the others state what they were trained on.
+        var madeFor = transformer.PatchFrames > 1 && bound.Width >= WideWidth && bound.Height >= WideHeight ? bound with { Width = WideWidth, Height = WideHeight } : bound;
         int width = options.Width ?? madeFor.Width, height = options.Height ?? madeFor.Height, frames = options.Frames ?? madeFor.Frames;
         RequestChecks.Side("width", width, side);
         RequestChecks.Side("height", height, side);
         RequestChecks.Frames(frames, LatentFramesTogether * vae.TemporalCompressionRatio);
+        if (transformer.PatchFrames > 1 && (width > bound.Width || height > bound.Height))
+        {
+            throw new GenerationRequestException("width", RequestChecks.Invariant($"this model's positions reach {bound.Width} × {bound.Height}; {width} × {height} was asked for."));
+        }
         if (transformer.UseLearnedPositionalEmbeddings && (width != madeFor.Width || height != madeFor.Height))
         {
             throw new GenerationRequestException("width", RequestChecks.Invariant($"this model makes {madeFor.Width} × {madeFor.Height} only: its positions are learned. {width} × {height} was asked for."));

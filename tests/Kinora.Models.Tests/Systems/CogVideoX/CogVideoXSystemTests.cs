@@ -83,6 +83,16 @@ public sealed class CogVideoXSystemTests
     }
 
     [Fact]
+    public void Plan_OfTokensOfTwoFrames_StaysWithinThePositionGrid()
+    {
+        using var model = new TinyCogVideoX(change: c => c with { PatchSizeT = 2, UseRotaryPositionalEmbeddings = true, SampleHeight = 300, SampleWidth = 300, SampleFrames = 81 });
+        ModelFolder folder = ModelFolder.Open(model.Folder);
+        var plan = GenerationPlan.Create(folder, new VideoGenerationRequest(Prompt), Short);
+        (plan.Width, plan.Height, plan.Frames, plan.FrameRate).ShouldBe((1360, 768, 81, 16));
+        Refusal(folder, new VideoGenerationRequest(Prompt), Short with { Width = 2416 }).ShouldContain("reach 2400 × 2400");
+    }
+
+    [Fact]
     public void Plan_OfNetworksThatDoNotFit_NamesTheKey()
     {
         using var model = new TinyCogVideoX("CogVideoXImageToVideoPipeline");

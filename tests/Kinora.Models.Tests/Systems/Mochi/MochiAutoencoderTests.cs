@@ -11,13 +11,16 @@ public sealed class MochiAutoencoderTests : NetworkContract<MochiAutoencoder>
         EncoderBlockOutChannels = [32, 32, 32, 32], DecoderBlockOutChannels = [32, 32, 32, 32], LayersPerBlock = [1, 1, 1, 1, 1], LatentChannels = 4, LatentsMean = [0, 0, 0, 0], LatentsStd = [1, 1, 1, 1],
     };
 
+    // Each of the 32 groups is one channel here, a dozen values at the coarsest stage: their norms sharpen what was rounded.
+    protected override double Bfloat16Tolerance => 0.15;
+
     protected override string ApprovedFile => "mochi-autoencoder.txt";
 
     protected override MochiAutoencoder Build(ParameterPath path) => new(path, Tiny);
 
-    protected override Tensor[] Inputs(int batch) => [NoiseRows(batch, 1, 3, 7, 8, 16)];
+    protected override Tensor[] Inputs(int batch) => [NoiseRows(batch, 1, 3, 7, 24, 32)];
 
-    protected override long[] ExpectedShape(int batch) => [batch, 3, 7, 8, 16];
+    protected override long[] ExpectedShape(int batch) => [batch, 3, 7, 24, 32];
 
     protected override Tensor Forward(MochiAutoencoder network, Tensor[] inputs)
     {
