@@ -164,7 +164,7 @@ public static class GenerateCommand
         if (plan.MadeFor is { } made && ((plan.Width, plan.Height) != (made.Width, made.Height) || (plan.Frames != made.Frames && plan.Frames != 1)))
         {
             CommandSession.Current.Remark(string.Create(CultureInfo.InvariantCulture,
-                $"note: {plan.Folder.Name} was trained on {made.Width}x{made.Height} with {made.Frames} frames; other sizes look worse"));
+                $"note: {plan.Folder.Name} was trained on {made.Width}x{made.Height}{(made.Frames == 1 ? "" : $" with {made.Frames} frames")}; other sizes look worse"));
         }
     }
 

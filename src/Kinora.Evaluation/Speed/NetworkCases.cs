@@ -2,6 +2,7 @@
 
 using Kinora.Engine;
 using Kinora.Models.Modules;
+using Kinora.Models.Systems.StableDiffusion;
 using Kinora.Models.Systems.Wan;
 
 namespace Kinora.Evaluation.Speed;
@@ -14,6 +15,7 @@ public static class NetworkCases
     /// <summary>All of them.</summary>
     public static IReadOnlyList<SpeedCase> All { get; } =
     [
+        .. Types().SelectMany(t => new[] { StableDiffusionStep(t), StableDiffusionDecode(t) }),
         .. Types().SelectMany(t => new[] { WanBlock(t, 5, 12, 26), WanBlock(t, 4, 32, 32) }),
         .. Types().Select(WanDecode),
         .. VideoUNetCases.All,
@@ -63,6 +65,45 @@ public static class NetworkCases
         }, () => Free(root, latents));
     })
     { Precision = dtype };
+
+    private static SpeedCase StableDiffusionStep(DType dtype)
+    {
+        const int Side = 64, TextTokens = 77;
+        UNet2DConditionConfig config = UNet2DConditionConfig.StableDiffusion15;
+        return new($"SD 1.5 U-Net, 2 samples of {Side}×{Side} latents {dtype.ShortName()}", SpeedUnit.Milliseconds, device =>
+        {
+            using var scope = TensorScope.Enter();
+            ParameterPath root = ParameterPath.Root(new InitializedParameters(1), dtype, device);
+            var network = new UNet2DCondition(root, config);
+            Tensor latents = Tensor.Randn([2, config.InChannels, Side, Side], device: device).Own(), text = Tensor.Randn([2, TextTokens, config.CrossAttentionDim[0]], device: device).Own();
+            Tensor timestep = Tensor.Full([1], 500, device: device).Own();
+            return new SpeedSubject(() =>
+            {
+                using var noGrad = GradMode.NoGrad();
+                return network.Forward(latents, timestep, text);
+            }, () => Free(root, latents, text, timestep));
+        })
+        { Flops = 2 * UNet2DCondition.Flops(config, Side, Side, TextTokens), Precision = dtype };
+    }
+
+    private static SpeedCase StableDiffusionDecode(DType dtype)
+    {
+        const int Side = 512;
+        AutoencoderKlConfig config = AutoencoderKlConfig.StableDiffusion;
+        return new($"SD VAE decode, {Side}×{Side} {dtype.ShortName()}", SpeedUnit.Milliseconds, device =>
+        {
+            using var scope = TensorScope.Enter();
+            ParameterPath root = ParameterPath.Root(new InitializedParameters(1), dtype, device);
+            var network = new AutoencoderKl(root, config);
+            Tensor latents = Tensor.Randn([1, config.LatentChannels, Side / config.SpatialCompression, Side / config.SpatialCompression], device: device).Own();
+            return new SpeedSubject(() =>
+            {
+                using var noGrad = GradMode.NoGrad();
+                return network.Decode(latents);
+            }, () => Free(root, latents));
+        })
+        { Flops = AutoencoderKl.DecodeFlops(config, Side, Side), Precision = dtype };
+    }
 
     private static void Free(ParameterPath root, params Tensor[] inputs)
     {

@@ -10,9 +10,8 @@ namespace Kinora.Models.Modules;
 // Numerics  linears and attention in the autocast type; the softmax accumulates in float32.
 public sealed class MultiHeadAttention : Module
 {
-    // The fused kernel of the CPU takes heads of whole vectors, up to a largest size; other heads are padded with zeros, which changes nothing.
-    private const int FusedUnit = 16, FusedUnitBfloat16 = 32, FusedLargest = 256;
-    // Scores of a head that no fused kernel takes are computed for so many bytes at once.
+    // The fused kernel of the CPU takes heads up to this width. Scores of wider ones are held for so many bytes at once.
+    private const int FusedLargest = 256;
     private const long MaxScoreBytes = 256L << 20;
 
     private readonly int _numHeads;
@@ -55,23 +54,13 @@ public sealed class MultiHeadAttention : Module
     // [B, H, L, D/H], [B, H, K, D/H] ×2 → [B, H, L, D/H]
     private static Tensor Attend(Tensor q, Tensor k, Tensor v, Tensor? mask)
     {
-        var d = q.Size(3);
-        var unit = q.DType == DType.BFloat16 ? FusedUnitBfloat16 : FusedUnit;
-        var scale = 1 / Math.Sqrt(d);
-        if (q.Device.Type != DeviceType.Cpu || (d % unit == 0 && d <= FusedLargest))
-            return F.ScaledDotProductAttention(q, k, v, mask, scale: scale);
-        if (d < FusedLargest)
-        {
-            long[] pad = [0, unit - d % unit];
-            return F.ScaledDotProductAttention(F.Pad(q, pad), F.Pad(k, pad), F.Pad(v, pad), mask, scale: scale).Narrow(3, 0, d);
-        }
-        var (b, heads, l, _) = q.Dims4();
+        var (b, heads, l, d) = q.Dims4();
         var rows = Math.Max(1, MaxScoreBytes / (b * heads * k.Size(2) * sizeof(float)));
-        if (l <= rows)
-            return F.ComposedAttention(q, k, v, mask, causal: false, scale);
+        if (d <= FusedLargest || l <= rows || q.Device.Type != DeviceType.Cpu)
+            return F.ScaledDotProductAttention(q, k, v, mask);
         var parts = new List<Tensor>();
         for (long start = 0; start < l; start += rows)
-            parts.Add(F.ComposedAttention(q.Narrow(2, start, Math.Min(rows, l - start)), k, v, mask, causal: false, scale));
+            parts.Add(F.ScaledDotProductAttention(q.Narrow(2, start, Math.Min(rows, l - start)), k, v, mask));
         return Tensor.Cat(parts, 2);
     }
 }

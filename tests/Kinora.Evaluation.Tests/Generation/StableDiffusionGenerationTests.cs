@@ -143,7 +143,7 @@ public sealed class StableDiffusionGenerationTests
     [Fact]
     public void Flops_StableDiffusion15At512_IsThePublishedWork() =>
         // Twice the 0.40 TMAC that profilers count for one call at 64×64 latents.
-        UNet2DCondition.Flops(new UNet2DConditionConfig { CrossAttentionDim = [768] }, 64, 64).ShouldBeInRange(0.75e12, 0.85e12);
+        UNet2DCondition.Flops(UNet2DConditionConfig.StableDiffusion15, 64, 64).ShouldBeInRange(0.75e12, 0.85e12);
 
     [Fact]
     public void Open_FolderWithoutUNet_SaysWhatIsMissing()

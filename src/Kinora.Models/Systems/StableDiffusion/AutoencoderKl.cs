@@ -1,5 +1,7 @@
 using Kinora.Engine;
+using Kinora.Engine.Checkpoints;
 using Kinora.Engine.Layers;
+using Kinora.Models.Checkpoints;
 using Kinora.Models.Modules;
 
 namespace Kinora.Models.Systems.StableDiffusion;
@@ -13,6 +15,18 @@ namespace Kinora.Models.Systems.StableDiffusion;
 //           float32; moments and decoded pictures are float32.
 public sealed class AutoencoderKl : Module
 {
+    private const int Kernel = 3;
+    private const double NormEps = 1e-6;
+
+    // Files of 2022 name the middle's attention by other words: huggingface/diffusers v0.11, models/attention.py (AttentionBlock).
+    private static readonly KeyMap FormerNames = new(
+    [
+        new("{}.mid_block.attentions.0.query.{}", "{}.mid_block.attentions.0.to_q.{}"),
+        new("{}.mid_block.attentions.0.key.{}", "{}.mid_block.attentions.0.to_k.{}"),
+        new("{}.mid_block.attentions.0.value.{}", "{}.mid_block.attentions.0.to_v.{}"),
+        new("{}.mid_block.attentions.0.proj_attn.{}", "{}.mid_block.attentions.0.to_out.0.{}"),
+    ]);
+
     private readonly Encoder _encoder;
     private readonly Decoder _decoder;
     private readonly Conv2d? _quantConv, _postQuantConv;
@@ -29,6 +43,29 @@ public sealed class AutoencoderKl : Module
     }
 
     public AutoencoderKlConfig Config { get; }
+
+    /// <summary>Loads a component folder: <c>config.json</c> and its weights, under the names of today or of 2022.</summary>
+    /// <exception cref="ConfigException">The configuration is wrong.</exception>
+    /// <exception cref="CheckpointException">The weights are not exactly those of the network; the message lists every difference.</exception>
+    public static AutoencoderKl Load(string folder, DType dtype = DType.Float32, Device? device = null)
+    {
+        var config = AutoencoderKlConfig.Read(System.IO.Path.Combine(folder, "config.json"));
+        using var checkpoint = Checkpoint.Open(folder);
+        using var weights = new MappedWeights(checkpoint, FormerNames);
+        var source = new CheckpointParameters(weights);
+        var root = ParameterPath.Root(source, dtype, device);
+        try
+        {
+            var network = new AutoencoderKl(root, config);
+            source.Report.ThrowUnlessEmpty();
+            return network;
+        }
+        catch
+        {
+            root.Store.Dispose();
+            throw;
+        }
+    }
 
     /// <summary>The posterior over latents of pictures [B, C, H, W] in [−1, 1].</summary>
     /// <param name="x">H and W are multiples of the compression.</param>
@@ -198,7 +235,4 @@ public sealed class AutoencoderKl : Module
             return scope.Keep(ForwardTrace.Report(this, h));
         }
     }
-
-    private const int Kernel = 3;
-    private const double NormEps = 1e-6;
 }

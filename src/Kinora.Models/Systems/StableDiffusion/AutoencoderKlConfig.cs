@@ -42,6 +42,13 @@ public sealed record AutoencoderKlConfig
     public bool UsePostQuantConv { get; init; } = true;
     public bool MidBlockAddAttention { get; init; } = true;
 
+    /// <summary>Stable Diffusion 1 and 2.</summary>
+    public static AutoencoderKlConfig StableDiffusion { get; } = new()
+    {
+        BlockOutChannels = [128, 256, 512, 512], LayersPerBlock = 2, SampleSize = 512,
+        DownBlockTypes = [DownType, DownType, DownType, DownType], UpBlockTypes = [UpType, UpType, UpType, UpType],
+    };
+
     /// <summary>Pixels of height and width in one latent.</summary>
     [JsonIgnore] public int SpatialCompression => 1 << (BlockOutChannels.Count - 1);
 

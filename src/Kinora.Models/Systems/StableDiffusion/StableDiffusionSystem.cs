@@ -136,7 +136,7 @@ public sealed class StableDiffusionSystem : IGenerationSystem
         try
         {
             unet = Checkpoint.Load(folder.Component("unet"), path => new UNet2DCondition(path, unetConfig), compute, device);
-            AutoencoderKl vae = Checkpoint.Load(folder.Component("vae"), path => new AutoencoderKl(path, vaeConfig), compute, device);
+            AutoencoderKl vae = AutoencoderKl.Load(folder.Component("vae"), compute, device);
             return new Pictures(new StableDiffusionPipeline(unet, vae, device), new StableDiffusionPrompts(folder, device, compute), device, compute);
         }
         catch

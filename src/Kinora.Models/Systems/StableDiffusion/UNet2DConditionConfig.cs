@@ -88,12 +88,16 @@ public sealed record UNet2DConditionConfig
     public string? CrossAttentionNorm { get; init; }
     public int AdditionEmbedTypeNumHeads { get; init; } = 64;
 
+    /// <summary>Stable Diffusion 1.5.</summary>
+    public static UNet2DConditionConfig StableDiffusion15 { get; } = new() { SampleSize = 64, CrossAttentionDim = [768] };
+
+    /// <summary>Stable Diffusion 2.1.</summary>
+    public static UNet2DConditionConfig StableDiffusion21 { get; } = new() { SampleSize = 96, CrossAttentionDim = [1024], AttentionHeadDim = [5, 10, 20, 20], UseLinearProjection = true };
+
     /// <summary>Width of the timestep embedding.</summary>
     [JsonIgnore] public int TembDim => TimeEmbeddingDim ?? 4 * BlockOutChannels[0];
     /// <summary>Width of what residual blocks read.</summary>
     [JsonIgnore] public int BlockTembDim => ClassEmbeddingsConcat ? 2 * TembDim : TembDim;
-    /// <summary>How many times height and width are halved.</summary>
-    [JsonIgnore] public int Halvings => BlockOutChannels.Count - 1;
 
     /// <summary>What the timestep and the other conditions are embedded by.</summary>
     [JsonIgnore] internal UNetEmbeddingShape Embedding => new(BlockOutChannels[0], TembDim, FlipSinToCos, FreqShift, TimeCondProjDim, ClassEmbedType, NumClassEmbeds, ClassEmbeddingsConcat,
