@@ -8,6 +8,7 @@ namespace Kinora.Models.Text;
 public sealed partial class WeightedPrompt
 {
     private const double MaxWeight = 10;
+    private const int MatchTimeoutMilliseconds = 1000;
     private readonly List<(int End, double Weight)> _parts = [];
 
     private WeightedPrompt(string text) => Text = text;
@@ -62,6 +63,6 @@ public sealed partial class WeightedPrompt
         return weights;
     }
 
-    [GeneratedRegex(@"\((?<words>[^():]+):(?<weight>[0-9]+(\.[0-9]+)?)\)", RegexOptions.CultureInvariant)]
+    [GeneratedRegex(@"\((?<words>[^():]+):(?<weight>[0-9]+(\.[0-9]+)?)\)", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture, MatchTimeoutMilliseconds)]
     private static partial Regex Part();
 }
