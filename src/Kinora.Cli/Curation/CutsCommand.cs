@@ -7,21 +7,26 @@ using System.Text;
 using Kinora.Cli.Shell;
 using Kinora.Curation.Shots;
 using Kinora.Curation.Shots.Output;
+using Kinora.Engine.Checkpoints;
+using Kinora.Engine.Layers;
 using Kinora.Media;
+using Kinora.Models.Systems.TransNetV2;
 
 namespace Kinora.Cli.Curation;
 
 /// <summary><c>kinora curate cuts</c>.</summary>
 internal static class CutsCommand
 {
-    private static readonly string[] Filters = ["merge", "suppress"];
+    private const string Learned = "transnet";
+    private static readonly string[] Filters = ["merge", "suppress"], Names = [.. Detectors.Names, Learned];
 
     public static Command Create()
     {
         var file = new Argument<string>("file") { Description = "A video." };
-        var detector = new Option<string>("--detector") { Description = "What a cut is: a jump of color (content), one that stands out of its neighborhood (adaptive), of the brightness histogram, of a perceptual hash, or a fade (threshold).", HelpName = string.Join('|', Detectors.Names), DefaultValueFactory = _ => Detectors.Names[0] };
-        OneOf(detector, Detectors.Names);
-        var threshold = new Option<double?>("--threshold") { Description = "The detector's threshold. Default: content 27, adaptive 3, histogram 0.2, hash 0.35, threshold 12.", HelpName = "x" };
+        var detector = new Option<string>("--detector") { Description = "What a cut is: a jump of color (content), one that stands out of its neighborhood (adaptive), of the brightness histogram, of a perceptual hash, a fade (threshold), all of these with gradual transitions (fused), or what TransNet V2 says (transnet, with --weights).", HelpName = string.Join('|', Names), DefaultValueFactory = _ => Names[0] };
+        OneOf(detector, Names);
+        var weights = new Option<string?>("--weights") { Description = "(transnet) Weights of TransNet V2 as its authors name them: .safetensors or .pth.", HelpName = "file" };
+        var threshold = new Option<double?>("--threshold") { Description = "The detector's threshold. Default: content 27, adaptive 3, histogram 0.2, hash 0.35, threshold 12, fused 8, transnet 0.5.", HelpName = "x" };
         var minLength = new Option<string>("--min-length") { Description = "Shortest shot: frames (15) or seconds (0.6s).", HelpName = "length", DefaultValueFactory = _ => "15" };
         var maxLength = new Option<string?>("--max-length") { Description = "Divide longer shots into equal parts.", HelpName = "length" };
         var minTail = new Option<string?>("--min-tail") { Description = "A last shot shorter than this belongs to the one before.", HelpName = "length" };
@@ -40,9 +45,10 @@ internal static class CutsCommand
             "kinora curate cuts film.mp4",
             "kinora curate cuts film.mp4 --detector adaptive --json",
             "kinora curate cuts film.mp4 --csv scenes.csv --otio film.otio --html film.html",
-            "kinora curate cuts film.mp4 --detector threshold --min-length 1s     fades")
+            "kinora curate cuts film.mp4 --detector threshold --min-length 1s     fades",
+            "kinora curate cuts film.mp4 --detector transnet --weights transnetv2.pth")
         {
-            file, detector, threshold, minLength, maxLength, minTail, flash, lumaOnly, trailing, stream, csv, stats, edl, otio, html, json,
+            file, detector, weights, threshold, minLength, maxLength, minTail, flash, lumaOnly, trailing, stream, csv, stats, edl, otio, html, json,
         };
         command.SetAction((result, cancellationToken) =>
         {
@@ -63,22 +69,36 @@ internal static class CutsCommand
                 MinTail = result.GetValue(minTail) is { } tail ? Length("--min-tail", tail, rate) : 0,
             };
             string name = result.GetValue(detector)!;
-            ShotList list;
-            using (var progress = new ConsoleProgress())
+            var outputs = new Outputs(result.GetValue(csv), result.GetValue(stats), result.GetValue(edl), result.GetValue(otio), result.GetValue(html), result.GetValue(json));
+            int Find(IShotDetector chosen) => Run(path, name, chosen, rules, result.GetValue(stream), outputs, cancellationToken);
+            if (name != Learned) { return Task.FromResult(Find(Detectors.Create(name, settings))); }
+            string checkpoint = result.GetValue(weights) ?? throw CommandException.Usage("--weights: transnet needs the weights of TransNet V2; none come with Kinora.");
+            return EngineWork.Run(() =>
             {
-                list = ShotDetection.Run(path, Detectors.Create(name, settings), rules, streamIndex: result.GetValue(stream), progress: (at, of) => progress.Report("finding shots", at, Math.Max(at, of)), cancellationToken: cancellationToken);
-            }
-            Save(result.GetValue(csv), () => SceneCsv.Write(list));
-            Save(result.GetValue(stats), () => StatsCsv.Write(list));
-            Save(result.GetValue(edl), () => EditDecisionList.Write(list));
-            Save(result.GetValue(otio), () => OpenTimeline.Write(list));
-            Save(result.GetValue(html), () => ShotPage.Write(list, name));
-            var session = CommandSession.Current;
-            if (list.Damage is { } damage) { session.Remark($"the clip is damaged; this is the list of its good part: {damage}"); }
-            session.Result(result.GetValue(json) ? CutsJson.Write(list, name) : Table(list));
-            return Task.FromResult(list.Damage is null ? ExitCodes.Success : ExitCodes.Input);
+                var network = Checkpoint.Load(checkpoint, root => new TransNetV2Network(root), isOmitted: parameter => parameter.EndsWith(BatchNorm.Counter, StringComparison.Ordinal));
+                using var parameters = network.Path.Store;
+                return Find(new TransNetDetector(frames => [.. network.Logits(frames).Ends.Select(logit => 1 / (1 + MathF.Exp(-logit)))], settings.Threshold ?? 0.5));
+            }, cancellationToken);
         });
         return command;
+    }
+
+    private static int Run(string path, string name, IShotDetector detector, ShotRules rules, int stream, Outputs outputs, CancellationToken cancellationToken)
+    {
+        ShotList list;
+        using (var progress = new ConsoleProgress())
+        {
+            list = ShotDetection.Run(path, detector, rules, streamIndex: stream, progress: (at, of) => progress.Report("finding shots", at, Math.Max(at, of)), cancellationToken: cancellationToken);
+        }
+        Save(outputs.Csv, () => SceneCsv.Write(list));
+        Save(outputs.Stats, () => StatsCsv.Write(list));
+        Save(outputs.Edl, () => EditDecisionList.Write(list));
+        Save(outputs.Otio, () => OpenTimeline.Write(list));
+        Save(outputs.Html, () => ShotPage.Write(list, name));
+        var session = CommandSession.Current;
+        if (list.Damage is { } damage) { session.Remark($"the clip is damaged; this is the list of its good part: {damage}"); }
+        session.Result(outputs.Json ? CutsJson.Write(list, name) : Table(list));
+        return list.Damage is null ? ExitCodes.Success : ExitCodes.Input;
     }
 
     private static string Table(ShotList list)
@@ -124,4 +144,6 @@ internal static class CutsCommand
     {
         if (result.Tokens is [Token token] && !words.Contains(token.Value, StringComparer.Ordinal)) { result.AddError($"{option.Name}: expected {string.Join(", ", words)}, got {token.Value}."); }
     });
+
+    private sealed record Outputs(string? Csv, string? Stats, string? Edl, string? Otio, string? Html, bool Json);
 }

@@ -98,7 +98,7 @@ public static partial class PassBench
         TimeSpan wall = TimeSpan.Zero, cpu = TimeSpan.Zero;
         foreach (string file in files)
         {
-            var start = new ProcessStartInfo(Ffmpeg) { RedirectStandardError = true, RedirectStandardInput = true };
+            var start = new ProcessStartInfo(Ffmpeg) { UseShellExecute = false, RedirectStandardError = true, RedirectStandardInput = true };
             foreach (string argument in new[] { "-nostdin", "-benchmark", "-i", file, "-map", "0:v:0", "-vf", filter, "-f", "null", "-" }) { start.ArgumentList.Add(argument); }
             long started = Stopwatch.GetTimestamp();
             try
@@ -108,7 +108,7 @@ public static partial class PassBench
                 process.WaitForExit();
                 wall += Stopwatch.GetElapsedTime(started);
                 // The kernel forgets the times of a process that has ended; ffmpeg prints its own.
-                foreach (Match time in ProcessorTime().Matches(log)) { cpu += TimeSpan.FromSeconds(double.Parse(time.Groups[1].ValueSpan, NumberStyles.Float, CultureInfo.InvariantCulture)); }
+                foreach (Match time in ProcessorTime().Matches(log)) { cpu += TimeSpan.FromSeconds(double.Parse(time.Groups["seconds"].ValueSpan, NumberStyles.Float, CultureInfo.InvariantCulture)); }
             }
             catch (Win32Exception)
             {
@@ -118,7 +118,7 @@ public static partial class PassBench
         return Row(filter, wall, cpu, seconds);
     }
 
-    [GeneratedRegex(@"\b[us]time=([0-9.]+)s", RegexOptions.CultureInvariant, 1000)]
+    [GeneratedRegex(@"\b[us]time=(?<seconds>[0-9.]+)s", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex ProcessorTime();
 
     private static PassBenchRow Row(string tool, TimeSpan wall, TimeSpan cpu, double seconds) =>
