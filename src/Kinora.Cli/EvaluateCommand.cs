@@ -18,7 +18,7 @@ public static class EvaluateCommand
             "kinora evaluate compare a/report.json b/report.json",
             "kinora evaluate study build a/ b/ -o study             blind comparison by people")
         {
-            FeaturesCommand.Create(), MmrCommand.Create(), CompareCommand.Create(), StudyCommand.Create(),
+            FeaturesCommand.Create(), MmrCommand.Create(), CompareCommand.Create(), StudyCommand.Create(), CodebookCommand.Create(),
         };
         ClipsAction.AddTo(command);
         return command;

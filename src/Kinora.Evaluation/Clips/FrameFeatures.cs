@@ -1,0 +1,75 @@
+// Inception v3 features of every frame with the user's weights, for the Fréchet inception distance and the inception score of pictures.
+// Preprocessing of pytorch-fid: bilinear to 299×299 without antialiasing, [−1, 1].
+
+using Kinora.Engine;
+using Kinora.Engine.Checkpoints;
+using Kinora.Engine.Layers;
+using Kinora.Evaluation.Features;
+using Kinora.Media;
+using Kinora.Models.Systems.InceptionV3;
+
+namespace Kinora.Evaluation.Clips;
+
+/// <summary>The feature extractor. Dispose frees the network.</summary>
+public sealed class FrameFeatures : IClipFeatures, IDisposable
+{
+    private const int BatchSize = 8;
+    private readonly InceptionV3Model _inception;
+    private readonly Device _device;
+
+    private FrameFeatures(InceptionV3Model inception, string sha256, Device device)
+    {
+        _inception = inception;
+        _device = device;
+        WeightsSha256 = sha256;
+    }
+
+    /// <inheritdoc/>
+    public string Features => "Inception v3 pool3, every frame";
+
+    /// <inheritdoc/>
+    public string Preprocessing => $"both sides to {InceptionV3Model.InputSize}, bilinear without antialiasing, [-1, 1]";
+
+    /// <inheritdoc/>
+    public string WeightsSha256 { get; }
+
+    /// <inheritdoc/>
+    public (string Frechet, string Kernel) Names => ("fid", "kid");
+
+    /// <inheritdoc/>
+    public int Dimension => InceptionV3Model.FeatureChannels;
+
+    /// <summary>Loads weights in the layout of pytorch-fid (torchvision's names, 1008 classes).</summary>
+    /// <exception cref="CheckpointException">The weights are of another network.</exception>
+    public static FrameFeatures Load(string path, Device device) =>
+        new(Checkpoint.Load(path, p => new InceptionV3Model(p), device: device, isOmitted: n => n.EndsWith(BatchNorm.Counter, StringComparison.Ordinal)), Checkpoint.HashFile(path), device);
+
+    /// <inheritdoc/>
+    public double[] Of(Clip clip, string file)
+    {
+        ArgumentNullException.ThrowIfNull(clip);
+        var rows = new double[clip.Frames.Count * Dimension];
+        for (int start = 0; start < clip.Frames.Count; start += BatchSize)
+        {
+            using var inference = GradMode.Inference();
+            using var scope = TensorScope.Enter();
+            VideoFrame[] frames = [.. clip.Frames.Skip(start).Take(BatchSize)];
+            Tensor x = ClipTensor.FromBytes([.. frames.SelectMany(f => f.Rgb)], frames.Length, 1, clip.Height, clip.Width, _device).Squeeze(2);
+            _inception.Features(F.InterpolateBilinear(x, InceptionV3Model.InputSize, InceptionV3Model.InputSize)).To(Device.Cpu).To(DType.Float64).CopyTo<double>(rows.AsSpan(start * Dimension, frames.Length * Dimension));
+        }
+        return rows;
+    }
+
+    /// <summary>Class probabilities of features [n, 2048] → [n, 1008].</summary>
+    public FeatureMatrix Probabilities(FeatureMatrix features)
+    {
+        ArgumentNullException.ThrowIfNull(features);
+        using var inference = GradMode.Inference();
+        using var scope = TensorScope.Enter();
+        Tensor p = _inception.Classify(features.ToTensor().To(DType.Float32).To(_device)).To(Device.Cpu).To(DType.Float64).Softmax(1);
+        return new FeatureMatrix(features.Name + ": class probabilities", features.Count, (int)p.Size(1), p.Contiguous().ToArray<double>());
+    }
+
+    /// <summary>Frees the network.</summary>
+    public void Dispose() => _inception.Path.Store.Dispose();
+}
