@@ -42,6 +42,7 @@ public static class FixtureRunners
         new Runners.InceptionScoreRunner(),
         new Runners.LpipsRunner(),
         new Runners.RaftRunner(),
+        new Runners.SceneDetectRunner(),
         // schedulers, ops, train
         new Runners.SamplerRunner(),
         new Runners.TorchOpsRunner(),
