@@ -40,6 +40,7 @@ public static class GenerateCommand
         var control = new Option<string?>("--control") { Description = "What a ControlNet reads: edges, depth or a pose as a picture.", HelpName = "file" };
         var controlNet = new Option<string?>("--controlnet") { Description = "The folder of a ControlNet for a Stable Diffusion model.", HelpName = "folder" };
         var controlStrength = new Option<double?>("--control-strength") { Description = "Strength of the ControlNet; 1 as it was trained.", HelpName = "factor" };
+        var keyframes = new Option<string[]>("--keyframe") { Description = "A later frame that is to be this picture, as N=file with the first frame 0, or last=file; may be repeated.", HelpName = "frame=file" };
         var continued = new Option<string?>("--continue") { Description = "The clip to continue.", HelpName = "file" };
         var count = new Option<int>("--count") { Description = "How many clips.", HelpName = "number", DefaultValueFactory = _ => 1 };
         var model = new Option<string>("--model") { Description = "A model folder, or the name of one under models/.", HelpName = "model", DefaultValueFactory = _ => KinoraOptions.DefaultModel };
@@ -55,7 +56,7 @@ public static class GenerateCommand
             "kinora generate \"a red balloon rises\" --continue balloon.mp4 -o longer.mp4       what happens next",
             "kinora generate \"a star spins in space\" --count 4 --seed 7 -o star.gif           four seeds")
         {
-            prompt, output, seed, steps, guidance, sampler, negative, size, frames, fps, image, imageModel, motionAdapter, strength, motion, imageNoise, mask, control, controlNet, controlStrength, continued, count, model, device, dtype, json, dryRun,
+            prompt, output, seed, steps, guidance, sampler, negative, size, frames, fps, image, imageModel, motionAdapter, strength, motion, imageNoise, mask, control, controlNet, controlStrength, keyframes, continued, count, model, device, dtype, json, dryRun,
         };
         command.SetAction(async (result, cancellationToken) =>
         {
@@ -79,6 +80,8 @@ public static class GenerateCommand
                 ImageStrength = result.GetValue(strength), ControlNet = result.GetValue(controlNet), ControlStrength = result.GetValue(controlStrength),
                 Motion = result.GetValue(motion), ImageNoise = result.GetValue(imageNoise),
             };
+            var later = KeyframeArguments.Parse(result.GetValue(keyframes) ?? []);
+            request = request with { Keyframes = [.. later.Select(k => new Keyframe(k.Frame, ImageFile.Read(k.Path)))] };
             GenerationPlan plan;
             if (result.GetValue(imageModel) is { } imageModelName)
             {
@@ -96,6 +99,7 @@ public static class GenerateCommand
                     plan = plan with { Input = input with { Path = imagePath ?? clipPath, MaskPath = maskPath } };
                 }
             }
+            plan = plan with { KeyframeInputs = [.. plan.KeyframeInputs.Select(k => k with { Path = later.First(given => given.Frame == k.Frame || given.Frame + plan.Frames == k.Frame).Path })] };
             if (plan.ControlInput is { } controlled)
             {
                 plan = plan with { ControlInput = controlled with { Path = controlPath } };

@@ -91,6 +91,10 @@ public static class ReplayCommand
         {
             request = request with { Control = ImageFile.Read(FindFile(control.Path, path, null)) };
         }
+        if (recorded.Keyframes is { } keyframes)
+        {
+            request = request with { Keyframes = [.. keyframes.Select(k => new Keyframe(k.Frame, ImageFile.Read(FindFile(k.Path, path, null))))] };
+        }
         GenerationPlan plan = GenerationPlan.Create(folder, request, new VideoGenerationOptions
         {
             Seed = recorded.Seed, Width = recorded.Width, Height = recorded.Height, Frames = recorded.Frames, FrameRate = recorded.FrameRate,
@@ -106,7 +110,11 @@ public static class ReplayCommand
         {
             throw CommandException.Integrity($"{path} was made from {recorded.Input.Path}, whose frames have changed since. Name the original with --input.");
         }
-        return plan with { Input = recorded.Input, ControlInput = recorded.Control };
+        if (recorded.Keyframes?.Zip(plan.KeyframeInputs).FirstOrDefault(pair => pair.First.Sha256 != pair.Second.Sha256).First is { } changed)
+        {
+            throw CommandException.Integrity($"{path} has {changed.Path} as frame {changed.Frame}, which has changed since.");
+        }
+        return plan with { Input = recorded.Input, ControlInput = recorded.Control, KeyframeInputs = recorded.Keyframes ?? [] };
     }
 
     private static string FindFile(string? recorded, string clipPath, string? named)

@@ -75,11 +75,11 @@ public sealed class GenerateInputTests : IClassFixture<TinyModel>, IDisposable
     [Fact]
     public async Task Model_OfAnotherSystem_IsNamed()
     {
-        string folder = Path.Combine(_model.Base, "wan" + Path.GetRandomFileName());
+        string folder = Path.Combine(_model.Base, "mochi" + Path.GetRandomFileName());
         Directory.CreateDirectory(folder);
-        await File.WriteAllTextAsync(Path.Combine(folder, "model_index.json"), """{ "_class_name": "WanPipeline", "vae": ["diffusers", "AutoencoderKLWan"] }""");
+        await File.WriteAllTextAsync(Path.Combine(folder, "model_index.json"), """{ "_class_name": "MochiPipeline", "vae": ["diffusers", "AutoencoderKLMochi"] }""");
 
-        await RefuseModelAsync(ExitCodes.Input, "Wan", folder);
+        await RefuseModelAsync(ExitCodes.Input, "Mochi", folder);
     }
 
     [Fact]

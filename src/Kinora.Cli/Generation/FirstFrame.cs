@@ -21,7 +21,7 @@ internal static class FirstFrame
     /// <param name="cancellationToken">Stops within a step.</param>
     public static async Task<GenerationPlan> PlanAsync(KinoraOptions images, ModelFolder folder, VideoGenerationRequest request, VideoGenerationOptions options, string? output, bool dryRun, CancellationToken cancellationToken)
     {
-        GenerationPlan picture = GenerationPlan.Create(ModelFolder.Find(images.Model), request, new VideoGenerationOptions { Seed = options.Seed, Width = options.Width, Height = options.Height, Frames = 1 });
+        GenerationPlan picture = GenerationPlan.Create(ModelFolder.Find(images.Model), request with { Keyframes = [] }, new VideoGenerationOptions { Seed = options.Seed, Width = options.Width, Height = options.Height, Frames = 1 });
         options = options with { Seed = picture.Seed };
         var (clip, plan) = WithOrWithoutWords(folder, request with { FirstFrame = new VideoFrame(picture.Width, picture.Height, new byte[picture.Width * picture.Height * 3]) }, options);
         if (dryRun)

@@ -21,10 +21,10 @@ public static class FixtureRunners
         new UNetMotionRunner(),
         new UNetSpatioTemporalRunner(),
         // dit
-        new Runners.WanTransformerRunner(),
-        new Runners.WanAutoencoderRunner(),
-        new Runners.LtxTransformerRunner(),
-        new Runners.LtxAutoencoderRunner(),
+        new WanTransformerRunner(),
+        new WanAutoencoderRunner(),
+        new LtxTransformerRunner(),
+        new LtxAutoencoderRunner(),
         new CogVideoXTransformerRunner(),
         new CogVideoXAutoencoderRunner(),
         // text_vision
@@ -53,6 +53,8 @@ public static class FixtureRunners
         new StableDiffusionRunner(),
         new LatentClipRunner(),
         new StableVideoDiffusionRunner(),
+        new WanPipelineRunner(),
+        new LtxPipelineRunner(),
     ];
 
     /// <summary>The runner of a class; null when no system of the product answers to it.</summary>

@@ -10,7 +10,7 @@ namespace Kinora.Evaluation.Speed;
 /// <summary>Cases of the public systems' networks; weights are stored in the type that is computed in.</summary>
 public static class NetworkCases
 {
-    private const int WanTextTokens = 512, WanDecodedFrames = 2, WanRows = 30, WanColumns = 52;
+    private const int WanTextTokens = 512, WanDecodedFrames = 2, WanRows = 15, WanColumns = 26;
 
     /// <summary>All of them.</summary>
     public static IReadOnlyList<SpeedCase> All { get; } =
@@ -64,7 +64,7 @@ public static class NetworkCases
             return network.Decode(latents);
         }, () => Free(root, latents));
     })
-    { Precision = dtype };
+    { Flops = WanAutoencoder.DecodeFlops(WanAutoencoderConfig.Wan21, WanDecodedFrames, WanRows, WanColumns), Precision = dtype };
 
     private static SpeedCase StableDiffusionStep(DType dtype)
     {

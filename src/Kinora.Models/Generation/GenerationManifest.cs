@@ -39,6 +39,8 @@ public sealed record GenerationManifest
     public ManifestControl? Control { get; init; }
     /// <summary>Folder of a motion adapter that was put to the model; null for none.</summary>
     public string? MotionAdapter { get; init; }
+    /// <summary>Pictures that later frames were to be; null for none.</summary>
+    public IReadOnlyList<ManifestKeyframe>? Keyframes { get; init; }
     public required string Device { get; init; }
     /// <summary>Type of matrix products: fp32 or bf16.</summary>
     [JsonPropertyName("dtype")] public required string DType { get; init; }
@@ -105,6 +107,17 @@ public sealed record ManifestInput
     public string? MaskPath { get; init; }
     /// <summary>SHA-256 of the mask's RGB bytes before it was resized; null without one.</summary>
     public string? MaskSha256 { get; init; }
+}
+
+/// <summary>A picture that a later frame was to be.</summary>
+public sealed record ManifestKeyframe
+{
+    /// <summary>The frame, from 1.</summary>
+    public required int Frame { get; init; }
+    /// <summary>SHA-256 of the picture's RGB bytes before it was resized.</summary>
+    public required string Sha256 { get; init; }
+    /// <summary>The picture's file, if the maker named one.</summary>
+    public string? Path { get; init; }
 }
 
 /// <summary>What controlled a clip besides words.</summary>

@@ -48,6 +48,12 @@ public record GenerationPlan
     /// <summary>The given frames at the clip's size; the last <see cref="HeldFrames"/> of them are held.</summary>
     public required IReadOnlyList<VideoFrame> GivenFrames { get; init; }
 
+    /// <summary>Pictures that later frames are to be, at the clip's size, by frame.</summary>
+    public IReadOnlyList<Keyframe> Keyframes { get; init; } = [];
+
+    /// <summary>What the manifest says of them.</summary>
+    public IReadOnlyList<ManifestKeyframe> KeyframeInputs { get; init; } = [];
+
     /// <summary>Checks a request against a model and fills in its defaults.</summary>
     /// <exception cref="GenerationRequestException">The request cannot be carried out; the message says what can.</exception>
     /// <exception cref="ConfigException">The model's configuration is wrong.</exception>
@@ -60,7 +66,8 @@ public record GenerationPlan
         // What a system reads besides the picture itself stands in its plan's input; anything else was asked for in vain.
         RequestChecks.Refuse(folder.Name, ("motion", options.Motion is not null && plan.Input?.Motion is null), ("image noise", options.ImageNoise is not null && plan.Input?.Noise is null),
             ("controlling picture", request.Control is not null && plan.ControlInput is null), ("ControlNet", options.ControlNet is not null && plan.ControlInput is null), ("control strength", options.ControlStrength is not null && plan.ControlInput is null));
-        return plan;
+        return request.Keyframes.Count == plan.Keyframes.Count ? plan
+            : throw new GenerationRequestException("keyframe", $"{folder.Name} takes no keyframes; Wan's first-and-last-frame models take the last, LTX-Video any.");
     }
 
     /// <summary>About how long one clip takes.</summary>

@@ -4,9 +4,11 @@ using Kinora.Engine;
 using Kinora.Models.Systems.AnimateDiff;
 using Kinora.Models.Systems.CogVideoX;
 using Kinora.Models.Systems.KinoraWorld;
+using Kinora.Models.Systems.Ltx;
 using Kinora.Models.Systems.ModelScope;
 using Kinora.Models.Systems.StableDiffusion;
 using Kinora.Models.Systems.StableVideoDiffusion;
+using Kinora.Models.Systems.Wan;
 
 namespace Kinora.Models.Generation;
 
@@ -22,6 +24,8 @@ public static class GenerationSystems
         new LatentClipSystem(new AnimateDiffModel()),
         new LatentClipSystem(new ModelScopeModel()),
         new StableVideoDiffusionSystem(),
+        new WanSystem(),
+        new LtxSystem(),
     ];
 
     /// <summary>The system that answers to a value of <c>_class_name</c>; null when there is none.</summary>

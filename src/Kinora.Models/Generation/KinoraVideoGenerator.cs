@@ -151,6 +151,7 @@ public sealed class KinoraVideoGenerator : IVideoGenerator, IDisposable
         Input = plan.Input,
         MotionAdapter = plan.Folder.MotionAdapter,
         Control = plan.ControlInput,
+        Keyframes = plan.KeyframeInputs.Count == 0 ? null : plan.KeyframeInputs,
         Device = model.Device.ToString(),
         DType = model.Compute.ShortName(),
         Threads = EngineRuntime.Threads,

@@ -76,6 +76,22 @@ internal static class RequestChecks
     public static VideoFrame Fit(VideoFrame frame, int width, int height) =>
         frame.Width == width && frame.Height == height ? frame : ImageResize.CropToAspect(frame, width, height);
 
+    /// <summary>The keyframes at the size of the clip, by frame, and what the manifest says of them.</summary>
+    public static (IReadOnlyList<Keyframe> Fitted, IReadOnlyList<ManifestKeyframe> Inputs) Keyframes(VideoGenerationRequest request, int width, int height, int frames)
+    {
+        Keyframe[] ordered = [.. request.Keyframes.Select(k => k.Frame < 0 ? k with { Frame = frames + k.Frame } : k).OrderBy(k => k.Frame)];
+        foreach (Keyframe keyframe in ordered)
+        {
+            InRange("keyframe", keyframe.Frame, 1, frames - 1);
+        }
+        if (ordered.DistinctBy(k => k.Frame).Count() != ordered.Length)
+        {
+            throw new GenerationRequestException("keyframe", "one frame was given two pictures.");
+        }
+        return ([.. ordered.Select(k => k with { Picture = Fit(k.Picture, width, height) })],
+            [.. ordered.Select(k => new ManifestKeyframe { Frame = k.Frame, Sha256 = GenerationManifest.HashFrames([k.Picture]) })]);
+    }
+
     public static string Invariant(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
 
     // The legal values on both sides; at the ends, the first two or the last two.

@@ -29,6 +29,9 @@ public sealed record VideoGenerationRequest
     /// <summary>What a ControlNet reads: edges, depth or a pose as a picture. Fitted to the clip like the frame.</summary>
     public VideoFrame? Control { get; init; }
 
+    /// <summary>Pictures that later frames of the clip are to be, fitted to the clip like the first frame.</summary>
+    public IReadOnlyList<Keyframe> Keyframes { get; init; } = [];
+
     /// <summary>The clip to continue. Its last frames are held, the new ones follow them, and the result holds the whole.</summary>
     public Clip? Continue { get; init; }
 }

@@ -11,4 +11,5 @@ namespace Kinora.Models.Systems.Ltx;
     WriteIndented = true)]
 [JsonSerializable(typeof(LtxTransformerConfig))]
 [JsonSerializable(typeof(LtxAutoencoderConfig))]
+[JsonSerializable(typeof(LtxPipelineIndex))]
 public sealed partial class LtxJson : JsonSerializerContext;

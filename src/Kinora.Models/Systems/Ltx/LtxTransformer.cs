@@ -13,7 +13,7 @@ namespace Kinora.Models.Systems.Ltx;
 public sealed class LtxTransformer : Module
 {
     private const double OutNormEps = 1e-6, MaskedScore = -10_000;
-    private readonly Reporting _projIn;
+    private readonly InputProjection _projIn;
     private readonly TimeEmbed _timeEmbed;
     private readonly CaptionProjection _captionProjection;
     private readonly LtxBlock[] _blocks;
@@ -25,7 +25,7 @@ public sealed class LtxTransformer : Module
         config.Validate();
         Config = config;
         int d = config.HiddenSize;
-        _projIn = new Reporting(path["proj_in"], config.InChannels, d);
+        _projIn = new InputProjection(path["proj_in"], config.InChannels, d);
         _scaleShiftTable = path.Create("scale_shift_table", [2, d], Init.Normal(1 / Math.Sqrt(d)), DType.Float32);
         _timeEmbed = new TimeEmbed(path["time_embed"], d);
         _captionProjection = new CaptionProjection(path["caption_projection"], config.CaptionChannels, d);
@@ -85,11 +85,11 @@ public sealed class LtxTransformer : Module
             throw new ShapeException($"LtxTransformer: expected coordinates [{s}, 3], got [{string.Join(", ", coordinates.Shape)}].");
     }
 
-    private sealed class Reporting : Module
+    private sealed class InputProjection : Module
     {
         private readonly Linear _linear;
 
-        public Reporting(ParameterPath path, int inFeatures, int outFeatures) : base(path) => _linear = new Linear(path, inFeatures, outFeatures);
+        public InputProjection(ParameterPath path, int inFeatures, int outFeatures) : base(path) => _linear = new Linear(path, inFeatures, outFeatures);
 
         public Tensor Forward(Tensor x) => ForwardTrace.Report(this, _linear.Forward(x));
     }

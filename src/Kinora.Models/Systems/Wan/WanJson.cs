@@ -11,4 +11,5 @@ namespace Kinora.Models.Systems.Wan;
     WriteIndented = true)]
 [JsonSerializable(typeof(WanTransformerConfig))]
 [JsonSerializable(typeof(WanAutoencoderConfig))]
+[JsonSerializable(typeof(WanPipelineIndex))]
 public sealed partial class WanJson : JsonSerializerContext;

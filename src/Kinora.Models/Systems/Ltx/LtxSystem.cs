@@ -1,0 +1,123 @@
+// LTX-Video 0.9.x as `generate` runs it: what a request comes to, and one clip of it.
+// Defaults: Lightricks/LTX-Video's published examples; huggingface/diffusers d035dcd7, pipelines/ltx.
+
+using Kinora.Engine;
+using Kinora.Engine.Random;
+using Kinora.Media;
+using Kinora.Models.Generation;
+using Kinora.Models.Text;
+
+namespace Kinora.Models.Systems.Ltx;
+
+/// <summary>The system of LTX-Video's text-to-video and image-to-video models.</summary>
+public sealed class LtxSystem : IGenerationSystem
+{
+    private const string Sampler = "euler", DefaultNegativePrompt = "worst quality, inconsistent motion, blurry, jittery, distorted";
+    private const int Width = 704, Height = 512, Frames = 121, EarlyTextTokens = 128, TextTokens = 256;
+    private const double FrameRate = 25, Guidance = 3;
+
+    /// <inheritdoc/>
+    public IReadOnlyList<string> ClassNames => [LtxPipelineIndex.TextToVideo, LtxPipelineIndex.ImageToVideo, LtxPipelineIndex.Condition];
+
+    /// <inheritdoc/>
+    public void Check(ModelFolder folder)
+    {
+        ArgumentNullException.ThrowIfNull(folder);
+        folder.RequireComponents("transformer", "vae", "text_encoder", "tokenizer", "scheduler");
+    }
+
+    /// <inheritdoc/>
+    public IGenerationPipeline Load(ModelFolder folder, Device device, DType compute)
+    {
+        ArgumentNullException.ThrowIfNull(folder);
+        return new Clips(LtxPipeline.Open(folder.Path, device, compute), TextTokenizer.Load(folder.Component("tokenizer")));
+    }
+
+    /// <inheritdoc/>
+    public GenerationPlan Plan(ModelFolder folder, VideoGenerationRequest request, VideoGenerationOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(folder);
+        ArgumentNullException.ThrowIfNull(request);
+        ArgumentNullException.ThrowIfNull(options);
+        using var pipeline = LtxPipeline.Open(folder.Path, Device.Cpu, DType.Float32);
+        LtxAutoencoderConfig vae = pipeline.AutoencoderConfig;
+        RequestChecks.RequirePrompt(request);
+        RequestChecks.Refuse("LTX-Video", ("mask", request.Mask is not null), ("image strength", options.ImageStrength is not null), ("guidance rescale", options.GuidanceRescale > 0), ("control picture", request.Control is not null), ("clip to continue", request.Continue is not null));
+        if (options.Sampler is not (null or Sampler))
+            throw new GenerationRequestException("sampler", $"sampler '{options.Sampler}' is unknown here; LTX-Video has {Sampler}.");
+
+        int s = vae.SpatialCompression;
+        int width = options.Width ?? Width, height = options.Height ?? Height, frames = options.Frames ?? Frames;
+        RequestChecks.Side("width", width, s);
+        RequestChecks.Side("height", height, s);
+        RequestChecks.Frames(frames, vae.TemporalCompression);
+        var (keyframes, keyframeInputs) = RequestChecks.Keyframes(request, width, height, frames);
+        const int EarlySteps = 50, LaterSteps = 40;
+        int steps = RequestChecks.Steps(options, pipeline.Index.IsCondition ? LaterSteps : EarlySteps);
+        double guidance = RequestChecks.Guidance(options, Guidance);
+        int calls = steps * (guidance == 1 ? 1 : 2);
+        long tokens = vae.LatentFrames(frames) * (height / s) * (width / s);
+        VideoFrame[] given = request.FirstFrame is { } first ? [RequestChecks.Fit(first, width, height)] : [];
+        return new GenerationPlan
+        {
+            Folder = folder, Prompt = request.Prompt, NegativePrompt = request.NegativePrompt.Length > 0 ? request.NegativePrompt : DefaultNegativePrompt, Seed = RequestChecks.Seed(options), Count = RequestChecks.Count(options),
+            Width = width, Height = height, Frames = frames, FrameRate = RequestChecks.FrameRate(options.FrameRate ?? FrameRate), Steps = steps, Guidance = guidance, GuidanceRescale = 0,
+            Sampler = Sampler, NetworkCalls = calls, MadeFor = new ClipSize(Width, Height, Frames),
+            HeldFrames = given.Length, GivenFrames = given, Input = given.Length == 0 ? null : new ManifestInput { Kind = "image", HeldFrames = 1, Sha256 = GenerationManifest.HashFrames([request.FirstFrame!]) },
+            PreviewEverySteps = options.PreviewEverySteps, Keyframes = keyframes, KeyframeInputs = keyframeInputs,
+            Flops = calls * (double)LtxTransformer.Flops(pipeline.TransformerConfig, tokens, TextTokens), PeakBytes = EstimatePeak(folder, pipeline.TransformerConfig, vae, tokens, frames, height, width),
+        };
+    }
+
+    // The largest of the phases, which free each other's weights: text encoder; transformer with its stream; decoder with its finest maps.
+    private static long EstimatePeak(ModelFolder folder, LtxTransformerConfig transformer, LtxAutoencoderConfig vae, long tokens, long frames, long height, long width)
+    {
+        const long Libraries = 350L << 20;
+        const int StreamCopies = 20, DecoderMaps = 6;           // tensors of the stream's, and the finest stage's, size alive at once
+        long Bytes(string component) => Directory.Exists(folder.Component(component)) ? Directory.GetFiles(folder.Component(component), "*.safetensors").Sum(f => new FileInfo(f).Length) : 0;
+        long sampling = Bytes("transformer") + tokens * transformer.HiddenSize * StreamCopies * sizeof(float);
+        long decoding = Bytes("transformer") + Bytes("vae") + frames * (height / vae.PatchSize) * (width / vae.PatchSize) * vae.DecoderBlockOutChannels[0] * sizeof(float) * DecoderMaps;
+        return Libraries + Math.Max(Bytes("text_encoder"), Math.Max(sampling, decoding)) + frames * height * width * 3 * 2;
+    }
+
+    private sealed class Clips(LtxPipeline pipeline, TextTokenizer tokenizer) : IGenerationPipeline
+    {
+        private const ulong NoiseOfKnown = 1, NoiseOfDecoder = 2; // purposes that draw from streams of their own
+
+        public void Generate(ClipRun run)
+        {
+            GenerationPlan plan = run.Plan;
+            using var scope = TensorScope.Enter();
+            var text = Encode(plan.Prompt);
+            var negative = plan.Guidance == 1 ? null : Encode(plan.NegativePrompt);
+            pipeline.ReleaseTextEncoder();
+            var vae = pipeline.AutoencoderConfig;
+            long f = vae.LatentFrames(plan.Frames), h = plan.Height / vae.SpatialCompression, w = plan.Width / vae.SpatialCompression;
+            var random = new Generator(run.Seed);
+            var noise = random.Normal(1, vae.LatentChannels, f, h, w);
+            LtxKnownFrames[] known = 
+            [
+                .. plan.GivenFrames.Select(frame => new LtxKnownFrames(FramePixels.ToModel([frame]), 0)),
+                .. plan.Keyframes.Select(keyframe => new LtxKnownFrames(FramePixels.ToModel([keyframe.Picture]), keyframe.Frame)),
+            ];
+            using var sampler = pipeline.CreateSampler(plan.Steps, f * h * w);
+            var latents = pipeline.Sample(text, negative, known, noise, plan.FrameRate, sampler, plan.Guidance, random.Derive(NoiseOfKnown), (call, _) => run.Step(call + 1), run.Cancellation);
+            run.Decoding();
+            foreach (VideoFrame frame in FramePixels.FromModel(pipeline.Decode(latents, random.Derive(NoiseOfDecoder)), 0)) run.Frame(frame);
+        }
+
+        public void Dispose() => pipeline.Dispose();
+
+        private LtxText Encode(string prompt)
+        {
+            using var scope = TensorScope.Enter();
+            int length = pipeline.Index.IsCondition ? TextTokens : EarlyTextTokens;
+            PaddedTokens tokens = tokenizer.EncodePadded(PromptText.Clean(prompt), length);
+            float[] mask = [.. Enumerable.Range(0, length).Select(i => i < tokens.Count ? 1f : 0f)];
+            var text = pipeline.EncodeText(Tensor.FromArray<long>([.. tokens.Ids], 1, length), Tensor.FromArray(mask, 1, length));
+            scope.Keep(text.Embeddings);
+            scope.Keep(text.Mask);
+            return text;
+        }
+    }
+}

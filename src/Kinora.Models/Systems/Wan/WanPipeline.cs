@@ -1,0 +1,269 @@
+// From a prompt and up to two pictures to a clip: umT5 → latents of noise → flow → latents of a clip → pixels.
+// Papers: Wan Team, arXiv:2503.20314; what the parts do stands in WanTransformer, WanAutoencoder and T5EncoderModel.
+// The procedure follows huggingface/diffusers d035dcd7, pipelines/wan/pipeline_wan.py and pipeline_wan_i2v.py.
+//
+// Shapes    B clips  K text tokens  E text width  Z latent channels  C channels that enter the transformer  F,H,W frames, height, width
+//           f,h,w latent frames, height, width  n known latent frames
+// Numerics  Latents and sampling are float32; networks run in the compute type; noise levels are double on the host.
+
+using Kinora.Engine;
+using Kinora.Engine.Checkpoints;
+using Kinora.Media;
+using Kinora.Models.Diffusion.Samplers.Stepwise;
+using Kinora.Models.Generation;
+using Kinora.Models.Systems.Clip;
+using Kinora.Models.Systems.T5;
+
+namespace Kinora.Models.Systems.Wan;
+
+/// <summary>Wan 2.1 and 2.2: text to video, image to video, first and last frame. Networks are loaded when they are needed.</summary>
+public sealed class WanPipeline : IDisposable
+{
+    private const int DecodedLatentFrames = 1, EncodedLatentFrames = 4; // at once; bounds the memory of the autoencoder
+    private const double TrainingSteps = 1000;
+    private readonly Device _device;
+    private readonly DType _compute;
+    private readonly OnDemand<WanTransformer> _transformer;
+    private readonly OnDemand<WanTransformer>? _lowNoise;
+    private readonly OnDemand<WanAutoencoder> _autoencoder;
+    private readonly OnDemand<T5EncoderModel> _textEncoder;
+    private readonly OnDemand<ClipVisionModel>? _imageEncoder;
+    private readonly ClipImageProcessor? _imageProcessor;
+
+    private WanPipeline(string folder, WanPipelineIndex index, Device device, DType compute)
+    {
+        (Folder, Index, _device, _compute) = (folder, index, device, compute);
+        TransformerConfig = ModelConfigJson.ReadFile(Config("transformer"), WanJson.Default.WanTransformerConfig, WanTransformerConfig.Defaults);
+        AutoencoderConfig = ModelConfigJson.ReadFile(Config("vae"), WanJson.Default.WanAutoencoderConfig, WanAutoencoderConfig.Defaults);
+        Scheduler = SchedulerConfig.ReadFile(Path.Combine(Component("scheduler"), "scheduler_config.json"));
+        TransformerConfig.Validate();
+        AutoencoderConfig.Validate();
+        CheckTogether();
+        _transformer = Transformer("transformer", TransformerConfig);
+        if (WanPipelineIndex.Has(index.Transformer2))
+            _lowNoise = Transformer("transformer_2", ModelConfigJson.ReadFile(Config("transformer_2"), WanJson.Default.WanTransformerConfig, WanTransformerConfig.Defaults));
+        _autoencoder = new OnDemand<WanAutoencoder>(() => Checkpoint.Load(Component("vae"), p => new WanAutoencoder(p, AutoencoderConfig), compute, device));
+        _textEncoder = new OnDemand<T5EncoderModel>(() => T5EncoderModel.Load(Component("text_encoder"), compute, device));
+        if (TransformerConfig.ImageDim is null) return;
+        _imageEncoder = new OnDemand<ClipVisionModel>(() => ClipVisionModel.Load(Component("image_encoder"), compute, device));
+        _imageProcessor = ClipImageProcessor.Load(Component("image_processor"));
+    }
+
+    /// <summary>The model's folder.</summary>
+    public string Folder { get; }
+
+    /// <summary>Its <c>model_index.json</c>.</summary>
+    public WanPipelineIndex Index { get; }
+
+    public WanTransformerConfig TransformerConfig { get; }
+
+    public WanAutoencoderConfig AutoencoderConfig { get; }
+
+    /// <summary>The model's own sampler.</summary>
+    public SchedulerConfig Scheduler { get; }
+
+    /// <summary>Whether a first frame can be given.</summary>
+    public bool TakesImage => Index.ExpandTimesteps || TransformerConfig.InChannels > AutoencoderConfig.ZDim;
+
+    /// <summary>Whether a first frame must be given.</summary>
+    public bool NeedsImage => TransformerConfig.InChannels > AutoencoderConfig.ZDim;
+
+    /// <summary>Opens a folder in diffusers' layout; weights stay on disk until they are needed.</summary>
+    /// <param name="folder">With <c>model_index.json</c> and a folder for each component.</param>
+    /// <param name="device">Where the networks run.</param>
+    /// <param name="compute">Type of weights and matrix products: float32 or bfloat16.</param>
+    /// <exception cref="ConfigException">A configuration is wrong, or the components do not fit together.</exception>
+    public static WanPipeline Open(string folder, Device device, DType compute)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(folder);
+        var index = ModelConfigJson.ReadFile(Path.Combine(folder, ModelFolder.IndexFile), WanJson.Default.WanPipelineIndex, WanPipelineIndex.Defaults);
+        index.Validate();
+        return new WanPipeline(folder, index, device, compute);
+    }
+
+    /// <summary>A trajectory of the model's own sampler.</summary>
+    /// <param name="steps">Network calls, or pairs of them with guidance.</param>
+    /// <param name="shift">How much of them is spent at high noise; null for the model's own.</param>
+    public StepwiseSampler CreateSampler(int steps, double? shift = null)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(steps);
+        // The flow shift of UniPC and DPM-Solver stands under a key of its own.
+        var config = shift is { } s ? Scheduler with { Shift = s, FlowShift = s } : Scheduler;
+        return PublishedSamplers.Create(config, new SamplingOptions(steps));
+    }
+
+    /// <summary>Embeds token ids: [B, K, E] in float32, zero where the mask is 0.</summary>
+    /// <param name="ids">int64 [B, K]</param>
+    /// <param name="mask">1 at real tokens, [B, K].</param>
+    public Tensor EncodeText(Tensor ids, Tensor mask)
+    {
+        using var inference = GradMode.Inference();
+        using var autocast = Autocast.Enter(_compute);
+        using var scope = TensorScope.Enter();
+        var real = mask.To(DType.Bool).To(_device);
+        var text = _textEncoder.Value.Forward(ids.To(_device), real);
+        return scope.Keep(text * real.To(DType.Float32).Unsqueeze(-1));
+    }
+
+    /// <summary>Frees the text encoder: it is the largest network of the small models.</summary>
+    public void ReleaseTextEncoder() => _textEncoder.Release();
+
+    /// <summary>Tokens of the image encoder: its last layer but one, [1 or 2, I, J] for one or two pictures. Null when the model has none.</summary>
+    public Tensor? EncodeImages(IReadOnlyList<VideoFrame> pictures)
+    {
+        if (_imageEncoder is null) return null;
+        using var inference = GradMode.Inference();
+        using var autocast = Autocast.Enter(_compute);
+        using var scope = TensorScope.Enter();
+        var tokens = _imageEncoder.Value.Forward(_imageProcessor!.Process([.. pictures]).To(_device)).HiddenStates[^2].To(DType.Float32);
+        _imageEncoder.Release();
+        return scope.Keep(tokens);
+    }
+
+    /// <summary>
+    /// What image-to-video models read beside the noisy latents: a mask of known frames in 4 channels (one for each frame of a latent frame, the
+    /// first frame counting as four), then the normalized latents of the clip in which unknown frames are gray: [1, 4 + Z, f, h, w].
+    /// </summary>
+    /// <param name="first">First frame in [−1, 1], [1, 3, H, W].</param>
+    /// <param name="last">Last frame likewise, or null.</param>
+    /// <param name="frames">Frames of the clip, 1 + 4k.</param>
+    public Tensor ConcatenatedCondition(Tensor first, Tensor? last, int frames)
+    {
+        using var inference = GradMode.Inference();
+        using var autocast = Autocast.Enter(_compute);
+        using var scope = TensorScope.Enter();
+        var (_, c, height, width) = first.Dims4();
+        int s = AutoencoderConfig.ScaleFactorSpatial, t = AutoencoderConfig.ScaleFactorTemporal, latentFrames = AutoencoderConfig.LatentFrames(frames);
+        long h = height / s, w = width / s;
+        var middle = Tensor.Zeros([1, c, frames - (last is null ? 1 : 2), height, width]);
+        var clip = Tensor.Cat(last is null ? [first.Unsqueeze(2), middle] : [first.Unsqueeze(2), middle, last.Unsqueeze(2)], 2).To(_device);
+        var latents = _autoencoder.Value.NormalizeLatents(_autoencoder.Value.EncodeMean(clip, EncodedLatentFrames)); // [1, Z, f, h, w]
+        var known = new float[latentFrames * t];
+        Array.Fill(known, 1, 0, t);
+        if (last is not null) known[^1] = 1;
+        var mask = Tensor.FromArray(known, latentFrames, t).Transpose(0, 1).Reshape(1, t, latentFrames, 1, 1).Expand(1, t, latentFrames, h, w);
+        return scope.Keep(Tensor.Cat([mask.To(_device), latents], 1));
+    }
+
+    /// <summary>The normalized latent frame of a picture that a TI2V model keeps, [1, Z, 1, h, w].</summary>
+    /// <param name="first">First frame in [−1, 1], [1, 3, H, W].</param>
+    public Tensor KnownLatents(Tensor first)
+    {
+        using var inference = GradMode.Inference();
+        using var autocast = Autocast.Enter(_compute);
+        using var scope = TensorScope.Enter();
+        return scope.Keep(_autoencoder.Value.NormalizeLatents(_autoencoder.Value.EncodeMean(first.Unsqueeze(2).To(_device))));
+    }
+
+    /// <summary>Integrates from noise to the latents of a clip, [B, Z, f, h, w] in float32, as the transformer sees them.</summary>
+    /// <param name="conditioning">What to follow.</param>
+    /// <param name="noise">Standard normal noise [B, Z, f, h, w].</param>
+    /// <param name="sampler">A fresh trajectory of a flow sampler.</param>
+    /// <param name="guidance">Guidance scale; 1 is none.</param>
+    /// <param name="lowNoiseGuidance">That of the expert for low noise; null for the same.</param>
+    /// <param name="onStep">Called after every step.</param>
+    /// <param name="cancellationToken">Looked at before every network call.</param>
+    public Tensor Sample(WanConditioning conditioning, Tensor noise, StepwiseSampler sampler, double guidance, double? lowNoiseGuidance = null,
+        Action<int, StepwiseResult>? onStep = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(conditioning);
+        ArgumentNullException.ThrowIfNull(sampler);
+        using var inference = GradMode.Inference();
+        using var autocast = Autocast.Enter(_compute);
+        using var scope = TensorScope.Enter();
+        var known = conditioning.KnownLatents;
+        var boundary = Index.BoundaryRatio * TrainingSteps;
+
+        Tensor Velocity(Tensor latents, double timestep)
+        {
+            using var call = TensorScope.Enter();
+            var low = timestep < boundary;
+            // One expert at a time: each is 14 billion parameters.
+            (low ? _transformer : _lowNoise)?.Release();
+            var network = (low ? _lowNoise! : _transformer).Value;
+            var scale = low ? lowNoiseGuidance ?? guidance : guidance;
+            var x = Hold(latents, known);
+            if (conditioning.Concatenated is { } beside) x = Tensor.Cat([x, beside.Expand(x.Size(0), beside.Size(1), x.Size(2), x.Size(3), x.Size(4))], 1);
+            var t = Timesteps(timestep, latents, (int)(known?.Size(2) ?? 0));
+            Tensor Ask(Tensor text)
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+                return network.Forward(x, t, text, conditioning.Image);
+            }
+            var velocity = Ask(conditioning.Text);
+            if (scale == 1 || conditioning.NegativeText is null) return call.Keep(velocity);
+            var unguided = Ask(conditioning.NegativeText);
+            return call.Keep(unguided + (velocity - unguided) * scale);
+        }
+
+        var sampled = sampler.Sample(Velocity, noise.To(_device), () => throw new InvalidOperationException("Flow samplers of Wan draw no noise."), onStep: onStep);
+        return scope.Keep(Hold(sampled, known));
+    }
+
+    /// <summary>Turns latents of <see cref="Sample"/> into pixels, part by part: [B, 3, n, H, W] in [−1, 1], freed after each call of <paramref name="use"/>.</summary>
+    public void Decode(Tensor latents, Action<Tensor> use, CancellationToken cancellationToken = default)
+    {
+        using var inference = GradMode.Inference();
+        using var autocast = Autocast.Enter(_compute);
+        using var scope = TensorScope.Enter();
+        _autoencoder.Value.DecodeInParts(_autoencoder.Value.DenormalizeLatents(latents), DecodedLatentFrames, part =>
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            use(part);
+        });
+    }
+
+    /// <summary>Frees the transformers.</summary>
+    public void ReleaseTransformers()
+    {
+        _transformer.Release();
+        _lowNoise?.Release();
+    }
+
+    /// <summary>Frees every network.</summary>
+    public void Dispose()
+    {
+        _transformer.Dispose();
+        _lowNoise?.Dispose();
+        _autoencoder.Dispose();
+        _textEncoder.Dispose();
+        _imageEncoder?.Dispose();
+    }
+
+    // One for each clip, or with known frames one for each latent frame.
+    private Tensor Timesteps(double timestep, Tensor latents, int known)
+    {
+        long b = latents.Size(0), f = latents.Size(2);
+        if (known == 0) return Tensor.Full([b], timestep, device: _device);
+        using var scope = TensorScope.Enter();
+        float[] frames = [.. Enumerable.Range(0, (int)f).Select(i => i < known ? 0f : (float)timestep)];
+        return scope.Keep(Tensor.FromArray(frames, 1, f).To(_device).Expand(b, f).Contiguous());
+    }
+
+    // x with its first latent frames replaced by the known ones.
+    private static Tensor Hold(Tensor x, Tensor? known)
+    {
+        if (known is null) return x;
+        using var scope = TensorScope.Enter();
+        var (b, z, f, h, w) = x.Dims5();
+        long n = known.Size(2);
+        return scope.Keep(Tensor.Cat([known.Expand(b, z, n, h, w), x.Narrow(2, n, f - n)], 2));
+    }
+
+    private string Component(string name) => Path.Combine(Folder, name);
+
+    private string Config(string component) => Path.Combine(Component(component), "config.json");
+
+    private OnDemand<WanTransformer> Transformer(string component, WanTransformerConfig config) =>
+        new(() => Checkpoint.Load(Component(component), p => new WanTransformer(p, config), _compute, _device));
+
+    private void CheckTogether()
+    {
+        var violations = new ConfigViolations(Folder);
+        int z = AutoencoderConfig.ZDim, beside = TransformerConfig.InChannels - TransformerConfig.OutChannels, wanted = AutoencoderConfig.ScaleFactorTemporal + z;
+        violations.Require(TransformerConfig.OutChannels == z, $"the transformer makes {TransformerConfig.OutChannels} latent channels, the VAE reads {z}");
+        violations.Require(beside == 0 || beside == wanted, $"the transformer reads {beside} channels beside the latents; mask and condition have {wanted}");
+        violations.Require(TransformerConfig.ImageDim is null || WanPipelineIndex.Has(Index.ImageEncoder), "the transformer needs an image encoder, and model_index.json names none");
+        violations.ThrowIfAny();
+    }
+}
