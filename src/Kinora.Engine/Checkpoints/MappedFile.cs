@@ -1,6 +1,7 @@
 // A file of weights in memory: mapped, not read. Tensors whose type the engine computes in are views of the mapping.
 
 using System.IO.MemoryMappedFiles;
+using System.Runtime.InteropServices;
 
 namespace Kinora.Engine.Checkpoints;
 
@@ -8,8 +9,11 @@ namespace Kinora.Engine.Checkpoints;
 /// A mapping of a whole file, private to this process: writing to a tensor never reaches the file. It goes away with the last tensor
 /// that views it. Reading is thread-safe.
 /// </summary>
-internal sealed unsafe class MappedFile : IDisposable
+internal sealed unsafe partial class MappedFile : IDisposable
 {
+    private const int AdvicePageOut = 21; // MADV_PAGEOUT, Linux 5.4
+    private const long WorthReturning = 1 << 20;
+
     private readonly MemoryMappedFile _mapping;
     private readonly MemoryMappedViewAccessor _view;
     private readonly byte* _base;
@@ -75,6 +79,7 @@ internal sealed unsafe class MappedFile : IDisposable
         ObjectDisposedException.ThrowIf(_disposed, this);
         using var scope = TensorScope.Enter();
         Tensor tensor = ReadMapped(stored);
+        bool isView = !stored.Type.IsQuantized() && stored.Type.ToDType() == tensor.DType && (dtype is null || dtype == tensor.DType) && (device is null || device == Device.Cpu);
         if (dtype is { } wanted && wanted != tensor.DType)
         {
             tensor = tensor.To(wanted);
@@ -83,8 +88,35 @@ internal sealed unsafe class MappedFile : IDisposable
         {
             tensor = tensor.To(place);
         }
+        if (!isView)
+        {
+            ReturnPages(stored);
+        }
         return scope.Keep(tensor);
     }
+
+    /// <summary>
+    /// Gives the pages of a tensor that was copied back to the system, so that loading holds the weights once, not once as stored and once
+    /// as converted. Nothing is lost: the pages come back from the file, or from swap where somebody wrote to them.
+    /// </summary>
+    private void ReturnPages(StoredTensor stored)
+    {
+        if (!OperatingSystem.IsLinux() || stored.NumBytes < WorthReturning)
+        {
+            return;
+        }
+        nuint page = (nuint)Environment.SystemPageSize;
+        nuint start = ((nuint)(_base + stored.Offset) + page - 1) / page * page;
+        nuint end = (nuint)(_base + stored.Offset + stored.NumBytes) / page * page;
+        if (end > start)
+        {
+            // A kernel that does not know the advice says so; then the pages stay until the file is disposed.
+            _ = Advise((void*)start, end - start, AdvicePageOut);
+        }
+    }
+
+    [LibraryImport("libc", EntryPoint = "madvise")]
+    private static partial int Advise(void* address, nuint length, int advice);
 
     /// <summary>Ends the use of the file; tensors that view it stay valid.</summary>
     public void Dispose()

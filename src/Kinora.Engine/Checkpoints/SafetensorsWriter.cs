@@ -23,8 +23,18 @@ public static unsafe class SafetensorsWriter
     public static void Write(string path, IEnumerable<KeyValuePair<string, Tensor>> tensors, IReadOnlyDictionary<string, string>? metadata = null, DType? floatsAs = null)
     {
         ArgumentNullException.ThrowIfNull(tensors);
+        Write(path, tensors.Select(t => new TensorToWrite(t.Key, t.Value.Shape, floatsAs is { } f && t.Value.DType.IsFloatingPoint() ? f : t.Value.DType, () => t.Value)), metadata);
+    }
+
+    /// <summary>Writes tensors that are made one after the other, so that memory holds one of them at a time.</summary>
+    /// <param name="path">The file; an older one is replaced.</param>
+    /// <param name="tensors">What to write.</param>
+    /// <param name="metadata">Strings for the header's <c>__metadata__</c>.</param>
+    /// <exception cref="CheckpointException">The file cannot be written, or a tensor is not of the shape that was announced; what was there before is untouched.</exception>
+    public static void Write(string path, IEnumerable<TensorToWrite> tensors, IReadOnlyDictionary<string, string>? metadata = null)
+    {
+        ArgumentNullException.ThrowIfNull(tensors);
         var items = tensors
-            .Select(t => (Name: t.Key, Tensor: t.Value, DType: floatsAs is { } f && t.Value.DType.IsFloatingPoint() ? f : t.Value.DType))
             .OrderByDescending(t => t.DType.ItemSize())
             .ThenBy(t => t.Name, StringComparer.Ordinal)
             .ToArray();
@@ -38,9 +48,15 @@ public static unsafe class SafetensorsWriter
             AtomicFile.Write(path, file =>
             {
                 file.Write(header);
-                foreach (var (_, tensor, dtype) in items)
+                foreach (TensorToWrite item in items)
                 {
-                    WriteElements(file, tensor, dtype);
+                    using var scope = TensorScope.Enter();
+                    Tensor tensor = item.Read();
+                    if (!tensor.Shape.AsSpan().SequenceEqual(item.Shape))
+                    {
+                        throw new CheckpointException($"{path}: `{item.Name}` is [{string.Join(", ", tensor.Shape)}], announced were [{string.Join(", ", item.Shape)}].");
+                    }
+                    WriteElements(file, tensor, item.DType);
                 }
             });
         }
@@ -50,7 +66,7 @@ public static unsafe class SafetensorsWriter
         }
     }
 
-    private static byte[] Header((string Name, Tensor Tensor, DType DType)[] items, IReadOnlyDictionary<string, string>? metadata)
+    private static byte[] Header(TensorToWrite[] items, IReadOnlyDictionary<string, string>? metadata)
     {
         var json = new ArrayBufferWriter<byte>(64 + items.Length * 128);
         using (var writer = new Utf8JsonWriter(json, new JsonWriterOptions { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping }))
@@ -66,13 +82,13 @@ public static unsafe class SafetensorsWriter
                 writer.WriteEndObject();
             }
             long begin = 0;
-            foreach (var (name, tensor, dtype) in items)
+            foreach (var (name, shape, dtype, _) in items)
             {
-                long end = begin + tensor.NumElements * dtype.ItemSize();
+                long end = begin + shape.Aggregate(1L, (n, size) => n * size) * dtype.ItemSize();
                 writer.WriteStartObject(name);
                 writer.WriteString("dtype", StorageTypes.Of(dtype).FileName());
                 writer.WriteStartArray("shape");
-                foreach (long size in tensor.Shape)
+                foreach (long size in shape)
                 {
                     writer.WriteNumberValue(size);
                 }
