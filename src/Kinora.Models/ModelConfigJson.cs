@@ -51,6 +51,11 @@ public static class ModelConfigJson
         {
             throw new ConfigException($"{source}: {Where(e)}{FirstLine(e.Message)}", e);
         }
+        catch (InvalidOperationException e)
+        {
+            // A key or text that is no Unicode.
+            throw new ConfigException($"{source}: {e.Message}", e);
+        }
     }
 
     /// <summary>The JSON text of a configuration: keys in declaration order, two spaces, a final newline.</summary>

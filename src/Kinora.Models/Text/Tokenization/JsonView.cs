@@ -61,7 +61,15 @@ internal readonly struct JsonView
         {
             throw Wrong($"expected an object, got {Kind}");
         }
-        return _element.TryGetProperty(key, out JsonElement value) && value.ValueKind != JsonValueKind.Null ? new JsonView(value, _file, Join(key)) : null;
+        try
+        {
+            return _element.TryGetProperty(key, out JsonElement value) && value.ValueKind != JsonValueKind.Null ? new JsonView(value, _file, Join(key)) : null;
+        }
+        catch (InvalidOperationException e)
+        {
+            // A key beside this one that is no Unicode.
+            throw new ConfigException($"{Place}: {e.Message}", e);
+        }
     }
 
     public string Text()
