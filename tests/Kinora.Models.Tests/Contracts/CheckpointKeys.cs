@@ -28,6 +28,9 @@ internal static class CheckpointKeys
     /// <summary>Number of elements of all parameters in a manifest.</summary>
     public static long Count(string manifest) => Read(manifest, buffers: false).Values.Sum(shape => shape.Split('x').Aggregate(1L, (n, s) => n * long.Parse(s, CultureInfo.InvariantCulture)));
 
+    /// <summary>Names of all parameters in a manifest.</summary>
+    public static IReadOnlyCollection<string> Names(string manifest) => Read(manifest, buffers: false).Keys;
+
     private static SortedDictionary<string, string> Read(string manifest, bool buffers)
     {
         using FileStream file = File.OpenRead(Path.Combine(AppContext.BaseDirectory, "Fixtures", "CheckpointKeys", manifest + ".tsv.gz"));

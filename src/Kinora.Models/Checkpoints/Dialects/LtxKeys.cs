@@ -18,6 +18,8 @@ internal static class LtxKeys
 {
     private const string Block = "transformer_blocks.{}.";
 
+    private static readonly string[] Statistics = ["channel", "mean-of-stds", "mean-of-stds_over_std-of-means"];
+
     /// <summary>The transformer.</summary>
     public static KeyMap Transformer { get; } = new(
     [
@@ -63,7 +65,7 @@ internal static class LtxKeys
         {
             rules.AddRange([new($"{side}.conv_in.{{*}}", $"{side}.conv_in.{{*}}"), new($"{side}.conv_out.{{*}}", $"{side}.conv_out.{{*}}")]);
         }
-        return new KeyMap(rules, [new("per_channel_statistics.{}", "statistics of other normalizations")]);
+        return new KeyMap(rules, [.. Statistics.Select(name => new KeyOmission($"per_channel_statistics.{name}", "a statistic of the latents that nothing uses"))]);
 
         void AddSide(string published, string side, string[] blocks)
         {

@@ -1,4 +1,4 @@
-// The text tower of OpenCLIP, which Stable Diffusion 2 and XL embed.
+// The towers of OpenCLIP: text in Stable Diffusion 2 and XL, pictures in Stable Video Diffusion.
 // Sources: mlfoundations/open_clip v2.24, src/open_clip/transformer.py (published names); huggingface/transformers v4.45,
 // models/clip/convert_clip_original_pytorch_to_hf.py (which is which).
 
@@ -12,25 +12,13 @@ internal static class OpenClipKeys
     /// <param name="lastLayer">The layer that is left out because the model takes the output of the one before it; null for none.</param>
     public static KeyMap Text(int? lastLayer)
     {
-        const string Layer = "text_model.encoder.layers.{}.";
-        const string Block = "transformer.resblocks.{}.";
         var rules = new List<KeyRule>
         {
             new("positional_embedding", "text_model.embeddings.position_embedding.weight"),
             new("token_embedding.weight", "text_model.embeddings.token_embedding.weight"),
             new("ln_final.{}", "text_model.final_layer_norm.{}"),
-            new(Block + "ln_1.{}", Layer + "layer_norm1.{}"),
-            new(Block + "ln_2.{}", Layer + "layer_norm2.{}"),
-            new(Block + "attn.out_proj.{}", Layer + "self_attn.out_proj.{}"),
-            new(Block + "mlp.c_fc.{}", Layer + "mlp.fc1.{}"),
-            new(Block + "mlp.c_proj.{}", Layer + "mlp.fc2.{}"),
         };
-        string[] projections = ["q_proj", "k_proj", "v_proj"];
-        for (int i = 0; i < projections.Length; i++)
-        {
-            rules.Add(new(Block + "attn.in_proj_weight", $"{Layer}self_attn.{projections[i]}.weight", KeyStep.Parts(projections.Length, i)));
-            rules.Add(new(Block + "attn.in_proj_bias", $"{Layer}self_attn.{projections[i]}.bias", KeyStep.Parts(projections.Length, i)));
-        }
+        rules.AddRange(Blocks("text_model"));
         var omitted = new List<KeyOmission> { new("logit_scale", "scales similarities with images"), new("attn_mask", "computed") };
         if (lastLayer is { } layer)
         {
@@ -42,5 +30,34 @@ internal static class OpenClipKeys
             rules.Add(new("text_projection", "text_projection.weight", KeyStep.Transposed));
         }
         return new KeyMap(rules, omitted);
+    }
+
+    /// <summary>The picture tower.</summary>
+    public static KeyMap Vision { get; } = new(
+    [
+        new("class_embedding", "vision_model.embeddings.class_embedding"),
+        new("positional_embedding", "vision_model.embeddings.position_embedding.weight"),
+        new("conv1.weight", "vision_model.embeddings.patch_embedding.weight"),
+        new("ln_pre.{}", "vision_model.pre_layrnorm.{}"),
+        new("ln_post.{}", "vision_model.post_layernorm.{}"),
+        new("proj", "visual_projection.weight", KeyStep.Transposed),
+        .. Blocks("vision_model"),
+    ]);
+
+    private static IEnumerable<KeyRule> Blocks(string tower)
+    {
+        const string Block = "transformer.resblocks.{}.";
+        string layer = $"{tower}.encoder.layers.{{}}.";
+        string[] projections = ["q_proj", "k_proj", "v_proj"];
+        return
+        [
+            new(Block + "ln_1.{}", layer + "layer_norm1.{}"),
+            new(Block + "ln_2.{}", layer + "layer_norm2.{}"),
+            new(Block + "attn.out_proj.{}", layer + "self_attn.out_proj.{}"),
+            new(Block + "mlp.c_fc.{}", layer + "mlp.fc1.{}"),
+            new(Block + "mlp.c_proj.{}", layer + "mlp.fc2.{}"),
+            .. projections.Select((name, i) => new KeyRule(Block + "attn.in_proj_weight", $"{layer}self_attn.{name}.weight", KeyStep.Parts(projections.Length, i))),
+            .. projections.Select((name, i) => new KeyRule(Block + "attn.in_proj_bias", $"{layer}self_attn.{name}.bias", KeyStep.Parts(projections.Length, i))),
+        ];
     }
 }

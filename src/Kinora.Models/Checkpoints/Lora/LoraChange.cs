@@ -1,0 +1,130 @@
+// A low-rank change of one weight.
+// Papers: Hu et al., "LoRA", arXiv:2106.09685, section 4.1; Hyeon-Woo et al., "FedPara", arXiv:2108.06098, section 3 (the Hadamard
+// product of LoHa and its form for convolutions); Yeh et al., "Navigating text-to-image customization" (LyCORIS), arXiv:2309.14859,
+// sections 3.2-3.4 (LoCon, LoHa, LoKr).
+
+using Kinora.Engine;
+using Kinora.Engine.Checkpoints;
+
+namespace Kinora.Models.Checkpoints.Lora;
+
+/// <summary>The parts of a change and how they make a difference of weights.</summary>
+/// <param name="Layer">The layer's name in the file.</param>
+/// <param name="Parts">Names of tensors in the file by their part.</param>
+internal sealed record LoraChange(string Layer, IReadOnlyDictionary<string, string> Parts)
+{
+    /// <summary>What the kind of change is called; null when parts are missing or not supported.</summary>
+    public string? Kind =>
+        Has("dora") ? null
+        : Has("up") && Has("down") ? "LoRA"
+        : Has("hada_w1_a") && Has("hada_w1_b") && Has("hada_w2_a") && Has("hada_w2_b") ? "LoHa"
+        : (Has("lokr_w1") || (Has("lokr_w1_a") && Has("lokr_w1_b"))) && (Has("lokr_w2") || (Has("lokr_w2_a") && Has("lokr_w2_b"))) ? "LoKr"
+        : Has("diff") || Has("diff_b") ? "difference"
+        : null;
+
+    /// <summary>What is added to a weight of this shape, in float32.</summary>
+    /// <param name="file">The file of the change.</param>
+    /// <param name="shape">The weight's shape.</param>
+    /// <param name="isBias">Whether the bias of the layer is meant.</param>
+    /// <returns>Null when the change has nothing for it.</returns>
+    /// <exception cref="CheckpointException">The parts do not fit each other or the weight.</exception>
+    public Tensor? Difference(IWeights file, IReadOnlyList<long> shape, bool isBias)
+    {
+        using var scope = TensorScope.Enter();
+        Tensor? delta = isBias
+            ? (Has("diff_b") ? Part(file, "diff_b") : null)
+            : Kind switch
+            {
+                "LoRA" => LowRank(file),
+                "LoHa" => Hadamard(file),
+                "LoKr" => Kronecker(file),
+                "difference" when Has("diff") => Part(file, "diff"),
+                _ => null,
+            };
+        if (delta is null)
+        {
+            return null;
+        }
+        if (delta.NumElements != shape.Aggregate(1L, (n, s) => n * s))
+        {
+            throw new CheckpointException($"{file.Path}: `{Layer}` changes [{string.Join(", ", delta.Shape)}], the weight is [{string.Join(", ", shape)}]; the LoRA is for another system.");
+        }
+        return scope.Keep(delta.Reshape([.. shape]).Clone());
+    }
+
+    private bool Has(string part) => Parts.ContainsKey(part);
+
+    private Tensor Part(IWeights file, string part) => file.Read(Parts[part], DType.Float32);
+
+    /// <summary>alpha / rank; 1 when the file has no alpha.</summary>
+    private double Scale(IWeights file, long rank) => Has("alpha") ? Part(file, "alpha").Reshape(-1).Mean().Item() / Math.Max(1, rank) : 1;
+
+    // ΔW = up · down, for convolutions with the kernel on the down side or, in LoCon's Tucker form, between the two.
+    private Tensor LowRank(IWeights file)
+    {
+        Tensor up = Part(file, "up");
+        Tensor down = Part(file, "down");
+        long rank = down.Size(0);
+        Check(file, up.NumElements % Math.Max(1, up.Size(0)) == 0 && up.NumElements / Math.Max(1, up.Size(0)) == rank);
+        Tensor left = up.Reshape(up.Size(0), rank);
+        if (!Has("mid"))
+        {
+            return left.Matmul(down.Reshape(rank, -1)) * Scale(file, rank);
+        }
+        Tensor mid = Part(file, "mid");
+        Check(file, mid.Shape.Length >= 2 && mid.Size(0) == rank && mid.Size(1) == rank);
+        long kernel = mid.NumElements / (rank * rank);
+        // [r, r, k] with out on the first and in on the second: out [o, r] · mid [r, r·k], then in over the middle.
+        Tensor outer = left.Matmul(mid.Reshape(rank, rank * kernel)).Reshape(up.Size(0), rank, kernel);
+        Tensor right = down.Reshape(rank, -1).Transpose(0, 1);
+        return right.Matmul(outer) * Scale(file, rank);
+    }
+
+    // ΔW = (a₁ b₁) ∘ (a₂ b₂)
+    private Tensor Hadamard(IWeights file)
+    {
+        long rank = Part(file, "hada_w1_b").Size(0);
+        return Product(file, "hada_t1", "hada_w1_a", "hada_w1_b") * Product(file, "hada_t2", "hada_w2_a", "hada_w2_b") * Scale(file, rank);
+    }
+
+    // ΔW = w₁ ⊗ w₂
+    private Tensor Kronecker(IWeights file)
+    {
+        Tensor first = Has("lokr_w1") ? Part(file, "lokr_w1") : Part(file, "lokr_w1_a").Matmul(Part(file, "lokr_w1_b"));
+        Tensor second = Has("lokr_w2") ? Part(file, "lokr_w2") : Product(file, "lokr_t2", "lokr_w2_a", "lokr_w2_b");
+        Check(file, first.Shape.Length == 2 && second.Shape.Length >= 2);
+        long kernel = second.NumElements / Math.Max(1, second.Size(0) * second.Size(1));
+        Tensor a = first.Reshape(first.Size(0), 1, first.Size(1), 1, 1);
+        Tensor b = second.Reshape(1, second.Size(0), 1, second.Size(1), kernel);
+        Tensor product = (a * b).Reshape(first.Size(0) * second.Size(0), first.Size(1) * second.Size(1), kernel);
+        // Two whole factors have no rank, and their alpha says nothing.
+        long? rank = Has("lokr_w1_b") ? Part(file, "lokr_w1_b").Size(0) : Has("lokr_w2_b") ? Part(file, "lokr_w2_b").Size(0) : null;
+        return rank is { } r ? product * Scale(file, r) : product;
+    }
+
+    // a b, or with a core: Σ_ij core[i, j, …] a[i, out] b[j, in].
+    private Tensor Product(IWeights file, string corePart, string aPart, string bPart)
+    {
+        Tensor a = Part(file, aPart);
+        Tensor b = Part(file, bPart);
+        if (!Has(corePart))
+        {
+            Check(file, a.Shape.Length >= 2 && b.Shape.Length >= 2 && a.Size(1) == b.Size(0));
+            Tensor product = a.Reshape(a.Size(0), a.Size(1)).Matmul(b.Reshape(b.Size(0), -1));
+            return b.Shape.Length > 2 ? product.Reshape([a.Size(0), .. b.Shape[1..]]) : product;
+        }
+        Tensor core = Part(file, corePart);
+        Check(file, core.Shape.Length >= 2 && a.Shape.Length == 2 && b.Shape.Length == 2 && core.Size(0) == a.Size(0) && core.Size(1) == b.Size(0));
+        long kernel = core.NumElements / Math.Max(1, core.Size(0) * core.Size(1));
+        Tensor left = a.Transpose(0, 1).Matmul(core.Reshape(core.Size(0), -1)).Reshape(a.Size(1), core.Size(1), kernel);
+        return b.Transpose(0, 1).Matmul(left).Reshape([a.Size(1), b.Size(1), .. core.Shape[2..]]);
+    }
+
+    private void Check(IWeights file, bool fits)
+    {
+        if (!fits)
+        {
+            throw new CheckpointException($"{file.Path}: the parts of `{Layer}` do not fit each other.");
+        }
+    }
+}

@@ -1,0 +1,212 @@
+// LoRA files on top of a model's weights.
+
+using System.Globalization;
+using Kinora.Engine;
+using Kinora.Engine.Checkpoints;
+
+namespace Kinora.Models.Checkpoints.Lora;
+
+/// <summary>A LoRA file and how strongly it counts.</summary>
+/// <param name="Path">The file.</param>
+/// <param name="Weight">1 is what it was trained for; 0 is nothing; negative values subtract.</param>
+public sealed record LoraChoice(string Path, double Weight = 1)
+{
+    /// <summary>Reads <c>file</c> or <c>file:0.8</c>.</summary>
+    public static LoraChoice Parse(string text)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(text);
+        int colon = text.LastIndexOf(':');
+        return colon > 0 && double.TryParse(text.AsSpan(colon + 1), NumberStyles.Float, CultureInfo.InvariantCulture, out double weight) && double.IsFinite(weight)
+            ? new LoraChoice(text[..colon], weight)
+            : new LoraChoice(text);
+    }
+}
+
+/// <summary>
+/// Several LoRA files, added to weights while they are read: networks are built from <see cref="Apply"/> as from the checkpoint itself.
+/// Every change must find its weight; <see cref="ThrowUnlessUsed"/> says so after all components were built.
+/// </summary>
+public sealed class LoraSet : IDisposable
+{
+    private readonly List<(IWeights File, double Weight, List<LoraChange> Changes)> _files = [];
+    private readonly HashSet<LoraChange> _used = new(ReferenceEqualityComparer.Instance);
+
+    private LoraSet()
+    {
+    }
+
+    /// <summary>Opens the files and sorts their tensors into changes.</summary>
+    /// <exception cref="CheckpointException">A file is damaged, is no LoRA, or has changes of an unsupported kind; the message lists them.</exception>
+    public static LoraSet Open(IEnumerable<LoraChoice> choices)
+    {
+        ArgumentNullException.ThrowIfNull(choices);
+        var set = new LoraSet();
+        try
+        {
+            foreach (LoraChoice choice in choices)
+            {
+                IWeightFile file = Checkpoint.OpenFile(choice.Path);
+                set._files.Add((file, choice.Weight, []));
+                set._files[^1].Changes.AddRange(ReadChanges(file));
+            }
+            return set;
+        }
+        catch
+        {
+            set.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Kinds and numbers of changes, for people.</summary>
+    public IEnumerable<string> Describe() => _files.Select(f =>
+        string.Create(CultureInfo.InvariantCulture, $"{f.File.Path}: {string.Join(", ", f.Changes.GroupBy(c => c.Kind).Select(g => $"{g.Count()} {g.Key}"))}"));
+
+    /// <summary>The weights of a component with the changes that are for it.</summary>
+    /// <param name="component">unet, transformer, text_encoder, text_encoder_2.</param>
+    /// <param name="weights">The component's weights under our names; they must outlive the result.</param>
+    /// <param name="published">The table of the system's published names, since many files use those; null where there is none.</param>
+    public IWeights Apply(string component, IWeights weights, KeyMap? published = null)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(component);
+        ArgumentNullException.ThrowIfNull(weights);
+        Dictionary<string, string> layers = LayersOf(weights, published);
+        var changes = new Dictionary<string, List<(IWeights File, double Weight, LoraChange Change)>>(StringComparer.Ordinal);
+        foreach (var (file, weight, all) in _files)
+        {
+            foreach (LoraChange change in all)
+            {
+                var (name, components) = LoraNames.Place(change.Layer);
+                if (!components.Contains(component, StringComparer.Ordinal) || !layers.TryGetValue(name, out string? layer))
+                {
+                    continue;
+                }
+                _used.Add(change);
+                if (!changes.TryGetValue(layer, out var list))
+                {
+                    changes.Add(layer, list = []);
+                }
+                list.Add((file, weight, change));
+            }
+        }
+        return new ChangedWeights(weights, changes);
+    }
+
+    /// <summary>Passes when every change found a weight.</summary>
+    /// <exception cref="CheckpointException">Some did not; the message lists them.</exception>
+    public void ThrowUnlessUsed()
+    {
+        const int Shown = 20;
+        foreach (var (file, _, changes) in _files)
+        {
+            string[] unused = [.. changes.Where(c => !_used.Contains(c)).Select(c => c.Layer).Order(StringComparer.Ordinal)];
+            if (unused.Length > 0)
+            {
+                string list = string.Join("\n  ", unused.Take(Shown).Select(u => $"`{u}`"));
+                string more = unused.Length > Shown ? string.Create(CultureInfo.InvariantCulture, $"\n  and {unused.Length - Shown} more") : "";
+                throw new CheckpointException(string.Create(CultureInfo.InvariantCulture, $"{file.Path}: {unused.Length} of {changes.Count} changes are for layers that this model does not have; the LoRA is for another system:\n  {list}{more}"));
+            }
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        foreach (var (file, _, _) in _files)
+        {
+            file.Dispose();
+        }
+    }
+
+    private static List<LoraChange> ReadChanges(IWeightFile file)
+    {
+        var parts = new SortedDictionary<string, Dictionary<string, string>>(StringComparer.Ordinal);
+        var strays = new List<string>();
+        foreach (string name in file.Names)
+        {
+            if (LoraNames.Split(name) is not var (layer, part))
+            {
+                strays.Add(name);
+                continue;
+            }
+            if (!parts.TryGetValue(layer, out var found))
+            {
+                parts.Add(layer, found = new Dictionary<string, string>(StringComparer.Ordinal));
+            }
+            if (!found.TryAdd(part, name))
+            {
+                throw new CheckpointException($"{file.Path}: `{name}` and `{found[part]}` are the same part of `{layer}`.");
+            }
+        }
+        var changes = parts.Select(p => new LoraChange(p.Key, p.Value)).ToList();
+        string[] wrong = [.. strays.Concat(changes.Where(c => c.Kind is null).Select(c => $"{c.Layer} ({string.Join(", ", c.Parts.Keys)})")).Order(StringComparer.Ordinal)];
+        if (changes.Count == 0 || wrong.Length > 0)
+        {
+            throw new CheckpointException($"{file.Path}: {(changes.Count == 0 ? "not a LoRA" : "tensors that are no change of a supported kind (LoRA, LoCon, LoHa, LoKr)")}: {string.Join(", ", wrong.Take(10).Select(w => $"`{w}`"))}.");
+        }
+        return changes;
+    }
+
+    /// <summary>Our layer by every name it goes by: dotted or with underscores, ours or the published one.</summary>
+    private static Dictionary<string, string> LayersOf(IWeights weights, KeyMap? published)
+    {
+        const string Weight = ".weight";
+        var layers = new Dictionary<string, string>(StringComparer.Ordinal);
+        foreach (string name in weights.Names.Where(n => n.EndsWith(Weight, StringComparison.Ordinal)).Order(StringComparer.Ordinal))
+        {
+            string layer = name[..^Weight.Length];
+            Add(layer);
+            // Joint projections have one published name for several of our layers, so a change of them fits none of ours alone.
+            if (published?.ToPublished(name) is var (original, step) && step is not KeyStep.PartsStep && original.EndsWith(Weight, StringComparison.Ordinal))
+            {
+                Add(original[..^Weight.Length]);
+            }
+
+            void Add(string alias)
+            {
+                layers.TryAdd(alias, layer);
+                layers.TryAdd(alias.Replace('.', '_'), layer);
+                // diffusers' processors leave the index of to_out out.
+                if (alias.EndsWith(".to_out.0", StringComparison.Ordinal))
+                {
+                    layers.TryAdd(alias[..^2], layer);
+                }
+            }
+        }
+        return layers;
+    }
+
+    private sealed class ChangedWeights(IWeights weights, Dictionary<string, List<(IWeights File, double Weight, LoraChange Change)>> changes) : IWeights
+    {
+        public string Path => weights.Path;
+
+        public IReadOnlyCollection<string> Names => weights.Names;
+
+        public StoredTensor? Find(string name) => weights.Find(name);
+
+        public Tensor Read(string name, DType? dtype = null, Device? device = null)
+        {
+            int dot = name.LastIndexOf('.');
+            bool isBias = name.EndsWith(".bias", StringComparison.Ordinal);
+            if (dot < 0 || !(isBias || name.EndsWith(".weight", StringComparison.Ordinal)) || !changes.TryGetValue(name[..dot], out var list))
+            {
+                return weights.Read(name, dtype, device);
+            }
+            using var scope = TensorScope.Enter();
+            Tensor value = weights.Read(name, DType.Float32);
+            foreach (var (file, weight, change) in list)
+            {
+                if (weight != 0 && change.Difference(file, value.Shape, isBias) is { } difference)
+                {
+                    value += difference * weight;
+                }
+            }
+            value = dtype is { } wanted && wanted != DType.Float32 ? value.To(wanted) : value;
+            return scope.Keep(device is { } place && place != Device.Cpu ? value.To(place) : value);
+        }
+
+        public void Dispose()
+        {
+        }
+    }
+}
