@@ -26,9 +26,10 @@ public static class BenchCommand
             "kinora bench model                             components, a whole clip, a training step",
             "kinora bench networks --only wan               published networks at their real sizes, random weights",
             "kinora bench selftest --device cuda            is the engine right on this device?",
-            "kinora bench cuts                              precision and recall of the cut detectors")
+            "kinora bench cuts                              precision and recall of the cut detectors",
+            "kinora bench fuzz                              damaged files through every reader")
         {
-            CreateQuality(), CreateOps(), CreateModel(), CreateNetworks(), CreateSelfTest(), BenchCutsCommand.Create(), BenchCurateCommand.Create(),
+            CreateQuality(), CreateOps(), CreateModel(), CreateNetworks(), CreateSelfTest(), BenchCutsCommand.Create(), BenchCurateCommand.Create(), FuzzCommand.Create(),
         };
 
     private static Command CreateQuality()

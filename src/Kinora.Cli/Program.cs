@@ -23,6 +23,7 @@ public static class Program
             TrainCommand.Create(),
             WorldCommand.Create(),
             CurateCommand.Create(),
+            ModelsCommand.Create(),
             BenchCommand.Create(),
             ParityCommand.Create(),
             EvaluateCommand.Create(),

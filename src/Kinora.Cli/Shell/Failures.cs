@@ -3,6 +3,7 @@
 using Kinora.Engine;
 using Kinora.Evaluation;
 using Kinora.Media;
+using Kinora.Models.Checkpoints.Hub;
 using Kinora.Models.Generation;
 
 namespace Kinora.Cli.Shell;
@@ -24,6 +25,7 @@ internal static class Failures
             ConfigException e => (ExitCodes.Input, $"{who}: {e.Message}"),
             EvaluationException e => (ExitCodes.Input, $"{who}: {e.Message}"),
             ProtocolException e => (ExitCodes.Integrity, $"{who}: {e.Message}"),
+            HubException e => (ExitCodes.Input, $"{who}: {e.Message}"),
             CheckpointException e => (ExitCodes.Integrity, $"{who}: {e.Message}"),
             DeviceException e => (ExitCodes.Usage, $"{who}: {e.Message}"),
             KinoraException e => (ExitCodes.Internal, $"{who}: {e.Message}"),
