@@ -23,7 +23,7 @@ public static unsafe class SafetensorsWriter
     public static void Write(string path, IEnumerable<KeyValuePair<string, Tensor>> tensors, IReadOnlyDictionary<string, string>? metadata = null, DType? floatsAs = null)
     {
         ArgumentNullException.ThrowIfNull(tensors);
-        Write(path, tensors.Select(t => new TensorToWrite(t.Key, t.Value.Shape, floatsAs is { } f && t.Value.DType.IsFloatingPoint() ? f : t.Value.DType, () => t.Value)), metadata);
+        WriteOneByOne(path, tensors.Select(t => new TensorToWrite(t.Key, t.Value.Shape, floatsAs is { } f && t.Value.DType.IsFloatingPoint() ? f : t.Value.DType, () => t.Value)), metadata);
     }
 
     /// <summary>Writes tensors that are made one after the other, so that memory holds one of them at a time.</summary>
@@ -31,7 +31,7 @@ public static unsafe class SafetensorsWriter
     /// <param name="tensors">What to write.</param>
     /// <param name="metadata">Strings for the header's <c>__metadata__</c>.</param>
     /// <exception cref="CheckpointException">The file cannot be written, or a tensor is not of the shape that was announced; what was there before is untouched.</exception>
-    public static void Write(string path, IEnumerable<TensorToWrite> tensors, IReadOnlyDictionary<string, string>? metadata = null)
+    public static void WriteOneByOne(string path, IEnumerable<TensorToWrite> tensors, IReadOnlyDictionary<string, string>? metadata = null)
     {
         ArgumentNullException.ThrowIfNull(tensors);
         var items = tensors

@@ -23,7 +23,7 @@ namespace Kinora.Evaluation.Fuzz;
 public sealed record FuzzResult(string Reader, long Inputs, long Accepted, long Refused, IReadOnlyList<string> Crashes, double SlowestMilliseconds, long LargestAllocation, double Seconds)
 {
     /// <summary>An input may take this long.</summary>
-    public const double PatienceMilliseconds = 5000;
+    public const double PatienceMilliseconds = 20_000;
 
     /// <summary>Nothing crashed and nothing hung.</summary>
     public bool Passed => Crashes.Count == 0 && SlowestMilliseconds < PatienceMilliseconds;
