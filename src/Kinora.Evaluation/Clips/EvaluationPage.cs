@@ -81,6 +81,8 @@ public static class EvaluationPage
         Add("interval", s.Interval);
         foreach (var (key, value) in p.Settings)
             Add(key, value);
+        foreach (var (key, value) in s.Details)
+            Add(key, value.ToString("G6", CultureInfo.InvariantCulture));
         Add("kinora", p.Kinora);
         return "<dl>" + string.Concat(rows.Select(r => $"<dt>{Html(r.Item1)}</dt><dd>{Html(r.Item2)}</dd>")) + "</dl>";
     }

@@ -89,9 +89,9 @@ public static class DistributionSuite
         sheet.Add(options.FrechetName + "-infinity", generated.Count, DistributionOptions.ExtrapolationMinimum, () =>
         {
             FrechetExtrapolation e = FrechetUncertainty.Extrapolate(real, generated, options.Seed, options.Ddof, cancellationToken);
-            var passport = sheet.Passport("frechet-infinity/1") with { Ddof = options.Ddof };
-            passport.Settings["slope"] = e.Slope.ToString("R");
-            return [Normal(options.FrechetName + "-infinity", e.Limit, e.StandardError, passport)];
+            Score score = Normal(options.FrechetName + "-infinity", e.Limit, e.StandardError, sheet.Passport("frechet-infinity/1") with { Ddof = options.Ddof });
+            score.Details["slope"] = e.Slope;
+            return [score];
         });
         sheet.Add(options.KernelName, smaller, DistributionOptions.KernelMinimum, () =>
         {
@@ -131,13 +131,13 @@ public static class DistributionSuite
             InceptionScoreValue value = InceptionScore.Of(probabilities, Math.Min(options.Splits, probabilities.Count));
             var passport = sheet.Passport("inception-score/1");
             passport.Settings["splits"] = options.Splits.ToString();
-            passport.Settings["deviation"] = value.Deviation.ToString("R");
+            SortedDictionary<string, double> details = new(StringComparer.Ordinal) { ["deviation"] = value.Deviation };
             if (options.Resamples == 0)
-                return [new Score(name, value.Mean, null, null, null, passport)];
+                return [new Score(name, value.Mean, null, null, null, passport) { Details = details }];
             passport.Settings["resamples"] = options.Resamples.ToString();
             var generator = new Generator(options.Seed);
             Interval interval = BootstrapInterval.Shifted(value.Mean, options.Resamples, _ => InceptionScore.Of(BootstrapInterval.Resample(probabilities, generator), options.Splits).Mean);
-            return [new Score(name, value.Mean, Math.Max(1, interval.Low), interval.High, "bootstrap, shifted", passport)];
+            return [new Score(name, value.Mean, Math.Max(1, interval.Low), interval.High, "bootstrap, shifted", passport) { Details = details }];
         });
         return sheet.Done();
     }

@@ -15,6 +15,9 @@ public sealed record Score(string Metric, double Value, double? Low, double? Hig
     /// <summary>What a reader must know: too few clips, a singular covariance.</summary>
     public IReadOnlyList<string> Warnings { get; init; } = [];
 
+    /// <summary>Further results of the same measurement: the slope of an extrapolation, the deviation over splits.</summary>
+    public SortedDictionary<string, double> Details { get; init; } = new(StringComparer.Ordinal);
+
     /// <summary>The format of one line of a scores file.</summary>
     public const string Schema = "kinora-score/1";
 }

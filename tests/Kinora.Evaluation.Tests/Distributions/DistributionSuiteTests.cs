@@ -19,6 +19,18 @@ public sealed class DistributionSuiteTests
     }
 
     [Fact]
+    public void Compare_TwoSubjectsOneReference_HavePassportsThatAgree()
+    {
+        FeatureMatrix real = Lcg.Matrix(1, 300, 6);
+        var options = new DistributionOptions { Resamples = 3 };
+        ScoreSheet a = DistributionSuite.Compare(Lcg.Matrix(2, 280, 6), real, options), b = DistributionSuite.Compare(Lcg.Matrix(3, 290, 6), real, options);
+        foreach (Score s in a.Scores)
+            s.Passport.Differences(b[s.Metric].Passport).ShouldBeEmpty();
+        a["frechet-infinity"].Details["slope"].ShouldBeGreaterThan(0);
+        DistributionSuite.Compare(Lcg.Matrix(2, 280, 6), Lcg.Matrix(4, 300, 6), options)["frechet"].Passport.Differences(a["frechet"].Passport).Single().ShouldStartWith("reference:");
+    }
+
+    [Fact]
     public void Compare_FewClips_RefusesWithTheCountAndAllowsOnRequest()
     {
         FeatureMatrix a = Lcg.Matrix(1, 20, 6), b = Lcg.Matrix(2, 20, 6);
