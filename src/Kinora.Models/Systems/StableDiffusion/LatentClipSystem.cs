@@ -1,7 +1,6 @@
 // AnimateDiff and ModelScope as `generate` runs them: what a request comes to, and one clip of it.
 
 using Kinora.Engine;
-using Kinora.Engine.Checkpoints;
 using Kinora.Engine.Random;
 using Kinora.Media;
 using Kinora.Models.Diffusion.Samplers.Stepwise;
@@ -32,13 +31,12 @@ internal sealed class LatentClipSystem(ILatentClipModel model) : IGenerationSyst
     public IGenerationPipeline Load(ModelFolder folder, Device device, DType compute)
     {
         ArgumentNullException.ThrowIfNull(folder);
-        var vaeConfig = VaeConfig(folder);
         var stores = new List<ParameterStore>();
         try
         {
             LatentClipDenoiser denoiser = model.Load(folder, device, compute);
             stores.AddRange(denoiser.Weights);
-            AutoencoderKl vae = Checkpoint.Load(folder.Component("vae"), path => new AutoencoderKl(path, vaeConfig), compute, device);
+            AutoencoderKl vae = AutoencoderKl.Load(folder.Component("vae"), compute, device);
             return new Clips(new LatentClipPipeline(denoiser.Predict, denoiser.Weights, denoiser.Windows, vae, device), new StableDiffusionPrompts(folder, device, compute));
         }
         catch
