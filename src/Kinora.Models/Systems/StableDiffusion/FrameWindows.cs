@@ -22,7 +22,10 @@ public readonly record struct FrameWindows(int Longest, int Length, int Overlap)
         {
             return [0];
         }
-        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(Overlap, Length);
+        if (Overlap < 0 || Overlap >= Length)
+        {
+            throw new InvalidOperationException($"FrameWindows: windows of {Length} frames cannot share {Overlap}; give at least 0 and less than the length.");
+        }
         int stride = Length - Overlap, last = frames - Length;
         return [.. Enumerable.Range(0, (last + stride - 1) / stride).Select(i => i * stride), last];
     }
