@@ -27,12 +27,12 @@ internal static class ModelExport
         ModelConfigJson.WriteFile(Path.Combine(folder, ConfigFile), autoencoder.Config, KinoraWorldJson.Default.VideoAutoencoderConfig);
     }
 
-    /// <summary>Puts the latents' statistics into the codec's configuration.</summary>
-    public static void WriteLatentStatistics(string model, LatentIndex index)
+    /// <summary>Puts the latents' mean and scale into the codec's configuration.</summary>
+    public static void WriteLatentScale(string model, LatentIndex index, double whitening)
     {
         string path = Path.Combine(Component(model, "vae"), ConfigFile);
         var config = ModelConfigJson.ReadFile(path, KinoraWorldJson.Default.VideoAutoencoderConfig);
-        ModelConfigJson.WriteFile(path, config with { LatentsMean = index.Mean, LatentsStd = index.Std }, KinoraWorldJson.Default.VideoAutoencoderConfig);
+        ModelConfigJson.WriteFile(path, config with { LatentsMean = index.Mean, LatentsStd = index.Scales(whitening) }, KinoraWorldJson.Default.VideoAutoencoderConfig);
     }
 
     /// <summary>The codec as it ships. The caller frees the parameters' store.</summary>

@@ -142,8 +142,7 @@ public sealed class TrainingRun
             var autoencoder = ModelExport.ReadCodec(_run.Model, _device);
             try
             {
-                var index = LatentsStage.Run(_recipe, _world, autoencoder, _device, _run.Latents, _progress, cancellationToken);
-                ModelExport.WriteLatentStatistics(_run.Model, index);
+                LatentsStage.Run(_recipe, _world, autoencoder, _device, _run.Latents, _progress, cancellationToken);
             }
             finally
             {
@@ -156,6 +155,9 @@ public sealed class TrainingRun
     private void TrainGenerator(ByteLevelBpeTokenizer tokenizer, CancellationToken cancellationToken)
     {
         using var cache = LatentCache.Open(_run.Latents);
+        if (_group.Rank == 0)
+            ModelExport.WriteLatentScale(_run.Model, cache.Index, _recipe.Latents.Whitening);
+        _group.Barrier();
         var autoencoder = ModelExport.ReadCodec(_run.Model, _device);
         try
         {

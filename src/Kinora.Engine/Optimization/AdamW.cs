@@ -34,7 +34,7 @@ public sealed record AdamWOptions
 /// <paramref name="fused"/> is false, the same equations run as tensor operators. A parameter without gradient is left alone,
 /// but the step count that corrects the moments' bias is one for all.
 /// </summary>
-public sealed class AdamW : IDisposable
+public sealed class AdamW : IOptimizer
 {
     private readonly AdamWOptions _options;
     private readonly Slot[] _slots;
@@ -51,7 +51,7 @@ public sealed class AdamW : IDisposable
     }
 
     /// <summary>Steps taken; part of the state.</summary>
-    public long StepCount { get; set; }
+    public long StepCount { get; private set; }
 
     /// <summary>The parameters this optimizer moves.</summary>
     public IEnumerable<(string Name, Tensor Value)> Parameters => _slots.Select(s => (s.Name, s.Parameter));

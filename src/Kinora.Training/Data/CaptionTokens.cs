@@ -38,9 +38,20 @@ internal sealed class CaptionTokens
         return true;
     }
 
-    /// <summary>Ids int64 [count, length].</summary>
-    public Tensor Ids(Device device) => Tensor.FromArray<long>(_ids, [_count, _length]).To(device);
+    /// <summary>Ids int64 [count, longest caption].</summary>
+    public Tensor Ids(Device device) => Tensor.FromArray<long>(_ids, [_count, _length]).Narrow(1, 0, Longest()).Contiguous().To(device);
 
-    /// <summary>True at real tokens, [count, length].</summary>
-    public Tensor Mask(Device device) => Tensor.FromArray<bool>(_mask, [_count, _length]).To(device);
+    /// <summary>True at real tokens, [count, longest caption].</summary>
+    public Tensor Mask(Device device) => Tensor.FromArray<bool>(_mask, [_count, _length]).Narrow(1, 0, Longest()).Contiguous().To(device);
+
+    // Padding that no row needs costs time and changes nothing.
+    private int Longest()
+    {
+        int longest = 1;
+        for (int i = 0; i < _count; i++)
+        {
+            longest = Math.Max(longest, _mask.AsSpan(i * _length, _length).LastIndexOf(true) + 1);
+        }
+        return longest;
+    }
 }

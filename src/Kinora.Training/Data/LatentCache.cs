@@ -16,7 +16,15 @@ namespace Kinora.Training.Data;
 /// <param name="Mean">Mean of each channel over all clips.</param>
 /// <param name="Std">Standard deviation of each channel.</param>
 /// <param name="ElapsedSeconds">Time it took to make.</param>
-internal sealed record LatentIndex(int Clips, IReadOnlyList<int> Shape, IReadOnlyList<double> Mean, IReadOnlyList<double> Std, double ElapsedSeconds);
+internal sealed record LatentIndex(int Clips, IReadOnlyList<int> Shape, IReadOnlyList<double> Mean, IReadOnlyList<double> Std, double ElapsedSeconds)
+{
+    /// <summary>
+    /// What the generator's latents are divided by, s_c^w · max(s)^(1 − w) for channels of standard deviation s_c. At w = 1 all channels
+    /// have unit variance and appear out of the noise together; below 1 the strong channels, which hold the coarse picture, lead and
+    /// the weak ones follow, as in pixels (Skorokhodov et al., arXiv:2502.14831: latents with a flat spectrum are harder to diffuse).
+    /// </summary>
+    public double[] Scales(double whitening) => [.. Std.Select(s => Math.Pow(s, whitening) * Math.Pow(Std.Max(), 1 - whitening))];
+}
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow, WriteIndented = true)]
 [JsonSerializable(typeof(LatentIndex))]

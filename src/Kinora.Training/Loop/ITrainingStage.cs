@@ -17,6 +17,9 @@ internal interface ITrainingStage : IDisposable
     /// <summary>Floating-point operations of one sample's forward and backward pass, in units of 10⁹; 0 when unknown.</summary>
     double GigaflopsPerSample { get; }
 
+    /// <summary>Whether the parameter of this name maps hidden features to hidden features, so that Muon may orthogonalize its updates.</summary>
+    bool IsHiddenMatrix(string name) => false;
+
     /// <summary>Data are drawn by step, so that a resumed run sees what the first run would have seen.</summary>
     void Start(long firstStep);
 

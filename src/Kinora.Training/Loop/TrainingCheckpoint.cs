@@ -13,13 +13,13 @@ internal static class TrainingCheckpoint
 {
     private const string StateKey = "kinora.training_state";
 
-    public static void Save(string path, IReadOnlyList<(string Name, Tensor Value)> parameters, AdamW optimizer, ExponentialMovingAverage ema, TrainingState state)
+    public static void Save(string path, IReadOnlyList<(string Name, Tensor Value)> parameters, IOptimizer optimizer, ExponentialMovingAverage ema, TrainingState state)
     {
         var tensors = Named("model.", parameters).Concat(Named("adamw.", optimizer.State())).Concat(Named("ema.", ema.State()));
         SafetensorsWriter.Write(path, tensors, new Dictionary<string, string>(StringComparer.Ordinal) { [StateKey] = JsonSerializer.Serialize(state, RunJson.Default.TrainingState) });
     }
 
-    public static TrainingState Load(string path, IReadOnlyList<(string Name, Tensor Value)> parameters, AdamW optimizer, ExponentialMovingAverage ema)
+    public static TrainingState Load(string path, IReadOnlyList<(string Name, Tensor Value)> parameters, IOptimizer optimizer, ExponentialMovingAverage ema)
     {
         using var file = SafetensorsFile.Open(path);
         if (!file.Metadata.TryGetValue(StateKey, out string? json))

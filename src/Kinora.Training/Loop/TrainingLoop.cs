@@ -25,7 +25,7 @@ internal sealed class TrainingLoop(RunFolder run, ITrainingStage stage, Optimiza
     /// <param name="export">Called at the end with the averaged weights in place.</param>
     public StageResult Run(Action<TrainingLog> report, Action<StageResult> export, CancellationToken cancellationToken)
     {
-        using var optimizer = new AdamW(stage.Parameters, new AdamWOptions { Beta1 = recipe.Beta1, Beta2 = recipe.Beta2, WeightDecay = recipe.WeightDecay });
+        using var optimizer = Optimizer();
         using var ema = new ExponentialMovingAverage(stage.Parameters, new ExponentialMovingAverageOptions { Decay = recipe.EmaDecay });
         using var reducer = group.WorldSize > 1 ? new GradientReducer(group, _values) : null;
         var state = Resume(optimizer, ema);
@@ -117,7 +117,13 @@ internal sealed class TrainingLoop(RunFolder run, ITrainingStage stage, Optimiza
         return result;
     }
 
-    private void Step(long step, double learningRate, AdamW optimizer, ExponentialMovingAverage ema, GradientReducer? reducer, MetricWindow window)
+    private IOptimizer Optimizer()
+    {
+        var options = new AdamWOptions { Beta1 = recipe.Beta1, Beta2 = recipe.Beta2, WeightDecay = recipe.WeightDecay };
+        return recipe.Optimizer == OptimizerKind.Muon ? new Muon(stage.Parameters, stage.IsHiddenMatrix, options) : new AdamW(stage.Parameters, options);
+    }
+
+    private void Step(long step, double learningRate, IOptimizer optimizer, ExponentialMovingAverage ema, GradientReducer? reducer, MetricWindow window)
     {
         using var scope = TensorScope.Enter();
         for (int part = 0; part < recipe.Accumulation; part++)
@@ -140,7 +146,7 @@ internal sealed class TrainingLoop(RunFolder run, ITrainingStage stage, Optimiza
     }
 
     // Real steps: they count, and move the weights like any other; only the log lacks them.
-    private string Profile(ref long step, long totalSteps, AdamW optimizer, ExponentialMovingAverage ema, GradientReducer? reducer)
+    private string Profile(ref long step, long totalSteps, IOptimizer optimizer, ExponentialMovingAverage ema, GradientReducer? reducer)
     {
         using var unused = new MetricWindow(stage.Metrics.Count + 1, []);
         long first = step, end = Math.Min(totalSteps - 1, step + profileSteps), at = step;
@@ -206,7 +212,7 @@ internal sealed class TrainingLoop(RunFolder run, ITrainingStage stage, Optimiza
         return string.Create(CultureInfo.InvariantCulture, $"{metrics} |g| {entry.GradNorm:G3} lr {entry.LearningRate:G3} {entry.SamplesPerSecond:F1} samples/s{gflops}");
     }
 
-    private TrainingState Resume(AdamW optimizer, ExponentialMovingAverage ema)
+    private TrainingState Resume(IOptimizer optimizer, ExponentialMovingAverage ema)
     {
         var checkpoints = run.Checkpoints(stage.Name);
         if (checkpoints.Count == 0)
@@ -220,7 +226,7 @@ internal sealed class TrainingLoop(RunFolder run, ITrainingStage stage, Optimiza
         return state;
     }
 
-    private void Save(AdamW optimizer, ExponentialMovingAverage ema, TrainingState state)
+    private void Save(IOptimizer optimizer, ExponentialMovingAverage ema, TrainingState state)
     {
         TrainingCheckpoint.Save(run.Checkpoint(stage.Name, state.Step), stage.Parameters, optimizer, ema, state);
         foreach (string old in run.Checkpoints(stage.Name).Skip(CheckpointsKept))

@@ -68,6 +68,17 @@ public enum ComputePrecision
     [JsonStringEnumMemberName("bfloat16")] Bfloat16,
 }
 
+/// <summary>The rule that moves the weights.</summary>
+[JsonConverter(typeof(JsonStringEnumConverter<OptimizerKind>))]
+public enum OptimizerKind
+{
+    /// <summary>Adam with decoupled weight decay.</summary>
+    [JsonStringEnumMemberName("adamw")] AdamW,
+
+    /// <summary>Orthogonalized momentum for hidden matrices, AdamW for everything else.</summary>
+    [JsonStringEnumMemberName("muon")] Muon,
+}
+
 /// <summary>Shape and rate of the world's clips.</summary>
 public sealed record WorldRecipe
 {
@@ -107,6 +118,9 @@ public sealed record OptimizationRecipe
 
     /// <summary>The largest learning rate.</summary>
     public required double LearningRate { get; init; }
+
+    /// <summary>What moves the weights: <c>adamw</c>, or <c>muon</c> for hidden matrices with AdamW for the rest.</summary>
+    public OptimizerKind Optimizer { get; set; } = OptimizerKind.AdamW;
 
     /// <summary>The learning-rate curve after the warm-up.</summary>
     [JsonConverter(typeof(LearningRateShapeConverter))]

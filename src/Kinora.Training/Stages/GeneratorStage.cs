@@ -25,6 +25,7 @@ internal sealed class GeneratorStage : ITrainingStage
     private readonly Device _device;
     private readonly ByteLevelBpeTokenizer _tokenizer;
     private readonly LatentCache _cache;
+    private readonly double[] _scales;
     private readonly ParameterPath _root;
     private readonly GeneratorSampler _sampler;
     private readonly FlowMatchingObjective _objective;
@@ -34,10 +35,11 @@ internal sealed class GeneratorStage : ITrainingStage
     public GeneratorStage(Recipe recipe, ByteLevelBpeTokenizer tokenizer, LatentCache cache, VideoAutoencoder autoencoder, BatchShare share, Device device)
     {
         (_recipe, _share, _device, _tokenizer, _cache) = (recipe, share, device, tokenizer, cache);
+        _scales = cache.Index.Scales(recipe.Latents.Whitening);
         _objective = new FlowMatchingObjective(recipe.Generator.Flow.LogitMean, recipe.Generator.Flow.LogitStd, recipe.Generator.Flow.Shift);
         _root = ParameterPath.Root(new InitializedParameters(recipe.Seed), DType.Float32, device);
         Encoder = new TextEncoder(_root["text_encoder"], TextStage.EncoderConfig(recipe, tokenizer));
-        Transformer = new VideoTransformer(_root["transformer"], TransformerConfig(recipe));
+        Transformer = new VideoTransformer(_root["transformer"], TransformerConfig(recipe, cache.Index));
         if (!recipe.Generator.TrainTextEncoder)
         {
             foreach (var (_, value) in Encoder.Parameters())
@@ -57,6 +59,8 @@ internal sealed class GeneratorStage : ITrainingStage
 
     public IReadOnlyList<string> Metrics { get; } = ["loss", "loss_low_noise", "loss_high_noise"];
 
+    public bool IsHiddenMatrix(string name) => name.StartsWith("transformer.blocks.", StringComparison.Ordinal);
+
     public double GigaflopsPerSample
     {
         get
@@ -70,12 +74,14 @@ internal sealed class GeneratorStage : ITrainingStage
         }
     }
 
-    public static VideoTransformerConfig TransformerConfig(Recipe recipe)
+    public static VideoTransformerConfig TransformerConfig(Recipe recipe, LatentIndex latents)
     {
+        double[] scales = latents.Scales(recipe.Latents.Whitening);
         var network = recipe.Generator.Network;
         return VideoTransformerConfig.Small with
         {
             InChannels = recipe.Codec.Network.LatentChannels,
+            LatentStd = [.. latents.Std.Select((s, c) => s / scales[c])],
             PatchSize = network.PatchSize,
             NumLayers = network.NumLayers,
             NumAttentionHeads = network.NumAttentionHeads,
@@ -97,7 +103,7 @@ internal sealed class GeneratorStage : ITrainingStage
     {
         var batch = _batches!.Take();
         using var scope = TensorScope.Enter();
-        long n = _share.PartSize, frames = batch.Frames;
+        long n = batch.Count, frames = batch.Frames;
         var shape = _cache.Index.Shape;
         var x = Tensor.FromArray<float>(batch.Latents, [n, shape[0], frames, shape[2], shape[3]]).To(_device);   // [B, C, f, h, w]
         var noise = Tensor.FromArray<float>(batch.Noise, [n, shape[0], frames, shape[2], shape[3]]).To(_device);
@@ -142,15 +148,18 @@ internal sealed class GeneratorStage : ITrainingStage
     {
         var recipe = _recipe.Generator;
         var shape = _cache.Index.Shape;
-        int count = _share.PartSize, channels = shape[0], clipFrames = shape[1], area = shape[2] * shape[3];
+        int clipFrames = shape[1];
         bool images = SampleSeeds.For(_recipe.Seed, Purpose.GeneratorBatch, step).NextBool(recipe.ImageBatches);
-        int frames = images ? 1 : clipFrames;
-        var batch = new Batch(frames, count, channels * frames * area, new CaptionTokens(count, _recipe.Text.CaptionTokens));
+        // An image costs what one latent frame costs; a batch of them has one for each latent frame of its clips.
+        int frames = images ? 1 : clipFrames, perSlot = images ? clipFrames : 1, count = _share.PartSize * perSlot;
+        var batch = new Batch(frames, count, shape[0] * frames * shape[2] * shape[3], new CaptionTokens(count, _recipe.Text.CaptionTokens));
+        var random = SampleSeeds.For(_recipe.Seed, Purpose.GeneratorNoise, 0);
         for (int i = 0; i < count; i++)
         {
-            long sample = _share.First(step, part) + i;
-            var random = SampleSeeds.For(_recipe.Seed, Purpose.GeneratorNoise, sample);
-            int clip = ClipOf(sample);
+            long sample = _share.First(step, part) + i / perSlot;
+            if (i % perSlot == 0)
+                random = SampleSeeds.For(_recipe.Seed, Purpose.GeneratorNoise, sample);
+            int clip = images ? random.NextInt(_cache.Index.Clips) : ClipOf(sample);
 
             double sigma = _objective.SampleSigma(random);
             int known = KnownFrames(random, frames);
@@ -191,7 +200,7 @@ internal sealed class GeneratorStage : ITrainingStage
         return _order.Order[sample % clips];
     }
 
-    // [C, f, h, w] of the cache, normalized per channel; for images the first latent frame only.
+    // [C, f, h, w] of the cache, centered and scaled per channel; for images the first latent frame only.
     private void CopyLatent(int clip, int frames, Span<float> destination)
     {
         var shape = _cache.Index.Shape;
@@ -199,7 +208,7 @@ internal sealed class GeneratorStage : ITrainingStage
         var source = _cache.Clip(clip);
         for (int c = 0; c < shape[0]; c++)
         {
-            float mean = (float)_cache.Index.Mean[c], scale = (float)(1 / _cache.Index.Std[c]);
+            float mean = (float)_cache.Index.Mean[c], scale = (float)(1 / _scales[c]);
             var from = source.Slice(c * perChannel, frames * area);
             var to = destination.Slice(c * frames * area, frames * area);
             for (int i = 0; i < to.Length; i++)
@@ -207,10 +216,10 @@ internal sealed class GeneratorStage : ITrainingStage
         }
     }
 
-    private sealed record Batch(int Frames, int SampleSize, CaptionTokens Tokens, float[] Latents, float[] Noise, float[] Sigma, float[] Weight, float[] HighNoise)
+    private sealed record Batch(int Frames, int Count, int SampleSize, CaptionTokens Tokens, float[] Latents, float[] Noise, float[] Sigma, float[] Weight, float[] HighNoise)
     {
         public Batch(int frames, int count, int sampleSize, CaptionTokens tokens)
-            : this(frames, sampleSize, tokens, new float[count * sampleSize], new float[count * sampleSize], new float[count * frames], new float[count * frames], new float[count])
+            : this(frames, count, sampleSize, tokens, new float[count * sampleSize], new float[count * sampleSize], new float[count * frames], new float[count * frames], new float[count])
         {
         }
     }

@@ -12,15 +12,17 @@ namespace Kinora.Models.Systems.KinoraWorld;
 // image-to-video and continuation the same network).
 // Names follow huggingface/diffusers 58eb52c0, transformer_wan.py, where a part is the same.
 //
+// The blocks see their input at unit variance and predict only what a linear estimate from the noisy value itself cannot know, also at
+// unit variance (Karras et al., arXiv:2206.00364, section 5, for the path x = (1 − σ) data + σ ε and data of standard deviation s):
+//     v̂ = (σ − (1 − σ) s²) / D · x − s / √D · F(x / √D),  D = (1 − σ)² s² + σ²
 // Every gate, the cross-attention output and the last projection start at zero: at the first step each block is the identity and the
-// network's output is zero.
+// velocity is the linear estimate.
 //
 // Shapes    B batch  C latent channels  f,h,w latent frames, height, width  S tokens of one frame  L = f·S tokens  D hidden size
 //           K text tokens  E text width
 // Numerics  residual stream, modulation and norms are float32; linears and attention run in the autocast type; the velocity is float32.
 public sealed class VideoTransformer : Module
 {
-    private const double TableStd = 0.02;
     private readonly Rope3D _rope;
     private readonly Linear _patchEmbedding, _timeProj, _projOut;
     private readonly Linear _timeEmbedder1, _timeEmbedder2, _pooledProjection;
@@ -36,9 +38,9 @@ public sealed class VideoTransformer : Module
         _rope = new Rope3D(config.AttentionHeadDim, config.RopeTheta);
         _patchEmbedding = new Linear(path["patch_embedding"], config.PatchDim, d, init: Init.XavierUniform);
         var condition = path["condition_embedder"];
-        _timeEmbedder1 = new Linear(condition["time_embedder"]["linear_1"], config.FreqDim, d, init: Init.Normal(TableStd));
-        _timeEmbedder2 = new Linear(condition["time_embedder"]["linear_2"], d, d, init: Init.Normal(TableStd));
-        _pooledProjection = new Linear(condition["pooled_projection"], config.CaptionChannels, d, init: Init.Normal(TableStd));
+        _timeEmbedder1 = new Linear(condition["time_embedder"]["linear_1"], config.FreqDim, d, init: Init.XavierUniform);
+        _timeEmbedder2 = new Linear(condition["time_embedder"]["linear_2"], d, d, init: Init.XavierUniform);
+        _pooledProjection = new Linear(condition["pooled_projection"], config.CaptionChannels, d, init: Init.XavierUniform);
         _timeProj = new Linear(condition["time_proj"], d, 6 * d, init: Init.Zeros);
         _captionProjection1 = new Linear(condition["text_embedder"]["linear_1"], config.CaptionChannels, e, init: Init.XavierUniform);
         _captionProjection2 = new Linear(condition["text_embedder"]["linear_2"], e, e, init: Init.XavierUniform);
@@ -67,12 +69,17 @@ public sealed class VideoTransformer : Module
         var mask = textMask.Unsqueeze(1).Unsqueeze(1);                                           // [B, 1, 1, K]
         var (cos, sin) = _rope.Angles(f, rows, columns, x.Device);                               // [L, headDim/2]
 
-        var stream = _patchEmbedding.Forward(Patchify(x)).To(DType.Float32);                     // [B·f, S, D]
+        var level = sigma.Reshape(b, 1, sigma.Dim == 1 ? 1 : f, 1, 1);
+        var std = Tensor.FromArray<float>([.. Config.LatentStd.Select(s => (float)s)], [1, Config.InChannels, 1, 1, 1]).To(x.Device);
+        var inverse = (((1.0 - level) * std).Square() + level.Square()).Rsqrt();                 // 1 / std of x, [B, C, 1 or f, 1, 1]
+        var known = (level - (1.0 - level) * std.Square()) * inverse;
+        var stream = _patchEmbedding.Forward(Patchify(x * inverse)).To(DType.Float32);           // [B·f, S, D]
         foreach (var block in _blocks) stream = block.Forward(stream, b, modulation, context, mask, cos, sin);
 
         var (shift, scale) = (temb.Unsqueeze(1) + _scaleShiftTable).Chunk2(1);                   // 2 × [B·f, 1, D]
         var y = F.LayerNormModulate(stream, shift.Reshape(b * f, d), scale.Reshape(b * f, d), Config.Eps, Autocast.Target);
-        return scope.Keep(Unpatchify(_projOut.Forward(y).To(DType.Float32), b, f, rows, columns)); // [B, C, f, h, w]
+        var unknown = Unpatchify(_projOut.Forward(y).To(DType.Float32), b, f, rows, columns);    // [B, C, f, h, w]
+        return scope.Keep((x * known - unknown * std) * inverse);
     }
 
     /// <summary>Floating point operations of one sample's forward pass (a multiply-add counts as two; linears and attention only).</summary>

@@ -11,6 +11,8 @@ public sealed record VideoTransformerConfig
     [JsonPropertyName("_class_name")] public required string ClassName { get; init; }
     /// <summary>Channels of a latent.</summary>
     public required int InChannels { get; init; }
+    /// <summary>Standard deviation of each channel of the latents that the network is given.</summary>
+    public required IReadOnlyList<double> LatentStd { get; init; }
     /// <summary>Latent frames, rows and columns in one token.</summary>
     public required IReadOnlyList<int> PatchSize { get; init; }
     public required int NumLayers { get; init; }
@@ -32,7 +34,7 @@ public sealed record VideoTransformerConfig
     /// <summary>The network that ships: 12 million parameters, made for two CPU cores.</summary>
     public static VideoTransformerConfig Small { get; } = new()
     {
-        ClassName = Name, InChannels = 16, PatchSize = [1, 2, 2], NumLayers = 7, NumAttentionHeads = 5, AttentionHeadDim = 64, MlpRatio = 4,
+        ClassName = Name, InChannels = 16, LatentStd = [.. Enumerable.Repeat(1.0, 16)], PatchSize = [1, 2, 2], NumLayers = 7, NumAttentionHeads = 5, AttentionHeadDim = 64, MlpRatio = 4,
         CaptionChannels = 192, CrossAttentionDim = 192, FreqDim = 256, RopeTheta = 10_000, Eps = 1e-6,
     };
 
@@ -55,6 +57,8 @@ public sealed record VideoTransformerConfig
         var violations = new ConfigViolations("transformer config");
         violations.Require(ClassName == Name, $"`_class_name` must be \"{Name}\", got \"{ClassName}\"");
         violations.RequirePositive("in_channels", InChannels);
+        violations.Require(LatentStd.Count == InChannels, $"`latent_std` has {LatentStd.Count} entries for {InChannels} latent channels");
+        violations.Require(LatentStd.All(s => double.IsFinite(s) && s > 0), "`latent_std` must be positive and finite");
         violations.Require(PatchSize.Count == 3 && PatchSize.All(p => p > 0), "`patch_size` must be three positive numbers (frames, rows, columns)");
         violations.Require(PatchSize.Count != 3 || PatchSize[0] == 1, "`patch_size[0]` must be 1: every latent frame has its own sigma");
         violations.RequirePositive("num_layers", NumLayers);
