@@ -58,7 +58,7 @@ public sealed class QualityBenchTests : IDisposable
         var tokenizer = ByteLevelBpeTokenizer.Train(["a red balloon moves up over a night city"], 300);
         tokenizer.Save(Component("tokenizer"), MaxTokens);
         var vae = VideoAutoencoderConfig.Create([8, 8, 8], [1, 1, 1], [1, 1, 1], 4);
-        var transformer = VideoTransformerConfig.Small with { InChannels = 4, NumLayers = 1, NumAttentionHeads = 1, AttentionHeadDim = 32, CaptionChannels = 16, CrossAttentionDim = 32, FreqDim = 32 };
+        var transformer = VideoTransformerConfig.Small with { InChannels = 4, LatentStd = [1, 1, 1, 1], NumLayers = 1, NumAttentionHeads = 1, AttentionHeadDim = 32, CaptionChannels = 16, CrossAttentionDim = 32, FreqDim = 32 };
         var text = TextEncoderConfig.Small(tokenizer.VocabularySize) with { MaxPositionEmbeddings = MaxTokens, HiddenSize = 16, IntermediateSize = 32, NumHiddenLayers = 1, NumAttentionHeads = 1 };
         void Write(string path, Func<ParameterPath, Module> build)
         {

@@ -181,7 +181,7 @@ public static class EngineContract
 
     private static double Transformer(Device device)
     {
-        var config = VideoTransformerConfig.Small with { InChannels = 4, NumLayers = 2, NumAttentionHeads = 2, AttentionHeadDim = 32, CaptionChannels = 16, CrossAttentionDim = 32, FreqDim = 32 };
+        var config = VideoTransformerConfig.Small with { InChannels = 4, LatentStd = [1, 1, 1, 1], NumLayers = 2, NumAttentionHeads = 2, AttentionHeadDim = 32, CaptionChannels = 16, CrossAttentionDim = 32, FreqDim = 32 };
         return OnBoth(device, path => new VideoTransformer(path, config), (network, d) =>
         {
             Tensor mask = Tensor.FromArray<bool>([true, true, true, false, true, false, false, false], 2, 4).To(d);

@@ -70,7 +70,7 @@ internal sealed class GeneratorStage : ITrainingStage
             double clip = VideoTransformer.Flops(Transformer.Config, shape[1], shape[2], shape[3], _recipe.Text.CaptionTokens);
             double image = VideoTransformer.Flops(Transformer.Config, 1, shape[2], shape[3], _recipe.Text.CaptionTokens);
             double images = _recipe.Generator.ImageBatches;
-            return 1e-9 * (text + 3 * ((1 - images) * clip + images * image));
+            return 1e-9 * ((1 - images) * (text + 3 * clip) + images * shape[1] * (text + 3 * image));
         }
     }
 

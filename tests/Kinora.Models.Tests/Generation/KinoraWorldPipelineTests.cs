@@ -134,7 +134,8 @@ public sealed class KinoraWorldPipelineTests
     {
         using var model = new TinyModel();
         string path = Path.Combine(model.Component("transformer"), "config.json");
-        File.WriteAllText(path, File.ReadAllText(path).Replace("\"in_channels\": 8", "\"in_channels\": 4", StringComparison.Ordinal));
+        var config = ModelConfigJson.ReadFile(path, KinoraWorldJson.Default.VideoTransformerConfig);
+        ModelConfigJson.WriteFile(path, config with { InChannels = 4, LatentStd = [1, 1, 1, 1] }, KinoraWorldJson.Default.VideoTransformerConfig);
         Should.Throw<ConfigException>(() => KinoraWorldPipeline.Load(ModelFolder.Open(model.Folder), Device.Cpu, DType.Float32)).Message.ShouldContain("reads 4 latent channels, the VAE makes 8");
     }
 }

@@ -18,7 +18,7 @@ internal sealed class TinyModel : IDisposable
 
     private static readonly VideoTransformerConfig Transformer = VideoTransformerConfig.Small with
     {
-        InChannels = 8, NumLayers = 2, NumAttentionHeads = 2, AttentionHeadDim = 32, CaptionChannels = 32, CrossAttentionDim = 40, FreqDim = 32,
+        InChannels = 8, LatentStd = [1, 0.5, 1.5, 0.25, 1, 1, 0.75, 0.125], NumLayers = 2, NumAttentionHeads = 2, AttentionHeadDim = 32, CaptionChannels = 32, CrossAttentionDim = 40, FreqDim = 32,
     };
 
     public TinyModel(ulong seed = 1)

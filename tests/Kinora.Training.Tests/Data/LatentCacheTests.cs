@@ -17,6 +17,13 @@ public sealed class LatentCacheTests
         std[1].ShouldBe(8, 1e-12);
     }
 
+    [Theory]
+    [InlineData(1.0, 4.0, 0.25)]
+    [InlineData(0.5, 4.0, 1.0)]
+    [InlineData(0.0, 4.0, 4.0)]
+    public void Scales_ByWhitening_MoveFromTheStrongestChannelToEachItsOwn(double whitening, double strong, double weak)
+        => new LatentIndex(1, [2, 1, 1, 1], [0, 0], [4, 0.25], 0).Scales(whitening).ShouldBe([strong, weak]);
+
     [Fact]
     public void Open_CompleteCache_GivesEachClip()
     {

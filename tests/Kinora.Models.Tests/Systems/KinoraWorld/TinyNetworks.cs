@@ -9,7 +9,7 @@ internal static class TinyNetworks
 
     public static VideoTransformerConfig Transformer { get; } = VideoTransformerConfig.Small with
     {
-        InChannels = 8, NumLayers = 2, NumAttentionHeads = 2, AttentionHeadDim = 32, CaptionChannels = 24, CrossAttentionDim = 40, FreqDim = 32,
+        InChannels = 8, LatentStd = [1, 0.5, 1.5, 0.25, 1, 1, 0.75, 0.125], NumLayers = 2, NumAttentionHeads = 2, AttentionHeadDim = 32, CaptionChannels = 24, CrossAttentionDim = 40, FreqDim = 32,
     };
 
     public static TextEncoderConfig TextEncoder { get; } = TextEncoderConfig.Small(50) with { HiddenSize = 64, IntermediateSize = 96, NumHiddenLayers = 2, NumAttentionHeads = 2, MaxPositionEmbeddings = 16 };
