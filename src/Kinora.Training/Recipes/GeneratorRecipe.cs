@@ -53,7 +53,7 @@ public sealed record GeneratorRecipe
     /// <summary>Probability that the first latent frame (or several) is given clean: image-to-video and continuation.</summary>
     public double FrameMasking { get; set; } = 0.2;
 
-    /// <summary>Probability that a whole batch is single frames: text-to-image.</summary>
+    /// <summary>Probability that a whole batch is single frames, as many for each clip of the batch as a clip has latent frames: text-to-image.</summary>
     public double ImageBatches { get; set; } = 0.1;
 
     /// <summary>How it is trained.</summary>

@@ -23,9 +23,9 @@ public sealed record VideoAutoencoderConfig
     public required int LatentChannels { get; init; }
     /// <summary>Epsilon of the channel RMS norms.</summary>
     public required double NormEps { get; init; }
-    /// <summary>Mean of each latent channel over the training clips; the generator sees (z − mean) / std.</summary>
+    /// <summary>Mean of each latent channel over the training clips; the generator sees (z − mean) / scale.</summary>
     public required IReadOnlyList<double> LatentsMean { get; init; }
-    /// <summary>Standard deviation of each latent channel over the training clips.</summary>
+    /// <summary>Scale of each latent channel: its standard deviation over the training clips, or between that and one scale for all (diffusers' key is <c>latents_std</c>).</summary>
     public required IReadOnlyList<double> LatentsStd { get; init; }
 
     /// <summary>4×8×8 with two million parameters: made for two CPU cores.</summary>
