@@ -73,7 +73,7 @@ public sealed class Checkpoint : IWeights
         try
         {
             using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete, bufferSize: 0);
-            file.ReadAtLeast(first, 4, throwOnEndOfStream: false);
+            _ = file.ReadAtLeast(first, 4, throwOnEndOfStream: false);                           // a shorter file leaves zeros, which no format begins with
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

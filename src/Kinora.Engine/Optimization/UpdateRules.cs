@@ -173,8 +173,8 @@ public sealed class AdafactorRule(bool scaleParameter, bool relativeStep, bool w
         Tensor squares = g.Square() + SquareEpsilon, update;
         if (p.Dim >= 2)
         {
-            Tensor rows = Average(State("rows", p.Shape[..^1]), squares.Mean([-1]), beta2);
-            Tensor columns = Average(State("columns", [.. p.Shape[..^2], p.Shape[^1]]), squares.Mean([-2]), beta2);
+            Tensor rows = Average(State("rows", p.Shape.AsSpan(..^1)), squares.Mean([-1]), beta2);
+            Tensor columns = Average(State("columns", [.. p.Shape.AsSpan(..^2), p.Shape[^1]]), squares.Mean([-2]), beta2);
             update = (rows / rows.Mean([-1], keepDim: true)).Rsqrt().Unsqueeze(-1) * columns.Rsqrt().Unsqueeze(-2) * g;
         }
         else
