@@ -84,9 +84,9 @@ public sealed partial record NpyFile(IReadOnlyList<long> Shape, double[] Values)
         return rows;
     }
 
-    [GeneratedRegex(@"'descr'\s*:\s*'([^']*)'")] private static partial Regex Description();
+    [GeneratedRegex(@"'descr'\s*:\s*'([^']*)'", RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 1000)] private static partial Regex Description();
 
-    [GeneratedRegex(@"'fortran_order'\s*:\s*(True|False)")] private static partial Regex FortranOrder();
+    [GeneratedRegex(@"'fortran_order'\s*:\s*(True|False)", RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 1000)] private static partial Regex FortranOrder();
 
-    [GeneratedRegex(@"'shape'\s*:\s*\(([^)]*)\)")] private static partial Regex ShapeTuple();
+    [GeneratedRegex(@"'shape'\s*:\s*\(([^)]*)\)", RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 1000)] private static partial Regex ShapeTuple();
 }

@@ -103,5 +103,5 @@ public sealed partial class MmrAnswers
         queue.Enqueue(text);
     }
 
-    [GeneratedRegex(@"^\s*(?:(?:[Tt]he )?[Aa]nswer(?: is|:)?\s*)?\(?([A-D])(?:\)|\.|:|,|\s*$)")] private static partial Regex StrictLetter();
+    [GeneratedRegex(@"^\s*(?:(?:[Tt]he )?[Aa]nswer(?: is|:)?\s*)?\(?([A-D])(?:\)|\.|:|,|\s*$)", RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 1000)] private static partial Regex StrictLetter();
 }

@@ -137,5 +137,5 @@ public sealed partial record MmrBenchmark(string Path, IReadOnlyList<MmrRow> Row
         return new MmrRow(number, Text("id"), Text(video ? "video" : "image"), Text("question"), Text("ground_truth"), type == "POS");
     }
 
-    [GeneratedRegex(@"^([A-D])\.(.+)$")] private static partial Regex OptionLine();
+    [GeneratedRegex(@"^([A-D])\.(.+)$", RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 1000)] private static partial Regex OptionLine();
 }

@@ -13,7 +13,8 @@ public readonly record struct Interval(double Value, double Low, double High)
     public static Interval MeanOf(IReadOnlyList<double> values)
     {
         ArgumentNullException.ThrowIfNull(values);
-        ArgumentOutOfRangeException.ThrowIfZero(values.Count);
+        if (values.Count == 0)
+            throw new ArgumentException("a mean needs at least one number, got none", nameof(values));
         double mean = values.Average();
         return values.Count == 1 ? new Interval(mean, double.NaN, double.NaN) : Normal(mean, Math.Sqrt(values.Sum(v => (v - mean) * (v - mean)) / (values.Count - 1) / values.Count));
     }

@@ -37,7 +37,7 @@ public sealed class MeasurePassTests : IDisposable
     {
         var clip = Measure("pan.webm", frame => Texture(2 * frame));
         clip[ScoreNames.CodecMotion]!.Value.ShouldBeNull();
-        clip[ScoreNames.CodecMotion]!.Unavailable.ShouldContain("codec");
+        clip[ScoreNames.CodecMotion]!.Unavailable!.ShouldContain("codec");
         clip[ScoreNames.VmafMotion]!.Value!.Value.ShouldBeGreaterThan(1);
     }
 

@@ -51,7 +51,7 @@ public sealed class HubPullTests : IDisposable
     {
         using LoopbackHub hub = Hub();
         // The config, two ranges, then nothing but broken connections.
-        var stopping = new StopAfter(2048 * 2 + Config.Length);
+        using var stopping = new StopAfter(2048 * 2 + Config.Length);
         using (var pull = new HubPull(Options(hub) with { Parallel = 1 }))
         {
             await Should.ThrowAsync<OperationCanceledException>(() => pull.RunAsync(stopping, stopping.Token));
@@ -154,7 +154,7 @@ public sealed class HubPullTests : IDisposable
     }
 
     /// <summary>Cancels once so many bytes have arrived.</summary>
-    private sealed class StopAfter(long bytes) : IProgress<HubProgress>
+    private sealed class StopAfter(long bytes) : IProgress<HubProgress>, IDisposable
     {
         private readonly CancellationTokenSource _source = new();
 
@@ -167,5 +167,7 @@ public sealed class HubPullTests : IDisposable
                 _source.Cancel();
             }
         }
+
+        public void Dispose() => _source.Dispose();
     }
 }

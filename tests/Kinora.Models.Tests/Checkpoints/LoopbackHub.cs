@@ -148,7 +148,9 @@ internal sealed class LoopbackHub : IDisposable
     }
 
     private static string GitBlob(byte[] content) =>
+#pragma warning disable CA5350 // git names blobs by SHA-1; nothing is protected by it.
         Convert.ToHexStringLower(SHA1.HashData([.. Encoding.ASCII.GetBytes(string.Create(CultureInfo.InvariantCulture, $"blob {content.Length}\0")), .. content]));
+#pragma warning restore CA5350
 
     private static async Task<bool> SendAsync(NetworkStream stream, string status, byte[] body, string more, bool isBroken = false)
     {
