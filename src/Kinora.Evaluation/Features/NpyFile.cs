@@ -37,8 +37,8 @@ public sealed partial record NpyFile(IReadOnlyList<long> Shape, double[] Values)
         if (!descr.Success || !order.Success || !shapeText.Success)
             throw Damaged($"the header {header.Trim()} is not understood");
 
-        long[] shape = [.. shapeText.Groups[1].Value.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries).Select(s => long.Parse(s, CultureInfo.InvariantCulture))];
-        string type = descr.Groups[1].Value;
+        long[] shape = [.. shapeText.Groups["value"].Value.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries).Select(s => long.Parse(s, CultureInfo.InvariantCulture))];
+        string type = descr.Groups["value"].Value;
         var (size, read) = Reader(type) ?? throw Damaged($"element type '{type}' is not supported; save it as float32 or float64");
         long count = 1;
         foreach (long s in shape)
@@ -49,7 +49,7 @@ public sealed partial record NpyFile(IReadOnlyList<long> Shape, double[] Values)
         var values = new double[count];
         for (int i = 0; i < values.Length; i++)
             values[i] = read(raw.Slice(i * size, size));
-        return new NpyFile(shape, order.Groups[1].Value == "True" ? FromFortran(values, shape) : values);
+        return new NpyFile(shape, order.Groups["value"].Value == "True" ? FromFortran(values, shape) : values);
     }
 
     private delegate double ReadElement(ReadOnlySpan<byte> bytes);
@@ -84,9 +84,9 @@ public sealed partial record NpyFile(IReadOnlyList<long> Shape, double[] Values)
         return rows;
     }
 
-    [GeneratedRegex(@"'descr'\s*:\s*'([^']*)'", RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 1000)] private static partial Regex Description();
+    [GeneratedRegex(@"'descr'\s*:\s*'(?<value>[^']*)'", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)] private static partial Regex Description();
 
-    [GeneratedRegex(@"'fortran_order'\s*:\s*(True|False)", RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 1000)] private static partial Regex FortranOrder();
+    [GeneratedRegex(@"'fortran_order'\s*:\s*(?<value>True|False)", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)] private static partial Regex FortranOrder();
 
-    [GeneratedRegex(@"'shape'\s*:\s*\(([^)]*)\)", RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 1000)] private static partial Regex ShapeTuple();
+    [GeneratedRegex(@"'shape'\s*:\s*\((?<value>[^)]*)\)", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)] private static partial Regex ShapeTuple();
 }

@@ -91,7 +91,7 @@ public sealed partial class MmrAnswers
     {
         ArgumentNullException.ThrowIfNull(answer);
         if (parsing == AnswerParsing.Strict)
-            return StrictLetter().Match(answer) is { Success: true } m ? m.Groups[1].Value : None;
+            return StrictLetter().Match(answer) is { Success: true } m ? m.Groups["letter"].Value : None;
         string[] words = answer.Split('.')[0].Replace(',', ' ').Split(' ');
         return MmrBenchmark.Letters.FirstOrDefault(words.Contains) ?? None;
     }
@@ -103,5 +103,5 @@ public sealed partial class MmrAnswers
         queue.Enqueue(text);
     }
 
-    [GeneratedRegex(@"^\s*(?:(?:[Tt]he )?[Aa]nswer(?: is|:)?\s*)?\(?([A-D])(?:\)|\.|:|,|\s*$)", RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 1000)] private static partial Regex StrictLetter();
+    [GeneratedRegex(@"^\s*(?:(?:[Tt]he )?[Aa]nswer(?: is|:)?\s*)?\(?(?<letter>[A-D])(?:\)|\.|:|,|\s*$)", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)] private static partial Regex StrictLetter();
 }

@@ -120,8 +120,8 @@ public sealed partial record MmrBenchmark(string Path, IReadOnlyList<MmrRow> Row
     internal static IReadOnlyList<string>? ParseOptions(string question)
     {
         string[] options = [.. question.Split('\n').Skip(1).Where(l => l.Trim().Length > 0)];
-        return options.Length == Letters.Count && options.Select((o, i) => OptionLine().Match(o.Trim()) is { Success: true } m && m.Groups[1].Value == Letters[i]).All(ok => ok)
-            ? [.. options.Select(o => OptionLine().Match(o.Trim()).Groups[2].Value.Trim())]
+        return options.Length == Letters.Count && options.Select((o, i) => OptionLine().Match(o.Trim()) is { Success: true } m && m.Groups["letter"].Value == Letters[i]).All(ok => ok)
+            ? [.. options.Select(o => OptionLine().Match(o.Trim()).Groups["text"].Value.Trim())]
             : null;
     }
 
@@ -137,5 +137,5 @@ public sealed partial record MmrBenchmark(string Path, IReadOnlyList<MmrRow> Row
         return new MmrRow(number, Text("id"), Text(video ? "video" : "image"), Text("question"), Text("ground_truth"), type == "POS");
     }
 
-    [GeneratedRegex(@"^([A-D])\.(.+)$", RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 1000)] private static partial Regex OptionLine();
+    [GeneratedRegex(@"^(?<letter>[A-D])\.(?<text>.+)$", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)] private static partial Regex OptionLine();
 }
