@@ -166,7 +166,7 @@ public sealed class GenerateInputTests : IClassFixture<TinyModel>, IDisposable
     {
         using var disk = SmallDisk.TryMount(_folder, kibibytes: 8);
 
-        var run = await Cli.RunAsync("generate", "a red balloon", "--model", _model.Folder, "--size", "128x128", "--steps", "1", "-o", Output);
+        var run = await Cli.RunAsync("generate", "a red balloon", "--model", _model.Folder, "--size", "128x128", "--steps", "8", "-o", Output);
 
         run.ExitCode.ShouldBe(ExitCodes.Input, run.Error);
         run.Error.ShouldContain("kinora generate: ");
