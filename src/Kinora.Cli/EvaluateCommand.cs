@@ -11,7 +11,7 @@ public static class EvaluateCommand
 {
     public static Command Create()
     {
-        var command = new Verb("evaluate", "Scores with intervals, passports and refusals.",
+        var command = new Verb("evaluate", "Score clips and features, compare reports, run blind human studies; every score with its interval and passport.",
             "kinora evaluate clips/ --prompts prompts.txt --reference real/ -o report/",
             "kinora evaluate features generated.npy real.npy        distances between feature matrices",
             "kinora evaluate mmr answers.jsonl --benchmark MMR-benchmark.json",
