@@ -55,8 +55,8 @@ public sealed record LearningRateSchedule
         double falling = Shape switch
         {
             LearningRateShape.Constant => 1.0,
-            LearningRateShape.Linear => Math.Max(0.0, (double)(TotalSteps - step) / Math.Max(1, TotalSteps - WarmupSteps)),
-            LearningRateShape.Cosine => Math.Max(0.0, 0.5 * (1.0 + Math.Cos(Math.PI * (step - WarmupSteps) / Math.Max(1, TotalSteps - WarmupSteps)))),
+            LearningRateShape.Linear => LearningRates.Linear(1.0, step, WarmupSteps, TotalSteps),
+            LearningRateShape.Cosine => LearningRates.Cosine(1.0, step, WarmupSteps, TotalSteps),
             // The decay is 1 − √progress, which MiniCPM's successors found better than a straight line.
             LearningRateShape.WarmupStableDecay => step < TotalSteps - DecaySteps
                 ? 1.0

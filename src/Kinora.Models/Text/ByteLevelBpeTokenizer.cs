@@ -69,7 +69,7 @@ public sealed partial class ByteLevelBpeTokenizer
             {
                 throw new ConfigException($"tokenizer: merge {rank} ('{left}' + '{right}') names a token that the vocabulary lacks.");
             }
-            pairs.TryAdd(PairKey(leftId, rightId), (rank, merged));
+            pairs.TryAdd(PairMerging.Key(leftId, rightId), (rank, merged));
         }
         _mergeOfPair = pairs.ToFrozenDictionary();
         var specialIds = specials.Select(s => s.Id).ToHashSet();
@@ -201,65 +201,17 @@ public sealed partial class ByteLevelBpeTokenizer
         }
     }
 
-    /// <summary>Applies the pair of lowest rank, the leftmost of equals, until no pair of the piece has one.</summary>
     private int[] MergePiece(ReadOnlySpan<char> piece)
     {
         var bytes = new byte[Encoding.UTF8.GetMaxByteCount(piece.Length)];
         int n = Encoding.UTF8.GetBytes(piece, bytes);
-        var id = new int[n];
-        var next = new int[n];
-        var previous = new int[n];
-        var queue = new PriorityQueue<(int At, int Left, int Right), (int Rank, int At)>(n);
+        var symbols = new int[n];
         for (int i = 0; i < n; i++)
         {
-            id[i] = _idOfByte[bytes[i]];
-            next[i] = i + 1 < n ? i + 1 : -1;
-            previous[i] = i - 1;
+            symbols[i] = _idOfByte[bytes[i]];
         }
-        for (int i = 0; i + 1 < n; i++)
-        {
-            Offer(i);
-        }
-        while (queue.TryDequeue(out var pair, out _))
-        {
-            int at = pair.At;
-            int right = next[at];
-            // Stale when a merge has changed either side since the pair was queued; a dead position has the id −1.
-            if (right < 0 || id[at] != pair.Left || id[right] != pair.Right)
-            {
-                continue;
-            }
-            id[at] = _mergeOfPair[PairKey(pair.Left, pair.Right)].Id;
-            id[right] = -1;
-            next[at] = next[right];
-            if (next[at] >= 0)
-            {
-                previous[next[at]] = at;
-                Offer(at);
-            }
-            next[right] = -1;
-            if (previous[at] >= 0)
-            {
-                Offer(previous[at]);
-            }
-        }
-        var result = new List<int>(n);
-        for (int i = n > 0 ? 0 : -1; i >= 0; i = next[i])
-        {
-            result.Add(id[i]);
-        }
-        return [.. result];
-
-        void Offer(int i)
-        {
-            if (_mergeOfPair.TryGetValue(PairKey(id[i], id[next[i]]), out var merge))
-            {
-                queue.Enqueue((i, id[i], id[next[i]]), (merge.Rank, i));
-            }
-        }
+        return [.. PairMerging.Merge(symbols, _mergeOfPair)];
     }
-
-    private static long PairKey(int left, int right) => ((long)left << 32) | (uint)right;
 
     private static byte[] BytesOf(string token, int id)
     {

@@ -153,28 +153,32 @@ internal sealed class GeneratorStage : ITrainingStage
         // An image costs what one latent frame costs; a batch of them has one for each latent frame of its clips.
         int frames = images ? 1 : clipFrames, perSlot = images ? clipFrames : 1, count = _share.PartSize * perSlot;
         var batch = new Batch(frames, count, shape[0] * frames * shape[2] * shape[3], new CaptionTokens(count, _recipe.Text.CaptionTokens));
-        var random = SampleSeeds.For(_recipe.Seed, Purpose.GeneratorNoise, 0);
-        for (int i = 0; i < count; i++)
+        for (int slot = 0; slot < _share.PartSize; slot++)
         {
-            long sample = _share.First(step, part) + i / perSlot;
-            if (i % perSlot == 0)
-                random = SampleSeeds.For(_recipe.Seed, Purpose.GeneratorNoise, sample);
-            int clip = images ? random.NextInt(_cache.Index.Clips) : ClipOf(sample);
-
-            double sigma = _objective.SampleSigma(random);
-            int known = KnownFrames(random, frames);
-            bool withoutCaption = random.NextBool(recipe.CaptionDropout);
-            ulong captionSeed = random.NextUInt64();
-            FlowMatchingObjective.FillFrames(sigma, known, batch.Sigma.AsSpan(i * frames, frames), batch.Weight.AsSpan(i * frames, frames));
-            batch.HighNoise[i] = sigma >= 0.5 ? 1f : 0f;
-            random.FillNormal(batch.Noise.AsSpan(i * batch.SampleSize, batch.SampleSize));
-            CopyLatent(clip, frames, batch.Latents.AsSpan(i * batch.SampleSize, batch.SampleSize));
-            if (withoutCaption)
-                batch.Tokens.TrySet(i, _tokenizer, "");
-            else
-                batch.Tokens.Set(i, _tokenizer, SceneSampler.Sample(LatentsStage.SceneSeed(_recipe, clip)), captionSeed);
+            long sample = _share.First(step, part) + slot;
+            var random = SampleSeeds.For(_recipe.Seed, Purpose.GeneratorNoise, sample);
+            for (int i = slot * perSlot; i < (slot + 1) * perSlot; i++)
+                Fill(batch, i, images ? random.NextInt(_cache.Index.Clips) : ClipOf(sample), random);
         }
         return batch;
+    }
+
+    // Sample i of the batch: noise level, known frames, noise, latent and caption of one clip, in the order in which they are drawn.
+    private void Fill(Batch batch, int i, int clip, Generator random)
+    {
+        int frames = batch.Frames;
+        double sigma = _objective.SampleSigma(random);
+        int known = KnownFrames(random, frames);
+        bool withoutCaption = random.NextBool(_recipe.Generator.CaptionDropout);
+        ulong captionSeed = random.NextUInt64();
+        FlowMatchingObjective.FillFrames(sigma, known, batch.Sigma.AsSpan(i * frames, frames), batch.Weight.AsSpan(i * frames, frames));
+        batch.HighNoise[i] = sigma >= 0.5 ? 1f : 0f;
+        random.FillNormal(batch.Noise.AsSpan(i * batch.SampleSize, batch.SampleSize));
+        CopyLatent(clip, frames, batch.Latents.AsSpan(i * batch.SampleSize, batch.SampleSize));
+        if (withoutCaption)
+            batch.Tokens.TrySet(i, _tokenizer, "");
+        else
+            batch.Tokens.Set(i, _tokenizer, SceneSampler.Sample(LatentsStage.SceneSeed(_recipe, clip)), captionSeed);
     }
 
     // Half of the conditioned samples know one latent frame (an image), the others any number that leaves one to make.

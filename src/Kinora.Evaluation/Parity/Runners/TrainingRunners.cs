@@ -68,6 +68,7 @@ internal sealed class OptimizersRunner : IFixtureRunner
 
     private static UpdateRule Rule(JsonElement o) => o.GetProperty("class").GetString() switch
     {
+        "AdamW" when !Flag(o, "amsgrad") => new TrainingAdamW(AdamWConstants(o)),
         "AdamW" => Adam(o, decoupled: true, defaultDecay: 0.01),
         "Adam" => Adam(o, decoupled: false, defaultDecay: 0),
         "SGD" => new SgdRule(Number(o, "momentum", 0), Number(o, "dampening", 0), Flag(o, "nesterov"), Number(o, "weight_decay", 0)),
@@ -82,13 +83,43 @@ internal sealed class OptimizersRunner : IFixtureRunner
 
     private static AdamRule Adam(JsonElement o, bool decoupled, double defaultDecay)
     {
-        double[] betas = o.TryGetProperty("betas", out JsonElement list) ? [.. list.EnumerateArray().Select(b => b.GetDouble())] : [0.9, 0.999];
+        double[] betas = Betas(o);
         return new AdamRule(betas[0], betas[1], Number(o, "eps", 1e-8), Number(o, "weight_decay", defaultDecay), decoupled, Flag(o, "amsgrad"));
     }
+
+    private static AdamWOptions AdamWConstants(JsonElement o)
+    {
+        double[] betas = Betas(o);
+        return new AdamWOptions { Beta1 = betas[0], Beta2 = betas[1], Epsilon = Number(o, "eps", 1e-8), WeightDecay = Number(o, "weight_decay", 0.01), DecayVectors = true };
+    }
+
+    private static double[] Betas(JsonElement o) => o.TryGetProperty("betas", out JsonElement list) ? [.. list.EnumerateArray().Select(b => b.GetDouble())] : [0.9, 0.999];
 
     private static double Number(JsonElement o, string name, double otherwise) => o.TryGetProperty(name, out JsonElement value) && value.ValueKind == JsonValueKind.Number ? value.GetDouble() : otherwise;
 
     private static bool Flag(JsonElement o, string name) => o.TryGetProperty(name, out JsonElement value) && value.ValueKind == JsonValueKind.True;
+
+    /// <summary>The optimizer that trains the product's models, on one parameter.</summary>
+    private sealed class TrainingAdamW(AdamWOptions options) : UpdateRule
+    {
+        private AdamW? _adam;
+
+        protected override void Update(Tensor p, Tensor g, double eta)
+        {
+            p.RequiresGradInPlace();
+            _adam ??= new AdamW([("p", p)], options);
+            p.Grad = g;
+            _adam.Step(eta);
+            _adam.ZeroGrad();
+            p.RequiresGradInPlace(false);
+        }
+
+        protected override void Dispose(bool disposing)
+        {
+            _adam?.Dispose();
+            base.Dispose(disposing);
+        }
+    }
 }
 
 /// <summary>Runs golden/train/lr_schedules. The parameters that config.json does not state are those of the reference's own script.</summary>

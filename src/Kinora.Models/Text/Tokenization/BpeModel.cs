@@ -45,7 +45,7 @@ internal sealed class BpeModel : ITokenModel
             {
                 throw new ConfigException(string.Create(CultureInfo.InvariantCulture, $"{source}: merge {rank} ('{left}' + '{right}') names a token that the vocabulary lacks."));
             }
-            pairs.TryAdd(Key(leftId, rightId), (rank, merged));
+            pairs.TryAdd(PairMerging.Key(leftId, rightId), (rank, merged));
         }
         _merges = pairs.ToFrozenDictionary();
     }
@@ -63,55 +63,7 @@ internal sealed class BpeModel : ITokenModel
             ids.Add(whole);
             return;
         }
-        int[] symbols = Symbols(word);
-        int n = symbols.Length;
-        var next = new int[n];
-        var previous = new int[n];
-        var queue = new PriorityQueue<(int At, int Left, int Right), (int Rank, int At)>(n);
-        for (int i = 0; i < n; i++)
-        {
-            next[i] = i + 1 < n ? i + 1 : -1;
-            previous[i] = i - 1;
-        }
-        for (int i = 0; i + 1 < n; i++)
-        {
-            Offer(i);
-        }
-        while (queue.TryDequeue(out var pair, out _))
-        {
-            int at = pair.At;
-            int right = next[at];
-            // Stale when a merge has changed either side since the pair was queued; a dead position has the id −1.
-            if (right < 0 || symbols[at] != pair.Left || symbols[right] != pair.Right)
-            {
-                continue;
-            }
-            symbols[at] = _merges[Key(pair.Left, pair.Right)].Id;
-            symbols[right] = -1;
-            next[at] = next[right];
-            next[right] = -1;
-            if (next[at] >= 0)
-            {
-                previous[next[at]] = at;
-                Offer(at);
-            }
-            if (previous[at] >= 0)
-            {
-                Offer(previous[at]);
-            }
-        }
-        for (int i = n > 0 ? 0 : -1; i >= 0; i = next[i])
-        {
-            ids.Add(symbols[i]);
-        }
-
-        void Offer(int i)
-        {
-            if (_merges.TryGetValue(Key(symbols[i], symbols[next[i]]), out var merge))
-            {
-                queue.Enqueue((i, symbols[i], symbols[next[i]]), (merge.Rank, i));
-            }
-        }
+        ids.AddRange(PairMerging.Merge(Symbols(word), _merges));
     }
 
     private int[] Symbols(string word)
@@ -144,6 +96,4 @@ internal sealed class BpeModel : ITokenModel
         }
         return [.. symbols];
     }
-
-    private static long Key(int left, int right) => ((long)left << 32) | (uint)right;
 }
