@@ -19,5 +19,8 @@ public sealed class ConfigException(string message, Exception? inner = null) : K
 /// <summary>Weights on disk are damaged, incomplete, or belong to another network.</summary>
 public sealed class CheckpointException(string message, Exception? inner = null) : KinoraException(message, inner);
 
+/// <summary>A computation left the numbers: NaN or infinite values where none can be.</summary>
+public sealed class NumericException(string message) : KinoraException(message);
+
 /// <summary>The native tensor library refused a call or could not be loaded.</summary>
 public sealed class NativeException(string message, Exception? inner = null) : KinoraException(message, inner);

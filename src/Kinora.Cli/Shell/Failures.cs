@@ -27,6 +27,7 @@ internal static class Failures
             ProtocolException e => (ExitCodes.Integrity, $"{who}: {e.Message}"),
             HubException e => (ExitCodes.Input, $"{who}: {e.Message}"),
             CheckpointException e => (ExitCodes.Integrity, $"{who}: {e.Message}"),
+            NumericException e => (ExitCodes.Integrity, $"{who}: {e.Message}"),
             DeviceException e => (ExitCodes.Usage, $"{who}: {e.Message}"),
             KinoraException e => (ExitCodes.Internal, $"{who}: {e.Message}"),
             MediaException e => (ForMedia(e.Kind), $"{who}: {e.Message}"),

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Security.Cryptography;
 using Kinora.Media;
+using Kinora.Models.Text;
 
 namespace Kinora.Models.Generation;
 
@@ -29,6 +30,38 @@ internal static class RequestChecks
         if (string.IsNullOrWhiteSpace(request.Prompt))
         {
             throw new GenerationRequestException("prompt", "the prompt is empty; say what the clip should show.");
+        }
+    }
+
+    /// <summary>Refuses prompts that an encoder of limited length would cut.</summary>
+    /// <param name="request">Prompt and negative prompt.</param>
+    /// <param name="count">Tokens of a text, special ones included.</param>
+    /// <param name="most">Tokens that the model reads.</param>
+    public static void PromptLengths(VideoGenerationRequest request, Func<string, int> count, int most)
+    {
+        foreach (var (name, prompt) in Prompts(request))
+        {
+            int tokens = count(prompt);
+            if (tokens > most)
+            {
+                throw new GenerationRequestException(name, Invariant($"the {name} has {prompt.Length} characters, {tokens} tokens; the model reads at most {most} tokens. Shorten it to about {Math.Max(1, (long)prompt.Length * most / tokens)} characters."));
+            }
+        }
+    }
+
+    /// <summary>Refuses prompts whose weights are impossible. Their length has no limit: see <see cref="WeightedPrompt.Windows"/>.</summary>
+    public static void WeightedPrompts(VideoGenerationRequest request)
+    {
+        foreach (var (name, prompt) in Prompts(request))
+        {
+            try
+            {
+                WeightedPrompt.Parse(prompt);
+            }
+            catch (FormatException e)
+            {
+                throw new GenerationRequestException(name, $"the {name} cannot be read: {e.Message}");
+            }
         }
     }
 
@@ -93,6 +126,8 @@ internal static class RequestChecks
     }
 
     public static string Invariant(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
+
+    private static IEnumerable<(string Name, string Text)> Prompts(VideoGenerationRequest request) => [("prompt", request.Prompt), ("negative prompt", request.NegativePrompt)];
 
     // The legal values on both sides; at the ends, the first two or the last two.
     private static string Nearest(int value, int multiple, int offset, int most)

@@ -103,14 +103,21 @@ public sealed class TextTokenizer
     /// <exception cref="ConfigException">The tokenizer has no padding token.</exception>
     public PaddedTokens EncodePadded(string text, int length)
     {
+        return Pad(Encode(text, addSpecialTokens: false), length);
+    }
+
+    /// <summary>Ids without special tokens at a fixed length: special tokens around them, what does not fit left out, padding behind.</summary>
+    /// <inheritdoc cref="EncodePadded"/>
+    public PaddedTokens Pad(IReadOnlyList<int> content, int length)
+    {
+        ArgumentNullException.ThrowIfNull(content);
         ArgumentOutOfRangeException.ThrowIfLessThan(length, _before.Length + _after.Length);
         int pad = Roles.Pad ?? throw new ConfigException("tokenizer: padding was asked for, but there is no pad token; add \"pad_token\" to tokenizer_config.json.");
-        int[] content = Encode(text, addSpecialTokens: false);
-        int kept = Math.Min(content.Length, length - _before.Length - _after.Length);
+        int[] kept = [.. content.Take(length - _before.Length - _after.Length)];
         var ids = new long[length];
         Array.Fill(ids, pad);
         int n = 0;
-        foreach (int id in (int[])[.. _before, .. content.AsSpan(0, kept), .. EndOf(content[..kept])])
+        foreach (int id in (int[])[.. _before, .. kept, .. EndOf(kept)])
         {
             ids[n++] = id;
         }

@@ -88,6 +88,40 @@ public sealed class StableDiffusionGenerationTests
         (await HashOf("a (cat:2)")).ShouldNotBe(plain);
     }
 
+    [Theory]
+    [InlineData("sd15_tiny_pndm")]
+    [InlineData("sdxl_tiny_euler")]
+    public async Task Generate_PromptLongerThanTheWindow_IsReadToItsEnd(string fixture)
+    {
+        using var model = new TinyStableDiffusion(fixture);
+        using var generator = new KinoraVideoGenerator(new KinoraOptions { Model = model.Folder, Device = "cpu", DType = "fp32" });
+        async Task<string> HashOf(string prompt, string negative = "") =>
+            (await generator.GenerateAsync(new VideoGenerationRequest(prompt) { NegativePrompt = negative }, Small))[0].Manifest.FramesSha256;
+        string letters = string.Join(' ', Enumerable.Repeat("a cat", 30));
+
+        string cat = await HashOf(letters), dog = await HashOf($"{letters} z");
+
+        dog.ShouldNotBe(cat);
+        (await HashOf(letters, negative: letters)).ShouldNotBe(cat);
+    }
+
+    [Fact]
+    public async Task Generate_WithDamagedWeights_SaysAtWhichStepValuesLeftTheNumbers()
+    {
+        using var model = new TinyStableDiffusion("sd15_tiny_pndm");
+        string file = Directory.GetFiles(Path.Combine(model.Folder, "unet"), "*.safetensors").Single();
+        byte[] bytes = File.ReadAllBytes(file);
+        // The last element of the last tensor: float32 NaN.
+        BitConverter.GetBytes(float.NaN).CopyTo(bytes, bytes.Length - sizeof(float));
+        File.WriteAllBytes(file, bytes);
+        using var generator = new KinoraVideoGenerator(new KinoraOptions { Model = model.Folder, Device = "cpu", DType = "fp32" });
+
+        string message = (await Should.ThrowAsync<NumericException>(() => generator.GenerateAsync(new VideoGenerationRequest("a cat"), Small))).Message;
+
+        message.ShouldContain("step 1 of ");
+        message.ShouldContain("--dtype fp32");
+    }
+
     [Fact]
     public async Task Generate_WithControlNet_FollowsItByItsStrength()
     {
@@ -136,7 +170,7 @@ public sealed class StableDiffusionGenerationTests
         Refusal(words, Small with { Sampler = "magic" }).ShouldContain("euler-a");
         Refusal(words with { Mask = Gray(8, 8) }, Small).ShouldContain("mask");
         Refusal(words, Small with { ImageStrength = 0.5 }).ShouldContain("strength");
-        Refusal(words with { Prompt = "much too long for it" }, Small).ShouldContain("Shorten");
+        Refusal(words with { Prompt = "a (cat:11)" }, Small).ShouldContain("outside 0 to 10");
         Refusal(words with { Prompt = "" }, Small).ShouldContain("prompt");
     }
 

@@ -108,12 +108,12 @@ public sealed class PublicVideoSystemTests
     }
 
     [Fact]
-    public void Plan_OfAnimateDiff_RefusesAPictureAndALongPrompt()
+    public void Plan_OfAnimateDiff_RefusesAPictureAndAnImpossibleWeight()
     {
         using TinyVideoFolder tiny = TinyVideoFolder.AnimateDiff();
         ModelFolder folder = ModelFolder.Open(tiny.Path);
         Refusal(folder, new VideoGenerationRequest("a cat") { FirstFrame = Photo }, new VideoGenerationOptions()).ShouldContain("AnimateDiff takes no image");
-        Refusal(folder, new VideoGenerationRequest("a cat that runs"), new VideoGenerationOptions()).ShouldContain("the model reads at most 12 tokens");
+        Refusal(folder, new VideoGenerationRequest("a (cat:20) that runs"), new VideoGenerationOptions()).ShouldContain("the weight 20");
     }
 
     private static KinoraOptions Options(TinyVideoFolder folder) => new() { Model = folder.Path, Device = "cpu", DType = "fp32" };

@@ -48,7 +48,8 @@ public sealed class CogVideoXSystem : IGenerationSystem
         text.Validate();
         CheckTogether(folder, transformer, vae, text);
         RequestChecks.RequirePrompt(request);
-        CheckPrompts(folder, request, transformer.MaxTextSeqLength);
+        TextTokenizer tokenizer = TextTokenizer.Load(folder.Component("tokenizer"));
+        RequestChecks.PromptLengths(request, prompt => tokenizer.Encode(prompt).Length, transformer.MaxTextSeqLength);
         RequestChecks.Refuse("CogVideoX", ("clip to continue", request.Continue is not null), ("mask", request.Mask is not null), ("image strength", options.ImageStrength is not null));
 
         int s = vae.SpatialCompression, side = s * transformer.PatchSize;
@@ -104,19 +105,6 @@ public sealed class CogVideoXSystem : IGenerationSystem
         violations.Require(transformer.TextEmbedDim == text.DModel, $"the transformer's `text_embed_dim` must be the text encoder's `d_model` ({text.DModel}), got {transformer.TextEmbedDim}");
         violations.Require(transformer.TemporalCompressionRatio == vae.TemporalCompressionRatio, $"the transformer's `temporal_compression_ratio` must be the vae's ({vae.TemporalCompressionRatio}), got {transformer.TemporalCompressionRatio}");
         violations.ThrowIfAny();
-    }
-
-    private static void CheckPrompts(ModelFolder folder, VideoGenerationRequest request, int most)
-    {
-        TextTokenizer tokenizer = TextTokenizer.Load(folder.Component("tokenizer"));
-        foreach (var (name, prompt) in new[] { ("prompt", request.Prompt), ("negative prompt", request.NegativePrompt) })
-        {
-            int tokens = tokenizer.Encode(prompt).Length;
-            if (tokens > most)
-            {
-                throw new GenerationRequestException(name, RequestChecks.Invariant($"the {name} has {prompt.Length} characters, {tokens} tokens; the model reads at most {most} tokens. Shorten it to about {Math.Max(1, (long)prompt.Length * most / tokens)} characters."));
-            }
-        }
     }
 
     private static (IReadOnlyList<VideoFrame> Frames, ManifestInput? Input) Given(ModelFolder folder, VideoGenerationRequest request, int width, int height)

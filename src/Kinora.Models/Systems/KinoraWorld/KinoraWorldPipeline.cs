@@ -9,6 +9,7 @@
 using Kinora.Engine;
 using Kinora.Engine.Checkpoints;
 using Kinora.Engine.Random;
+using Kinora.Models.Diffusion;
 using Kinora.Models.Diffusion.Guidance;
 using Kinora.Models.Diffusion.Samplers;
 using Kinora.Models.Diffusion.Schedules;
@@ -105,8 +106,14 @@ public sealed class KinoraWorldPipeline : IDisposable
             return call.Keep(Transformer.Forward(Hold(x, known), Tensor.FromArray<float>(sigmas, x.Size(0), shape[1]).To(_device), text, mask));
         }
 
+        void Step(SamplerStep step)
+        {
+            FiniteValues.AfterStep(step.Denoised, step.Index, step.Count);
+            onStep?.Invoke(step);
+        }
+
         Func<Tensor, double, Tensor> velocity = guided ? ClassifierFreeGuidance.Guide(Velocity, request.Guidance, request.GuidanceRescale) : Velocity;
-        return scope.Keep(Hold(request.Sampler(velocity, noise, Schedule.Sigmas(request.Steps), onStep), known));
+        return scope.Keep(Hold(request.Sampler(velocity, noise, Schedule.Sigmas(request.Steps), Step), known));
     }
 
     /// <summary>Turns latents of <see cref="Sample"/> into pixels, part by part: [B, 3, n, H, W] around [−1, 1], freed after each call of <paramref name="use"/>.</summary>

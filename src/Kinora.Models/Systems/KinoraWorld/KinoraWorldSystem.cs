@@ -38,7 +38,8 @@ public sealed class KinoraWorldSystem : IGenerationSystem
         var scheduler = ModelConfigJson.ReadFile(Path.Combine(folder.Component("scheduler"), "scheduler_config.json"), KinoraWorldJson.Default.FlowSchedulerConfig);
         KinoraWorldDefaults defaults = folder.Index.Defaults;
         RequestChecks.RequirePrompt(request);
-        CheckPrompts(folder, request);
+        ByteLevelBpeTokenizer tokenizer = ByteLevelBpeTokenizer.Load(folder.Component("tokenizer"));
+        RequestChecks.PromptLengths(request, prompt => tokenizer.Encode(prompt, addSpecialTokens: true).Length, defaults.MaxPromptTokens);
         RequestChecks.Refuse(defaults.Model, ("mask", request.Mask is not null), ("image strength", options.ImageStrength is not null),
             ("controlling picture", request.Control is not null), ("ControlNet", options.ControlNet is not null), ("control strength", options.ControlStrength is not null));
 
@@ -71,20 +72,6 @@ public sealed class KinoraWorldSystem : IGenerationSystem
             HeldFrames = held, Input = input, GivenFrames = given, PreviewEverySteps = options.PreviewEverySteps,
             Flops = flops, PeakBytes = EstimatePeak(folder, transformer, vae, predictions, latentFrames, h, w, frames, height, width),
         };
-    }
-
-    private static void CheckPrompts(ModelFolder folder, VideoGenerationRequest request)
-    {
-        ByteLevelBpeTokenizer tokenizer = ByteLevelBpeTokenizer.Load(folder.Component("tokenizer"));
-        int most = folder.Index.Defaults.MaxPromptTokens;
-        foreach (var (name, prompt) in new[] { ("prompt", request.Prompt), ("negative prompt", request.NegativePrompt) })
-        {
-            int tokens = tokenizer.Encode(prompt, addSpecialTokens: true).Length;
-            if (tokens > most)
-            {
-                throw new GenerationRequestException(name, RequestChecks.Invariant($"the {name} has {prompt.Length} characters, {tokens} tokens; the model reads at most {most} tokens. Shorten it to about {Math.Max(1, (long)prompt.Length * most / tokens)} characters."));
-            }
-        }
     }
 
     private static (IReadOnlyList<VideoFrame> Frames, int Held, ManifestInput? Input) Given(VideoGenerationRequest request, int width, int height, int frames, VideoAutoencoderConfig vae)

@@ -42,6 +42,8 @@ public sealed class LtxSystem : IGenerationSystem
         using var pipeline = LtxPipeline.Open(folder.Path, Device.Cpu, DType.Float32);
         LtxAutoencoderConfig vae = pipeline.AutoencoderConfig;
         RequestChecks.RequirePrompt(request);
+        TextTokenizer tokenizer = TextTokenizer.Load(folder.Component("tokenizer"));
+        RequestChecks.PromptLengths(request, prompt => tokenizer.Encode(PromptText.Clean(prompt)).Length, TokensOf(pipeline.Index));
         RequestChecks.Refuse("LTX-Video", ("mask", request.Mask is not null), ("image strength", options.ImageStrength is not null), ("guidance rescale", options.GuidanceRescale > 0), ("control picture", request.Control is not null), ("clip to continue", request.Continue is not null));
         if (options.Sampler is not (null or Sampler))
             throw new GenerationRequestException("sampler", $"sampler '{options.Sampler}' is unknown here; LTX-Video has {Sampler}.");
@@ -68,6 +70,8 @@ public sealed class LtxSystem : IGenerationSystem
             Flops = calls * (double)LtxTransformer.Flops(pipeline.TransformerConfig, tokens, TextTokens), PeakBytes = EstimatePeak(folder, pipeline.TransformerConfig, vae, tokens, frames, height, width),
         };
     }
+
+    private static int TokensOf(LtxPipelineIndex index) => index.IsCondition ? TextTokens : EarlyTextTokens;
 
     // The largest of the phases, which free each other's weights: text encoder; transformer with its stream; decoder with its finest maps.
     private static long EstimatePeak(ModelFolder folder, LtxTransformerConfig transformer, LtxAutoencoderConfig vae, long tokens, long frames, long height, long width)
@@ -111,7 +115,7 @@ public sealed class LtxSystem : IGenerationSystem
         private LtxText Encode(string prompt)
         {
             using var scope = TensorScope.Enter();
-            int length = pipeline.Index.IsCondition ? TextTokens : EarlyTextTokens;
+            int length = TokensOf(pipeline.Index);
             PaddedTokens tokens = tokenizer.EncodePadded(PromptText.Clean(prompt), length);
             float[] mask = [.. Enumerable.Range(0, length).Select(i => i < tokens.Count ? 1f : 0f)];
             var text = pipeline.EncodeText(Tensor.FromArray<long>([.. tokens.Ids], 1, length), Tensor.FromArray(mask, 1, length));

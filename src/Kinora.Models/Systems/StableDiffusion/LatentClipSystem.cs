@@ -7,7 +7,6 @@ using Kinora.Models.Diffusion.Samplers.Stepwise;
 using Kinora.Models.Generation;
 using Kinora.Models.Modules;
 using Kinora.Models.Systems.Clip;
-using Kinora.Models.Text;
 
 namespace Kinora.Models.Systems.StableDiffusion;
 
@@ -62,7 +61,7 @@ internal sealed class LatentClipSystem(ILatentClipModel model) : IGenerationSyst
         violations.Require(shape.LatentChannels == vae.LatentChannels, $"the U-Net reads {shape.LatentChannels} latent channels, the VAE makes {vae.LatentChannels}");
         violations.Require(shape.TextWidth == text.HiddenSize, $"the U-Net reads text of width {shape.TextWidth}, the text encoder makes {text.HiddenSize}");
         violations.ThrowIfAny();
-        CheckPrompts(folder, request, text.MaxPositionEmbeddings);
+        RequestChecks.WeightedPrompts(request);
 
         LatentClipDefaults defaults = model.Defaults;
         int width = options.Width ?? defaults.Width, height = options.Height ?? defaults.Height, frames = options.Frames ?? defaults.Frames;
@@ -90,19 +89,6 @@ internal sealed class LatentClipSystem(ILatentClipModel model) : IGenerationSyst
 
     private static AutoencoderKlConfig VaeConfig(ModelFolder folder) => AutoencoderKlConfig.Read(Path.Combine(folder.Component("vae"), "config.json"));
 
-    private static void CheckPrompts(ModelFolder folder, VideoGenerationRequest request, int most)
-    {
-        TextTokenizer tokenizer = TextTokenizer.Load(folder.Component("tokenizer"));
-        foreach (var (name, prompt) in new[] { ("prompt", request.Prompt), ("negative prompt", request.NegativePrompt) })
-        {
-            int tokens = tokenizer.Encode(WeightedPrompt.Parse(prompt).Text).Length;
-            if (tokens > most)
-            {
-                throw new GenerationRequestException(name, RequestChecks.Invariant($"the {name} has {prompt.Length} characters, {tokens} tokens; the model reads at most {most} tokens. Shorten it to about {Math.Max(1, (long)prompt.Length * most / tokens)} characters."));
-            }
-        }
-    }
-
     // Weights in the larger of the types that they are stored and computed in; activations of the larger of the two phases; the libraries.
     private static long EstimatePeak(ModelFolder folder, LatentClipShape shape, AutoencoderKlConfig vae, int frames, long h, long w, int height, int width)
     {
@@ -118,11 +104,11 @@ internal sealed class LatentClipSystem(ILatentClipModel model) : IGenerationSyst
         public void Generate(ClipRun run)
         {
             var plan = (LatentClipPlan)run.Plan;
-            var (text, negative) = prompts.Encode(plan.Prompt, plan.NegativePrompt, zeroNegative: false);
+            var (texts, negative) = prompts.Encode([plan.Prompt], plan.NegativePrompt, zeroNegative: false);
             var generator = new Generator(run.Seed);
             var request = new LatentClipRequest
             {
-                Text = text.States, NegativeText = negative.States, Scheduler = plan.Scheduler, Noise = pipeline.DrawNoise(generator, plan.Frames, plan.Height, plan.Width),
+                Text = texts[0].States, NegativeText = negative.States, Scheduler = plan.Scheduler, Noise = pipeline.DrawNoise(generator, plan.Frames, plan.Height, plan.Width),
                 Steps = plan.Steps, Guidance = plan.Guidance, StepNoise = generator,
             };
             Tensor latents = pipeline.Sample(request, (step, result) => run.Step((step + 1) * plan.Steps / plan.SamplerCalls, result.Denoised is { } denoised ? () => First(denoised) : null), run.Cancellation);

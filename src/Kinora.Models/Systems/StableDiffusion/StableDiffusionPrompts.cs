@@ -11,20 +11,32 @@ namespace Kinora.Models.Systems.StableDiffusion;
 /// </summary>
 internal sealed class StableDiffusionPrompts(ModelFolder folder, Device device, DType compute) : IDisposable
 {
-    private (string Prompt, string Negative)? _known;
-    private StableDiffusionText? _text, _negative;
+    private IReadOnlyList<string> _known = [];
+    private StableDiffusionText[] _texts = [];
 
-    /// <summary>The prompt, and what to lead away from. Both stay this object's.</summary>
-    /// <param name="prompt">Words.</param>
+    /// <summary>The prompts, and what to lead away from. All have one length and stay this object's.</summary>
+    /// <remarks>
+    /// A prompt longer than the encoder's window is encoded window by window, and the states stand one after the other; shorter ones are
+    /// filled up with empty windows. The pooled vector is the first window's. Weighted tokens move away from what the empty prompt has in their
+    /// place: z∅ + w (z − z∅), as in comfyanonymous/ComfyUI v0.3.10, comfy/sd1_clip.py (ClipTokenWeightEncoder).
+    /// </remarks>
+    /// <param name="prompts">Words, in the notation of <see cref="WeightedPrompt"/>.</param>
     /// <param name="negative">Words; may be empty.</param>
     /// <param name="zeroNegative">Whether an empty negative prompt is zeros.</param>
-    public (StableDiffusionText Text, StableDiffusionText Negative) Encode(string prompt, string negative, bool zeroNegative)
+    public (IReadOnlyList<StableDiffusionText> Texts, StableDiffusionText Negative) Encode(IReadOnlyList<string> prompts, string negative, bool zeroNegative)
     {
-        if (_known == (prompt, negative))
+        string[] all = [.. prompts, negative];
+        if (!_known.SequenceEqual(all, StringComparer.Ordinal))
         {
-            return (_text!, _negative!);
+            Forget();
+            _texts = EncodeAll(all, zeroNegative);
+            _known = all;
         }
-        Forget();
+        return (_texts[..^1], _texts[^1]);
+    }
+
+    private StableDiffusionText[] EncodeAll(string[] prompts, bool zeroLast)
+    {
         using var scope = TensorScope.Enter();
         ClipTextModel? first = null;
         ClipTextModelWithProjection? second = null;
@@ -33,26 +45,34 @@ internal sealed class StableDiffusionPrompts(ModelFolder folder, Device device, 
             first = folder.Components.ContainsKey("text_encoder") ? ClipTextModel.Load(folder.Component("text_encoder"), compute, device) : null;
             second = folder.Components.ContainsKey("text_encoder_2") ? ClipTextModelWithProjection.Load(folder.Component("text_encoder_2"), compute, device) : null;
             int length = first?.Config.MaxPositionEmbeddings ?? second!.Config.MaxPositionEmbeddings;
-            StableDiffusionText OfWords(string words)
+            TextTokenizer one = TextTokenizer.Load(folder.Component(first is null ? "tokenizer_2" : "tokenizer")), two = second is null ? one : TextTokenizer.Load(folder.Component("tokenizer_2"));
+            WeightedPrompt[] parsed = [.. prompts.Select(WeightedPrompt.Parse)];
+            int windows = parsed.Max(p => Math.Max(p.Windows(one, length).Count, p.Windows(two, length).Count));
+            Tensor? empty = null;                                                                // [1, W·K, E], when a weight asks for it
+            StableDiffusionText Of(WeightedPrompt prompt)
             {
-                var parsed = WeightedPrompt.Parse(words);
-                StableDiffusionText plain = OfPlain(parsed.Text);
-                if (!parsed.IsWeighted)
+                IReadOnlyList<PromptWindow> own = Filled(prompt, one);
+                StableDiffusionText read = StableDiffusionText.Encode(first, Ids(own), second, Ids(Filled(prompt, two))); // [W, K, E]
+                Tensor states = read.States.Reshape(1, windows * length, -1);
+                if (prompt.IsWeighted)
                 {
-                    return plain;
+                    empty ??= Of(WeightedPrompt.Parse("")).States;
+                    states = empty + (states - empty) * Tensor.FromArray<float>([.. own.SelectMany(w => w.Weights)], 1, windows * length, 1).To(device);
                 }
-                // Away from the empty prompt by the weight of each token: z∅ + w (z − z∅).
-                TextTokenizer tokenizer = TextTokenizer.Load(folder.Component(first is null ? "tokenizer_2" : "tokenizer"));
-                Tensor weights = Tensor.FromArray<float>(parsed.TokenWeights(tokenizer, length), 1, length, 1).To(device);
-                Tensor empty = OfPlain("").States;
-                return plain with { States = empty + (plain.States - empty) * weights };
+                return new StableDiffusionText(states, read.Pooled?.Narrow(0, 0, 1));
             }
-            StableDiffusionText OfPlain(string words) => StableDiffusionText.Encode(
-                first, Ids(first is null ? "tokenizer_2" : "tokenizer", words, length), second, Ids(second is null ? "tokenizer" : "tokenizer_2", words, length));
-            _text = Own(OfWords(prompt));
-            _negative = Own(zeroNegative && negative.Length == 0 ? _text.Zeros() : OfWords(negative));
-            _known = (prompt, negative);
-            return (_text, _negative);
+            IReadOnlyList<PromptWindow> Filled(WeightedPrompt prompt, TextTokenizer tokenizer)
+            {
+                IReadOnlyList<PromptWindow> own = prompt.Windows(tokenizer, length);
+                return own.Count == windows ? own : [.. own, .. Enumerable.Repeat(WeightedPrompt.Parse("").Windows(tokenizer, length)[0], windows - own.Count)];
+            }
+            Tensor Ids(IReadOnlyList<PromptWindow> read) => Tensor.FromArray<long>([.. read.SelectMany(w => w.Ids)], windows, length).To(device);
+            StableDiffusionText[] texts = [.. parsed.Select(Of)];
+            if (zeroLast && prompts[^1].Length == 0)
+            {
+                texts[^1] = texts[^1].Zeros();
+            }
+            return [.. texts.Select(Own)];
         }
         finally
         {
@@ -63,18 +83,15 @@ internal sealed class StableDiffusionPrompts(ModelFolder folder, Device device, 
 
     public void Dispose() => Forget();
 
-    private Tensor Ids(string tokenizer, string words, int length) =>
-        Tensor.FromArray<long>(TextTokenizer.Load(folder.Component(tokenizer)).EncodePadded(words, length).Ids, 1, length).To(device);
-
     private static StableDiffusionText Own(StableDiffusionText text) => new(text.States.Alias().Own(), text.Pooled?.Alias().Own());
 
     private void Forget()
     {
-        foreach (StableDiffusionText? text in (ReadOnlySpan<StableDiffusionText?>)[_text, _negative])
+        foreach (StableDiffusionText text in _texts)
         {
-            text?.States.Dispose();
-            text?.Pooled?.Dispose();
+            text.States.Dispose();
+            text.Pooled?.Dispose();
         }
-        (_text, _negative, _known) = (null, null, null);
+        (_texts, _known) = ([], []);
     }
 }

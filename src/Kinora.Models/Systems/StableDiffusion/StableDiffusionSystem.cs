@@ -7,7 +7,6 @@ using Kinora.Engine.Random;
 using Kinora.Media;
 using Kinora.Models.Diffusion.Samplers.Stepwise;
 using Kinora.Models.Generation;
-using Kinora.Models.Text;
 
 namespace Kinora.Models.Systems.StableDiffusion;
 
@@ -75,7 +74,7 @@ public sealed class StableDiffusionSystem : IGenerationSystem
         var own = SchedulerConfig.ReadFile(Path.Combine(folder.Component("scheduler"), "scheduler_config.json"));
         CheckTogether(folder, unet, vae);
         RequestChecks.RequirePrompt(request);
-        CheckPrompts(folder, request);
+        RequestChecks.WeightedPrompts(request);
         bool inpaints = unet.InChannels != vae.LatentChannels, consistency = unet.TimeCondProjDim is not null;
         RequestChecks.Refuse("an image model", ("clip to continue", request.Continue is not null), ("number of frames but 1", options.Frames is not (null or 1)),
             ("mask without an image", request.Mask is not null && request.FirstFrame is null), ("image strength without an image", options.ImageStrength is not null && request.FirstFrame is null));
@@ -181,26 +180,6 @@ public sealed class StableDiffusionSystem : IGenerationSystem
             : throw new GenerationRequestException("control", $"{found} is a ControlNet for another kind of model than {folder.Name}: widths [{string.Join(", ", config.BlockOutChannels)}] and text {config.CrossAttentionDim}, the model has [{string.Join(", ", unet.BlockOutChannels)}] and {unet.CrossAttentionDim[0]}.");
     }
 
-    private static void CheckPrompts(ModelFolder folder, VideoGenerationRequest request)
-    {
-        foreach (string component in folder.Components.Keys.Where(key => key is "tokenizer" or "tokenizer_2"))
-        {
-            TextTokenizer tokenizer = TextTokenizer.Load(folder.Component(component));
-            if (tokenizer.MaxTokens is not { } most)
-            {
-                continue;
-            }
-            foreach (var (name, prompt) in new[] { ("prompt", request.Prompt), ("negative prompt", request.NegativePrompt) })
-            {
-                int tokens = tokenizer.Encode(WeightedPrompt.Parse(prompt).Text).Length;
-                if (tokens > most)
-                {
-                    throw new GenerationRequestException(name, RequestChecks.Invariant($"the {name} has {prompt.Length} characters, {tokens} tokens; the model reads at most {most} tokens. Shorten it to about {Math.Max(1, (long)prompt.Length * most / tokens)} characters."));
-                }
-            }
-        }
-    }
-
     // XL reads the size that a picture had, where it was cropped, and the size wanted; its refiner a rating in the place of the latter.
     private static (IReadOnlyList<double>? Own, IReadOnlyList<double>? Negative) TimeIds(ModelFolder folder, UNet2DConditionConfig unet, int width, int height)
     {
@@ -246,10 +225,10 @@ public sealed class StableDiffusionSystem : IGenerationSystem
             long[] shape = [1, vae.LatentChannels, plan.Height / vae.SpatialCompression, plan.Width / vae.SpatialCompression];
             Tensor noise = generator.Normal(shape);
             TileGeometry? tiling = (long)plan.Width * plan.Height > (long)WholeSide * WholeSide ? TileGeometry.For(vae) : null;
-            var (text, negative) = prompts.Encode(plan.Prompt, plan.NegativePrompt, plan.ZeroNegative);
+            var (texts, negative) = prompts.Encode([plan.Prompt], plan.NegativePrompt, plan.ZeroNegative);
             var inputs = new StableDiffusionInputs
             {
-                Text = text, Negative = plan.Guidance == 1 ? null : negative, Noise = noise, Scheduler = plan.Scheduler, Steps = plan.Steps, Guidance = plan.Guidance,
+                Text = texts[0], Negative = plan.Guidance == 1 ? null : negative, Noise = noise, Scheduler = plan.Scheduler, Steps = plan.Steps, Guidance = plan.Guidance,
                 GuidanceRescale = plan.GuidanceRescale, TimeIds = plan.TimeIds, NegativeTimeIds = plan.NegativeTimeIds, Strength = plan.Strength ?? 1,
                 Draw = () => generator.Normal(shape).To(device),
             };

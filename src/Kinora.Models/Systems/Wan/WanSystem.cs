@@ -47,6 +47,8 @@ public sealed class WanSystem : IGenerationSystem
         WanAutoencoderConfig vae = pipeline.AutoencoderConfig;
         Presets presets = Presets.Of(pipeline.Index, transformer);
         RequestChecks.RequirePrompt(request);
+        TextTokenizer tokenizer = TextTokenizer.Load(folder.Component("tokenizer"));
+        RequestChecks.PromptLengths(request, prompt => tokenizer.Encode(PromptText.Clean(prompt)).Length, TextTokens);
         RequestChecks.Refuse("Wan", ("mask", request.Mask is not null), ("image strength", options.ImageStrength is not null), ("guidance rescale", options.GuidanceRescale > 0), ("control picture", request.Control is not null), ("clip to continue", request.Continue is not null));
         if (options.Sampler is not (null or Sampler))
             throw new GenerationRequestException("sampler", $"sampler '{options.Sampler}' is unknown here; Wan has {Sampler}.");
@@ -148,7 +150,6 @@ public sealed class WanSystem : IGenerationSystem
         {
             using var scope = TensorScope.Enter();
             int[] ids = tokenizer.Encode(PromptText.Clean(prompt));
-            if (ids.Length > TextTokens) ids = [.. ids[..(TextTokens - 1)], ids[^1]];
             var text = pipeline.EncodeText(Tensor.FromArray<long>([.. ids.Select(id => (long)id)], 1, ids.Length), Tensor.Ones([1, ids.Length], DType.Bool));
             return scope.Keep(F.Pad(text, [0, 0, 0, TextTokens - ids.Length]));
         }

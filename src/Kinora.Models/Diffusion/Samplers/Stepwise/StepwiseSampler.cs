@@ -43,6 +43,7 @@ public abstract class StepwiseSampler : IDisposable
     /// <param name="call">Index into <see cref="Timesteps"/>; calls follow one another without a gap.</param>
     /// <param name="x">The latents that the call began with.</param>
     /// <param name="noise">Draws standard normal noise of the shape of x; deterministic methods never call it.</param>
+    /// <exception cref="NumericException">The step left the numbers.</exception>
     public StepwiseResult Step(Tensor output, int call, Tensor x, Func<Tensor> noise)
     {
         ArgumentNullException.ThrowIfNull(output);
@@ -52,6 +53,7 @@ public abstract class StepwiseSampler : IDisposable
         using var scope = TensorScope.Enter();
         StepwiseResult result = Advance(output.To(x.DType), call, x, noise);
         Tensor next = scope.Keep(Owned(result.Next, x));
+        FiniteValues.AfterStep(next, call + 1, Timesteps.Count);
         return new StepwiseResult(next, result.Denoised is null ? null : scope.Keep(ReferenceEquals(result.Denoised, result.Next) ? next.Alias() : Owned(result.Denoised, x)));
     }
 
