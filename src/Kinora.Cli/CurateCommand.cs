@@ -9,6 +9,8 @@ using Kinora.Cli.Shell;
 using Kinora.Curation.Datasets;
 using Kinora.Curation.Decisions;
 using Kinora.Curation.Reports;
+using Kinora.Curation.Scores;
+using Kinora.Engine;
 
 namespace Kinora.Cli;
 
@@ -22,17 +24,20 @@ public static class CurateCommand
         var recipe = new Option<string?>("--recipe") { Description = "What is kept, as JSON. Changing it measures nothing again.", HelpName = "file" };
         var printRecipe = new Option<bool>("--print-recipe") { Description = "Print the recipe in use and stop." };
         var shard = new Option<string?>("--shard") { Description = "Do only part i of n, 0-based, of the sources: for array jobs on one shared folder.", HelpName = "i/n" };
+        var weights = new Option<string[]>("--weights") { Description = $"Weights of a network that scores clips ({WeightedScorers.Names}); may be given several times. Every process of a run needs the same.", HelpName = "name=file", AllowMultipleArgumentsPerToken = false };
+        var device = new Option<string>("--device") { Description = "Where those networks run: cpu, cuda, cuda:1.", HelpName = "device", DefaultValueFactory = _ => "cpu" };
         var json = new Option<bool>("--json") { Description = "Print the dataset's index as JSON." };
         var command = new Verb("curate", "Make a dataset of clean single-shot clips from raw videos; find the shots of one video.",
             "kinora curate /footage -o dataset                        clips, scores, shards, report",
             "kinora curate /footage -o dataset --recipe mine.json     other thresholds, nothing measured again",
+            "kinora curate /footage -o dataset --weights raft=raft_large.pth     optical flow by RAFT as well",
             "kinora curate --print-recipe > mine.json                 a recipe to start from",
             "kinora curate verify dataset                             are the shards what the index says?",
             "kinora curate explain dataset 1f0c2a                     why was this clip kept or dropped?",
             "kinora curate export dataset -o folder                   files and metadata.jsonl instead of shards",
             "kinora curate cuts film.mp4 --detector adaptive --json   the cut list of one video")
         {
-            input, output, recipe, printRecipe, shard, json, CutsCommand.Create(), CreateVerify(), CreateExplain(), CreateExport(),
+            input, output, recipe, printRecipe, shard, weights, device, json, CutsCommand.Create(), CreateVerify(), CreateExplain(), CreateExport(),
         };
         command.SetAction((result, cancellationToken) =>
         {
@@ -45,7 +50,17 @@ public static class CurateCommand
             string footage = result.GetValue(input) ?? throw CommandException.Usage("name a folder with videos, or a video. \"kinora curate --help\" shows examples.");
             string folder = result.GetValue(output) ?? throw CommandException.Usage("-o: name the dataset's folder.");
             var (part, parts) = ParsePart(result.GetValue(shard));
-            return Task.FromResult(Run(footage, new CurationOptions { Output = folder, Recipe = chosen, Part = part, Parts = parts }, result.GetValue(json), cancellationToken));
+            var options = new CurationOptions { Output = folder, Recipe = chosen, Part = part, Parts = parts };
+            var networks = WeightedScorers.Parse(result.GetValue(weights) ?? []);
+            int Go(IReadOnlyList<IClipScorer> scorers) => Run(footage, options with { Scorers = scorers }, result.GetValue(json), cancellationToken);
+            if (networks.Count == 0) { return Task.FromResult(Go([])); }
+            var where = Device.Parse(result.GetValue(device)!);
+            return EngineWork.Run(() =>
+            {
+                var scorers = WeightedScorers.Load(networks, where);
+                try { return Go(scorers); }
+                finally { scorers.ForEach(s => s.Dispose()); }
+            }, cancellationToken);
         });
         return command;
     }
@@ -66,6 +81,7 @@ public static class CurateCommand
         foreach (var failure in index.Failures) { session.Remark($"skipped {failure.Name}: {failure.Reason}"); }
         foreach (var damaged in index.Damaged) { session.Remark($"used in part {damaged.Name}: {damaged.Reason}"); }
         foreach (var clip in index.ClipFailures) { session.Remark($"not cut {clip.Name}: {clip.Reason}"); }
+        foreach (var slot in ScorerSlot.Missing(options.Scorers)) { session.Remark(slot.Reason); }
         session.Remark(Summary(index, result));
         session.Remark($"look at {ReportPage.Save(options.Output, result, options.Recipe)}");
         session.Result(json ? index.ToJson().TrimEnd('\n') : options.Output);

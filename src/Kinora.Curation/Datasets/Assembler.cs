@@ -9,7 +9,7 @@ using Kinora.Curation.Scores;
 
 namespace Kinora.Curation.Datasets;
 
-internal sealed class Assembler(Workspace workspace, Recipe recipe, string outputKey)
+internal sealed class Assembler(Workspace workspace, Recipe recipe, IReadOnlyList<IClipScorer> scorers, string outputKey)
 {
     private const UnixFileMode ReadableByAll = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.OtherRead;
 
@@ -121,7 +121,7 @@ internal sealed class Assembler(Workspace workspace, Recipe recipe, string outpu
 
     private DatasetIndex Index(IReadOnlyList<SourceFile> files, IReadOnlyList<CuratedSource> sources, List<ClipRow> rows, List<SourceProblem> clipFailures, List<ShardEntry> shards) => new()
     {
-        Recipe = recipe.Hash(), Sources = files.Count, ExactDuplicates = files.Count - sources.Count,
+        Recipe = recipe.Hash(), Scorers = [.. scorers.Select(s => new ScorerEntry(s.Name, s.Identity)).OrderBy(s => s.Name, StringComparer.Ordinal)], Sources = files.Count, ExactDuplicates = files.Count - sources.Count,
         Failures = [.. sources.Where(s => s.Measures.Failure is not null).Select(s => new SourceProblem(s.File.Name, s.Measures.Failure!))],
         Damaged = [.. sources.Where(s => s.Measures.Damage is not null).Select(s => new SourceProblem(s.File.Name, s.Measures.Damage!))],
         ClipFailures = clipFailures,

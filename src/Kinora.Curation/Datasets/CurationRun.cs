@@ -16,6 +16,9 @@ public sealed record CurationOptions
     /// <summary>What is kept and how.</summary>
     public Recipe Recipe { get; init; } = Recipe.Default;
 
+    /// <summary>Optional scorers at hand; every process of the run needs the same.</summary>
+    public IReadOnlyList<IClipScorer> Scorers { get; init; } = [];
+
     /// <summary>This process does part <c>Part</c> of <c>Parts</c> of the sources, 0-based.</summary>
     public int Part { get; init; }
 
@@ -48,7 +51,7 @@ public sealed class CurationRun(CurationOptions options, Action<CurationProgress
     private const int ClipVersion = 2;
     private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(200);
     private readonly Workspace _workspace = new(options.Output);
-    private readonly string _measureKey = options.Recipe.Measure.Key();
+    private readonly string _measureKey = options.Recipe.Measure.Key(options.Scorers);
     private readonly string _outputKey = OutputKey(options.Recipe.Output);
     private double _seconds;
     private int _measured;
@@ -119,7 +122,7 @@ public sealed class CurationRun(CurationOptions options, Action<CurationProgress
     private void Measure(SourceFile file, CancellationToken cancellationToken)
     {
         long started = Stopwatch.GetTimestamp();
-        var measures = MeasurePass.Run(file.Path, file.Sha256, options.Recipe.Measure, cancellationToken: cancellationToken);
+        var measures = MeasurePass.Run(file.Path, file.Sha256, options.Recipe.Measure, options.Scorers, cancellationToken: cancellationToken);
         Workspace.Write(_workspace.MeasurePath(file.Sha256, _measureKey), measures.ToJson());
         _measured++;
         _seconds += measures.Facts?.Seconds ?? 0;
@@ -141,7 +144,7 @@ public sealed class CurationRun(CurationOptions options, Action<CurationProgress
                 if (lease is not null)
                 {
                     progress?.Invoke(new CurationProgress("writing shards", 0, 1));
-                    var index = new Assembler(_workspace, options.Recipe, _outputKey).Write(files, sources, decisions, cancellationToken);
+                    var index = new Assembler(_workspace, options.Recipe, options.Scorers, _outputKey).Write(files, sources, decisions, cancellationToken);
                     progress?.Invoke(new CurationProgress("writing shards", 1, 1));
                     return index;
                 }

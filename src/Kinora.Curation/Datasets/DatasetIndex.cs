@@ -35,6 +35,11 @@ public sealed record ResidualAudit(int Clips, double Share, double Low, double H
 /// <param name="Reason">Kind of failure and what was found.</param>
 public sealed record SourceProblem(string Name, string Reason);
 
+/// <summary>An optional scorer of a run.</summary>
+/// <param name="Name">Its name.</param>
+/// <param name="Identity">What decides its numbers beside the footage.</param>
+public sealed record ScorerEntry(string Name, string Identity);
+
 /// <summary>What a dataset holds. It is written last: a folder with an index is complete. No times or machine names stand in it.</summary>
 public sealed record DatasetIndex
 {
@@ -43,6 +48,9 @@ public sealed record DatasetIndex
 
     /// <summary><see cref="Recipe.Hash"/>.</summary>
     public required string Recipe { get; init; }
+
+    /// <summary>The optional scorers that measured, by name.</summary>
+    public required IReadOnlyList<ScorerEntry> Scorers { get; init; }
 
     /// <summary>Files found.</summary>
     public required int Sources { get; init; }

@@ -61,7 +61,7 @@ public static class ReportPage
         }
         return new JsonObject
         {
-            ["index"] = JsonNode.Parse(index.ToJson()), ["recipe"] = JsonNode.Parse(recipe.ToJson()), ["measure"] = recipe.Measure.Key(),
+            ["index"] = JsonNode.Parse(index.ToJson()), ["recipe"] = JsonNode.Parse(recipe.ToJson()), ["measure"] = result.Sources.Count > 0 ? result.Sources[0].Measures.Options : null,
             ["speed"] = result.MeasureTime > TimeSpan.Zero ? result.MeasuredSeconds / result.MeasureTime.TotalSeconds : null,
             ["audit"] = string.Create(CultureInfo.InvariantCulture, $"{100 * index.Residual.Share:0.#} % ({100 * index.Residual.Low:0.#}–{100 * index.Residual.High:0.#})"),
             ["scores"] = new JsonArray([.. ScoreNames.All.Select(score => new JsonObject { ["name"] = score.Name, ["unit"] = score.Unit, ["meaning"] = score.Meaning, ["unavailable"] = WhyUnavailable(result, score.Name) })]),

@@ -1,32 +1,21 @@
-// Motion of blocks between two small gray pictures, with a check by matching back, and the camera's share of it.
+// Motion of blocks between two small gray pictures, with a check by matching back.
 //
 // Sum of absolute differences over a full search, a parabola for the fraction of a pixel. A block counts when it has texture and
-// matching back from where it went returns: flat sky says nothing about motion. The camera is the similarity that most blocks
-// obey (iterated reweighted least squares with Tukey's biweight, started at the median).
+// matching back from where it went returns: flat sky says nothing about motion.
 using System.Runtime.Intrinsics;
 
 namespace Kinora.Curation.Scores;
 
-/// <summary>Motion from one picture to a later one, in working-size pixels.</summary>
-/// <param name="PanX">Image content moves right by this much at the center.</param>
-/// <param name="PanY">Image content moves down by this much at the center.</param>
-/// <param name="Zoom">Relative growth.</param>
-/// <param name="Roll">Clockwise turn in radians.</param>
-/// <param name="Camera">Mean length of the camera's motion over the counted blocks, pixels.</param>
-/// <param name="Object">Mean length of what the camera does not explain, pixels.</param>
-/// <param name="Confidence">Share of blocks that count.</param>
-internal sealed record CameraMotion(double PanX, double PanY, double Zoom, double Roll, double Camera, double Object, double Confidence);
-
 /// <summary>Estimates motion between pictures of one size.</summary>
 internal sealed class BlockFlow(int width, int height)
 {
-    private const int Block = 16, Reach = 12, MinTexture = 6 * Block * Block, Iterations = 10;
-    private const double BackTolerance = 1.5, Tukey = 4.685, LeastScale = 0.25, MinConfidence = 0.1;
+    private const int Block = 16, Reach = 12, MinTexture = 6 * Block * Block;
+    private const double BackTolerance = 1.5, MinConfidence = 0.1;
 
     /// <summary>The motion from <paramref name="before"/> to <paramref name="after"/>; null when too few blocks can be followed.</summary>
     public CameraMotion? Estimate(ReadOnlySpan<byte> before, ReadOnlySpan<byte> after)
     {
-        var moves = new List<(double X, double Y, double Dx, double Dy)>();
+        var moves = new List<Displacement>();
         int total = 0;
         for (int y = 0; y + Block <= height; y += Block)
         {
@@ -38,57 +27,11 @@ internal sealed class BlockFlow(int width, int height)
                 int tx = Math.Clamp(x + (int)Math.Round(dx), 0, width - Block), ty = Math.Clamp(y + (int)Math.Round(dy), 0, height - Block);
                 var (bx, by) = Match(after, before, tx, ty);
                 if (Math.Abs(tx + bx - x) > BackTolerance || Math.Abs(ty + by - y) > BackTolerance) { continue; }
-                moves.Add((x + (Block / 2.0) - (width / 2.0), y + (Block / 2.0) - (height / 2.0), dx, dy));
+                moves.Add(new Displacement(x + (Block / 2.0) - (width / 2.0), y + (Block / 2.0) - (height / 2.0), dx, dy));
             }
         }
         double confidence = total == 0 ? 0 : (double)moves.Count / total;
-        return confidence < MinConfidence || moves.Count < 4 ? null : Fit(moves, confidence);
-    }
-
-    private static CameraMotion Fit(List<(double X, double Y, double Dx, double Dy)> moves, double confidence)
-    {
-        double panX = Median(moves.Select(m => m.Dx)), panY = Median(moves.Select(m => m.Dy)), zoom = 0, roll = 0;
-        for (int i = 0; i < Iterations; i++)
-        {
-            double[] residuals = [.. moves.Select(m => Residual(m, panX, panY, zoom, roll))];
-            double scale = Math.Max(LeastScale, 1.4826 * Median(residuals));
-            // dx = panX + zoom·x − roll·y, dy = panY + roll·x + zoom·y: normal equations of the weighted least squares.
-            double w = 0, sx = 0, sy = 0, ss = 0, sdx = 0, sdy = 0, sz = 0, sr = 0;
-            for (int k = 0; k < moves.Count; k++)
-            {
-                double t = residuals[k] / (Tukey * scale);
-                double weight = t >= 1 ? 0 : (1 - (t * t)) * (1 - (t * t));
-                var (x, y, dx, dy) = moves[k];
-                w += weight;
-                sx += weight * x;
-                sy += weight * y;
-                ss += weight * ((x * x) + (y * y));
-                sdx += weight * dx;
-                sdy += weight * dy;
-                sz += weight * ((x * dx) + (y * dy));
-                sr += weight * ((x * dy) - (y * dx));
-            }
-            if (w < 3) { break; }
-            double mx = sx / w, my = sy / w, spread = (ss / w) - (mx * mx) - (my * my);
-            if (spread < 1) { break; }
-            zoom = ((sz / w) - (mx * sdx / w) - (my * sdy / w)) / spread;
-            roll = ((sr / w) - (mx * sdy / w) + (my * sdx / w)) / spread;
-            panX = (sdx / w) - (zoom * mx) + (roll * my);
-            panY = (sdy / w) - (roll * mx) - (zoom * my);
-        }
-        double camera = moves.Average(m => Math.Sqrt(Square(panX + (zoom * m.X) - (roll * m.Y)) + Square(panY + (roll * m.X) + (zoom * m.Y))));
-        return new CameraMotion(panX, panY, zoom, roll, camera, moves.Average(m => Residual(m, panX, panY, zoom, roll)), confidence);
-    }
-
-    private static double Residual((double X, double Y, double Dx, double Dy) m, double panX, double panY, double zoom, double roll) =>
-        Math.Sqrt(Square(m.Dx - panX - (zoom * m.X) + (roll * m.Y)) + Square(m.Dy - panY - (roll * m.X) - (zoom * m.Y)));
-
-    private static double Square(double v) => v * v;
-
-    private static double Median(IEnumerable<double> values)
-    {
-        double[] sorted = [.. values.Order()];
-        return (sorted[(sorted.Length - 1) / 2] + sorted[sorted.Length / 2]) / 2;
+        return confidence < MinConfidence || moves.Count < 4 ? null : SimilarityFit.Of(moves, confidence);
     }
 
     private int Texture(ReadOnlySpan<byte> picture, int x, int y)

@@ -1,4 +1,5 @@
 using System.Security.Cryptography;
+using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 
@@ -37,11 +38,13 @@ public sealed record MeasureOptions
         : !(SamplesPerSecond > 0) ? $"samples_per_second: expected more than 0, got {SamplesPerSecond}."
         : null;
 
-    /// <summary>16 hexadecimal digits that change with every option and with the scorers' version.</summary>
-    public string Key()
+    /// <summary>16 hexadecimal digits that change with every option, with the scorers' version and with what the optional scorers are.</summary>
+    /// <param name="scorers">The optional scorers at hand, in any order; null for none.</param>
+    public string Key(IReadOnlyList<IClipScorer>? scorers = null)
     {
         byte[] text = JsonSerializer.SerializeToUtf8Bytes(this, MeasureJson.Default.MeasureOptions);
-        return Convert.ToHexStringLower(SHA256.HashData([.. BitConverter.GetBytes(ScorerVersion), .. text]))[..16];
+        string optional = string.Concat((scorers ?? []).Select(s => $"\n{s.Name} {s.Identity}").Order(StringComparer.Ordinal));
+        return Convert.ToHexStringLower(SHA256.HashData([.. BitConverter.GetBytes(ScorerVersion), .. text, .. Encoding.UTF8.GetBytes(optional)]))[..16];
     }
 }
 

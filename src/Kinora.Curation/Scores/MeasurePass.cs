@@ -14,23 +14,24 @@ public static class MeasurePass
     /// <param name="path">The file.</param>
     /// <param name="sha256">Its hash.</param>
     /// <param name="options">How.</param>
+    /// <param name="scorers">The optional scorers at hand; null for none. Scores of the others say how to get them.</param>
     /// <param name="progress">Told the seconds done and the seconds in all (0 when unknown).</param>
     /// <param name="cancellationToken">Stops between frames.</param>
-    public static SourceMeasures Run(string path, string sha256, MeasureOptions options, Action<double, double>? progress = null, CancellationToken cancellationToken = default)
+    public static SourceMeasures Run(string path, string sha256, MeasureOptions options, IReadOnlyList<IClipScorer>? scorers = null, Action<double, double>? progress = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(options);
         try
         {
             using var reader = AnalysisReader.Open(path, motionVectors: true);
-            return Measure(reader, path, sha256, options, progress, cancellationToken);
+            return Measure(reader, path, sha256, options, scorers ?? [], progress, cancellationToken);
         }
         catch (MediaException e) when (e.Kind is not (MediaErrorKind.NativeLibrary or MediaErrorKind.Internal or MediaErrorKind.DiskFull))
         {
-            return new SourceMeasures { Sha256 = sha256, Options = options.Key(), Failure = $"{e.Kind}: {Described(e, path)}" };
+            return new SourceMeasures { Sha256 = sha256, Options = options.Key(scorers), Failure = $"{e.Kind}: {Described(e, path)}" };
         }
     }
 
-    private static SourceMeasures Measure(AnalysisReader reader, string path, string sha256, MeasureOptions options, Action<double, double>? progress, CancellationToken cancellationToken)
+    private static SourceMeasures Measure(AnalysisReader reader, string path, string sha256, MeasureOptions options, IReadOnlyList<IClipScorer> scorers, Action<double, double>? progress, CancellationToken cancellationToken)
     {
         using var meter = new LumaMeter();
         var graph = new FrameGraph(reader.Info.Width, reader.Info.Height);
@@ -40,6 +41,8 @@ public static class MeasurePass
         double fps = grid.Rate.ToDouble(), total = reader.Info.Duration?.TotalSeconds ?? 0;
         IShotDetector detector = Detectors.Create(options.Detector, new DetectorSettings { Threshold = options.Threshold, MinLength = (long)Math.Round(options.MinShotSeconds * fps) });
         int step = Math.Max(1, (int)Math.Round(fps / options.SamplesPerSecond)), gap = Math.Min(MotionGap, step);
+        using var optional = new ScorerPasses(scorers);
+        var picture = new SampledPicture();
         var frames = new List<FrameMeasures>();
         var samples = new List<PictureMeasures>();
         Rational? lastDuration = null;
@@ -53,8 +56,17 @@ public static class MeasurePass
                 detector.Process(graph, trace);
                 var delta = graph.Delta;
                 frames.Add(new FrameMeasures(graph.Index, graph.Time, meter.Measure(reader), (delta.Hue + delta.Saturation + delta.Luma) / 3));
-                if ((frames.Count - 1) % step == 0) { samples.Add(pictures.Measure(reader)); }
-                if ((frames.Count - 1 + gap) % step == 0) { pictures.Remember(); }
+                if ((frames.Count - 1) % step == 0)
+                {
+                    picture.Load(reader, graph.Index);
+                    samples.Add(pictures.Measure(picture, reader.MotionVectors()));
+                    optional.Add(picture);
+                }
+                if ((frames.Count - 1 + gap) % step == 0)
+                {
+                    pictures.Remember();
+                    optional.Remember(reader, graph.Index);
+                }
                 lastDuration = reader.Duration;
                 progress?.Invoke((graph.Time - frames[0].Time).ToDouble(), total);
             }
@@ -65,17 +77,18 @@ public static class MeasurePass
         }
         if (frames.Count == 0) { throw new MediaException(MediaErrorKind.Corrupt, $"{path}: no frame could be decoded.", path); }
         detector.Finish(graph.Index, trace);
+        optional.Finish();
         Rational end = frames[^1].Time + (lastDuration ?? grid.Rate.Invert());
         var rules = new ShotRules { MaxLength = Math.Max(1, (long)Math.Round(options.MaxClipSeconds * fps)) };
         return new SourceMeasures
         {
-            Sha256 = sha256, Options = options.Key(), Damage = damage,
+            Sha256 = sha256, Options = options.Key(scorers), Damage = damage,
             Facts = new SourceFacts
             {
                 Container = reader.Info.Container, Codec = reader.Info.Codec, Width = reader.Info.Width, Height = reader.Info.Height, Rotation = reader.Info.Rotation,
                 FrameRate = grid.Rate.ToString(), Frames = frames.Count, Seconds = (end - frames[0].Time).ToDouble(), Variable = frames[^1].Index - frames[0].Index + 1 != frames.Count,
             },
-            Clips = Clips(sha256, frames, samples, trace, rules, options, end, Math.Min(reader.Info.Width, reader.Info.Height), (graph.Width, graph.Height)),
+            Clips = Clips(sha256, frames, samples, trace, rules, options, end, Math.Min(reader.Info.Width, reader.Info.Height), (graph.Width, graph.Height)).ConvertAll(optional.Complete),
             Series = Thin(frames),
         };
     }

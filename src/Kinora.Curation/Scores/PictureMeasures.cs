@@ -1,5 +1,4 @@
 // What one picture at coded size says; taken of a few frames per second.
-using System.Buffers;
 using Kinora.Curation.Frames;
 using Kinora.Media;
 
@@ -83,33 +82,24 @@ internal sealed class PictureMeter(FrameGraph graph)
         _earlierAt = (graph.Index, graph.Time.ToDouble());
     }
 
-    /// <summary>Measures the reader's current frame, which the graph holds too.</summary>
-    public PictureMeasures Measure(AnalysisReader reader)
+    /// <summary>Measures a picture of the frame that the graph holds too.</summary>
+    /// <param name="picture">The frame at coded size.</param>
+    /// <param name="vectors">The codec's motion vectors of the frame.</param>
+    public PictureMeasures Measure(SampledPicture picture, IReadOnlyList<MotionVector> vectors)
     {
-        int w = reader.Width, h = reader.Height, pixels = w * h;
-        byte[] bgr = ArrayPool<byte>.Shared.Rent(3 * pixels), gray = ArrayPool<byte>.Shared.Rent(pixels);
-        try
+        int w = picture.Width, h = picture.Height, pixels = w * h;
+        var plane = picture.Gray;
+        var (dark, bright, deviation) = Exposure(plane);
+        Bars? bars = BarsOf(plane, w, h);
+        return new PictureMeasures
         {
-            reader.CopySmallBgr(w, h, bgr);
-            ColorPlanes.Gray(bgr, gray.AsSpan(0, pixels));
-            var plane = gray.AsSpan(0, pixels);
-            var (dark, bright, deviation) = Exposure(plane);
-            Bars? bars = BarsOf(plane, w, h);
-            return new PictureMeasures
-            {
-                Index = graph.Index, Time = graph.Time.ToDouble(),
-                Laplacian = LaplacianVariance(plane, w, h), Blockiness = BlockinessOf(plane, w, h), Bars = bars, BarShare = bars is { } b ? 1 - ((double)(w - b.Left - b.Right) * (h - b.Top - b.Bottom) / pixels) : 0,
-                Colorfulness = ColorfulnessOf(graph.Bgr), Dark = dark, Bright = bright, Deviation = deviation, Thirds = ThirdsOf(graph.Gray, graph.Width, graph.Height),
-                Hash = HashOf(plane, w, h), Color = MeanColor(graph.Bgr), Thumbnail = ThumbnailOf(graph),
-                Camera = _earlierAt is null ? null : _flow.Estimate(_earlier, graph.Gray), CameraFrom = _earlierAt?.Index, CameraSeconds = _earlierAt is { } e ? graph.Time.ToDouble() - e.Time : 0,
-                Motion = CodecMotion.Of(reader.MotionVectors(), w, h),
-            };
-        }
-        finally
-        {
-            ArrayPool<byte>.Shared.Return(bgr);
-            ArrayPool<byte>.Shared.Return(gray);
-        }
+            Index = graph.Index, Time = graph.Time.ToDouble(),
+            Laplacian = LaplacianVariance(plane, w, h), Blockiness = BlockinessOf(plane, w, h), Bars = bars, BarShare = bars is { } b ? 1 - ((double)(w - b.Left - b.Right) * (h - b.Top - b.Bottom) / pixels) : 0,
+            Colorfulness = ColorfulnessOf(graph.Bgr), Dark = dark, Bright = bright, Deviation = deviation, Thirds = ThirdsOf(graph.Gray, graph.Width, graph.Height),
+            Hash = HashOf(plane, w, h), Color = MeanColor(graph.Bgr), Thumbnail = ThumbnailOf(graph),
+            Camera = _earlierAt is null ? null : _flow.Estimate(_earlier, graph.Gray), CameraFrom = _earlierAt?.Index, CameraSeconds = _earlierAt is { } e ? graph.Time.ToDouble() - e.Time : 0,
+            Motion = CodecMotion.Of(vectors, w, h),
+        };
     }
 
     /// <summary>The hash of a gray picture.</summary>

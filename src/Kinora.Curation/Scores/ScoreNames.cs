@@ -4,14 +4,15 @@ namespace Kinora.Curation.Scores;
 /// <param name="Name">Its name in recipes and files.</param>
 /// <param name="Unit">Unit or range.</param>
 /// <param name="Meaning">One sentence; weight-free stand-ins for learned judgments say "proxy".</param>
-public sealed record ScoreMeaning(string Name, string Unit, string Meaning);
+/// <param name="Needs">The optional scorer that gives it, one of <see cref="ScorerSlot.All"/>; null for a score that every machine has.</param>
+public sealed record ScoreMeaning(string Name, string Unit, string Meaning, string? Needs = null);
 
 /// <summary>Every score of a clip.</summary>
 public static class ScoreNames
 {
     public const string Seconds = "length.seconds", ShortSide = "size.short_side", BlackShare = "black.share", FreezeShare = "freeze.share", FreezeLongest = "freeze.longest",
         SpatialInformation = "complexity.si", TemporalInformation = "complexity.ti", VmafMotion = "motion.vmaf", CodecMotion = "motion.codec", CodecMotionPatch = "motion.codec_patch",
-        CameraMotion = "motion.camera", ObjectMotion = "motion.object", Pan = "camera.pan", Tilt = "camera.tilt", Zoom = "camera.zoom", Roll = "camera.roll",
+        RaftMotion = "motion.raft", CameraMotion = "motion.camera", ObjectMotion = "motion.object", Pan = "camera.pan", Tilt = "camera.tilt", Zoom = "camera.zoom", Roll = "camera.roll",
         Sharpness = "sharpness.laplacian", Blockiness = "blockiness.grid", Letterbox = "letterbox.share", Colorfulness = "color.colorfulness",
         Exposure = "exposure.mean", ClippedDark = "exposure.dark", ClippedBright = "exposure.bright", Contrast = "contrast.rms", Thirds = "composition.thirds";
 
@@ -26,6 +27,7 @@ public static class ScoreNames
         new(VmafMotion, "0..", "Mean difference of blurred consecutive frames (VMAF motion)."),
         new(CodecMotion, "of w + h", "Mean length of the codec's motion vectors (cosmos-curate); unavailable where the codec exports none."),
         new(CodecMotionPatch, "of w + h", "The same in the stillest of the sampled patches."),
+        new(RaftMotion, "% of diagonal/s", "Mean length of RAFT's flow.", ScorerSlot.Raft),
         new(CameraMotion, "% of diagonal/s", "Motion that one turn, shift and zoom of the whole picture explains; blocks matched forward and back."),
         new(ObjectMotion, "% of diagonal/s", "Motion of blocks that the camera does not explain."),
         new(Pan, "% of width/s", "Camera to the right (+) or left (−)."),

@@ -5,10 +5,7 @@
 // Warping error: mean squared difference in 0..1 over pixels that both flows agree on (Sundaram et al., 2010: |f + b|² < 0.01(|f|² + |b|²) + 0.5).
 
 using Kinora.Engine;
-using Kinora.Engine.Checkpoints;
-using Kinora.Engine.Layers;
 using Kinora.Media;
-using Kinora.Models.Systems.Raft;
 
 namespace Kinora.Evaluation.Clips;
 
@@ -22,33 +19,18 @@ public sealed class FlowScores : IDisposable
     public const string WarpingError = "warping-error";
 
     private const double SampledRate = 8, TopShare = 0.05, ThresholdAt256 = 6;
-    private readonly RaftModel _raft;
-    private readonly Device _device;
+    private readonly RaftFlow _raft;
 
-    private FlowScores(RaftModel raft, string sha256, string variant, Device device)
-    {
-        _raft = raft;
-        WeightsSha256 = sha256;
-        Variant = variant;
-        _device = device;
-    }
+    private FlowScores(RaftFlow raft) => _raft = raft;
 
-    /// <summary>Hash of the weights.</summary>
-    public string WeightsSha256 { get; }
+    /// <inheritdoc cref="RaftFlow.WeightsSha256"/>
+    public string WeightsSha256 => _raft.WeightsSha256;
 
-    /// <summary>"raft_large" or "raft_small".</summary>
-    public string Variant { get; }
+    /// <inheritdoc cref="RaftFlow.Variant"/>
+    public string Variant => _raft.Variant;
 
-    /// <summary>Loads torchvision's raft_large or raft_small; the file says which it is.</summary>
-    /// <exception cref="CheckpointException">The weights are of another network.</exception>
-    public static FlowScores Load(string path, Device device)
-    {
-        bool large;
-        using (Checkpoint file = Checkpoint.Open(path))
-            large = file.Find("mask_predictor.conv.weight") is not null;
-        var raft = Checkpoint.Load(path, p => new RaftModel(p, large ? RaftConfig.Large : RaftConfig.Small), device: device, isOmitted: n => n.EndsWith(BatchNorm.Counter, StringComparison.Ordinal));
-        return new FlowScores(raft, Checkpoint.HashFile(path), large ? "raft_large" : "raft_small", device);
-    }
+    /// <inheritdoc cref="RaftFlow.Load"/>
+    public static FlowScores Load(string path, Device device) => new(RaftFlow.Load(path, device));
 
     /// <summary>1 for a dynamic clip, 0 for a still one; and the warping error.</summary>
     /// <exception cref="EvaluationException">Fewer than two frames are left at 8 per second.</exception>
@@ -66,7 +48,7 @@ public sealed class FlowScores : IDisposable
             using var inference = GradMode.Inference();
             using var scope = TensorScope.Enter();
             Tensor a = Picture(frames[i]), b = Picture(frames[i + 1]);
-            Tensor forward = Flow(a, b), backward = Flow(b, a);
+            Tensor forward = _raft.Between(a, b), backward = _raft.Between(b, a);
             moving += TopLength(forward) > threshold ? 1 : 0;
             warping += Warping(a, b, forward, backward);
         }
@@ -75,24 +57,12 @@ public sealed class FlowScores : IDisposable
     }
 
     /// <summary>Frees the network.</summary>
-    public void Dispose() => _raft.Path.Store.Dispose();
+    public void Dispose() => _raft.Dispose();
 
     private Tensor Picture(VideoFrame frame)                                             // [1, 3, H, W] in [−1, 1]
     {
         using var scope = TensorScope.Enter();
-        return scope.Keep(ClipTensor.FromBytes(frame.Rgb, 1, 1, frame.Height, frame.Width, _device).Squeeze(2));
-    }
-
-    // Pads to what RAFT takes by repeating the border, and cuts the flow back.
-    private Tensor Flow(Tensor a, Tensor b)
-    {
-        using var scope = TensorScope.Enter();
-        const int smallest = 128;
-        var (_, _, h, w) = a.Dims4();
-        long padH = Math.Max(smallest, (h + 7) / 8 * 8) - h, padW = Math.Max(smallest, (w + 7) / 8 * 8) - w;
-        long[] pads = [padW / 2, padW - padW / 2, padH / 2, padH - padH / 2];
-        Tensor flow = _raft.Forward(F.ReplicationPad2d(a, pads), F.ReplicationPad2d(b, pads), RaftModel.PublishedUpdates)[0];
-        return scope.Keep(flow.Narrow(2, pads[2], h).Narrow(3, pads[0], w).Contiguous());
+        return scope.Keep(ClipTensor.FromBytes(frame.Rgb, 1, 1, frame.Height, frame.Width, _raft.Device).Squeeze(2));
     }
 
     private static double TopLength(Tensor flow)

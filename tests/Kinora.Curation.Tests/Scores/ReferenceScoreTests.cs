@@ -52,6 +52,7 @@ public sealed class ReferenceScoreTests
         using var meter = new LumaMeter();
         var graph = new FrameGraph(reader.Info.Width, reader.Info.Height);
         var pictures = new PictureMeter(graph);
+        var picture = new SampledPicture();
         var frames = new List<LumaMeasures>();
         var measured = new Dictionary<int, PictureMeasures>();
         var motion = new List<CodecMotion>();
@@ -61,7 +62,8 @@ public sealed class ReferenceScoreTests
             if (i is 0 or 100 or 101)
             {
                 graph.Load(reader, i);
-                measured.Add(i, pictures.Measure(reader));
+                picture.Load(reader, i);
+                measured.Add(i, pictures.Measure(picture, reader.MotionVectors()));
             }
             if (i % 12 == 0 && CodecMotion.Of(reader.MotionVectors(), reader.Width, reader.Height) is { } m) { motion.Add(m); }
         }

@@ -1,0 +1,51 @@
+// The optional scorers at work on one source, and the scores of those that are missing.
+using Kinora.Media;
+
+namespace Kinora.Curation.Scores;
+
+internal sealed class ScorerPasses : IDisposable
+{
+    private readonly List<IClipScorerPass> _passes = [];
+    private readonly bool _needsEarlier;
+    private readonly SampledPicture _earlier = new();
+    private readonly List<Score> _missing;
+    private bool _hasEarlier;
+
+    public ScorerPasses(IReadOnlyList<IClipScorer> scorers)
+    {
+        _needsEarlier = scorers.Any(s => s.NeedsEarlier);
+        var reasons = ScorerSlot.Missing(scorers).ToDictionary(slot => slot.Name, slot => slot.Reason, StringComparer.Ordinal);
+        _missing = [.. ScoreNames.All.Where(s => s.Needs is { } needs && reasons.ContainsKey(needs)).Select(s => Score.Missing(s.Name, reasons[s.Needs!]))];
+        foreach (var scorer in scorers) { _passes.Add(scorer.Begin()); }
+    }
+
+    /// <summary>Keeps the reader's current frame as the earlier picture of the next one.</summary>
+    public void Remember(AnalysisReader reader, long index)
+    {
+        if (!_needsEarlier) { return; }
+        _earlier.Load(reader, index);
+        _hasEarlier = true;
+    }
+
+    public void Add(SampledPicture picture)
+    {
+        foreach (var pass in _passes) { pass.Add(picture, _hasEarlier ? _earlier : null); }
+    }
+
+    public void Finish()
+    {
+        foreach (var pass in _passes) { pass.Finish(); }
+    }
+
+    /// <summary>The clip with all its scores, in the order of <see cref="ScoreNames.All"/>.</summary>
+    public ClipMeasures Complete(ClipMeasures clip)
+    {
+        var scores = clip.Scores.Concat(_passes.SelectMany(pass => pass.Score(clip))).Concat(_missing).ToDictionary(s => s.Name, StringComparer.Ordinal);
+        return clip with { Scores = [.. ScoreNames.All.Select(meaning => scores[meaning.Name])] };
+    }
+
+    public void Dispose()
+    {
+        foreach (var pass in _passes) { pass.Dispose(); }
+    }
+}
