@@ -74,19 +74,24 @@ internal static class StudyCommand
         var folder = new Argument<string>("study") { Description = "Folder of the study.", HelpName = "folder" };
         var files = new Argument<string[]>("answers") { Description = "Raters' files; by default all in the study's folder answers.", HelpName = "files", Arity = ArgumentArity.ZeroOrMore };
         var reports = new Option<string[]>("--report") { Description = "Automated scores to correlate with: SYSTEM=report.json, once for each system.", HelpName = "system=file" };
-        var output = new Option<string?>("--output", "-o") { Description = "Write the result as JSON here.", HelpName = "file" };
+        var output = new Option<string?>("--output", "-o") { Description = "Folder of the report: a page (index.html) and the numbers (result.json).", HelpName = "folder" };
         var json = new Option<bool>("--json") { Description = "Print the result as JSON." };
         var command = new Verb("aggregate", "Count the answers: win rates, agreement, strengths, reasons, bias.",
-            "kinora evaluate study aggregate study",
-            "kinora evaluate study aggregate study --report a=a/report.json --report b=b/report.json")
+            "kinora evaluate study aggregate study -o results",
+            "kinora evaluate study aggregate study answers-*.json --report a=a/report.json --report b=b/report.json")
         {
             folder, files, reports, output, json,
         };
         command.SetAction((result, _) =>
         {
             StudyResult counted = StudyAggregation.Run(result.GetRequiredValue(folder), result.GetValue(files) ?? [], Automated(result.GetValue(reports) ?? []));
-            if (result.GetValue(output) is { } file) { File.WriteAllText(file, counted.ToJson() + "\n"); }
-            CommandSession.Current.Result(result.GetValue(json) ? counted.ToJson() : Text(counted));
+            var session = CommandSession.Current;
+            session.Result(result.GetValue(json) ? counted.ToJson() : Text(counted));
+            if (result.GetValue(output) is { } report)
+            {
+                StudyResultPage.WriteFolder(report, counted);
+                session.Remark($"look at {Path.Combine(report, StudyResultPage.PageFile)}");
+            }
             return Task.FromResult(ExitCodes.Success);
         });
         return command;
@@ -127,6 +132,7 @@ internal static class StudyCommand
             foreach (StudyReason reason in q.Reasons) { text.AppendLine($"  for {reason.Reason}: {string.Join(", ", reason.Votes.Select(v => $"{v.Key} {v.Value}"))}"); }
         }
         foreach (StudyCorrelation c in r.Correlations) { text.AppendLine(string.Create(CultureInfo.InvariantCulture, $"{c.Metric}: Spearman {c.Spearman:F3}, Kendall {c.Kendall:F3} with people")); }
+        foreach (string warning in r.Warnings) { text.AppendLine(warning); }
         return text.ToString().TrimEnd();
     }
 }

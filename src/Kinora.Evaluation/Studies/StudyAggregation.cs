@@ -14,6 +14,9 @@ public static class StudyAggregation
     /// <summary>A rater with a smaller share of right traps is left out.</summary>
     public const double TrapShare = 2.0 / 3;
 
+    /// <summary>Raters of each pair in the protocol.</summary>
+    public const int Majority = 5;
+
     private const int Resamples = 500;
     private const string Left = "left", Right = "right", Tie = "tie";
 
@@ -66,7 +69,16 @@ public static class StudyAggregation
             Question("quality", [.. used.Select(u => ToVote(u.Rater, u.Answer, what[u.Answer.Item], u.Answer.Quality, u.Answer.QualityReasons))], key.Systems),
             Question("faithfulness", [.. used.Select(u => ToVote(u.Rater, u.Answer, what[u.Answer.Item], u.Answer.Faithfulness, u.Answer.FaithfulnessReasons))], key.Systems),
         ];
-        return new StudyResult(StudyResult.SchemaName, manifest.Signature, manifest.Items.Count, [.. people.Select(p => p with { AgreementWithOthers = AgreementWithOthers(p.Rater, used) })], questions, [.. Correlations(questions[0], automated)]);
+        return new StudyResult(StudyResult.SchemaName, manifest.Signature, manifest.Title, manifest.Items.Count, [.. people.Select(p => p with { AgreementWithOthers = AgreementWithOthers(p.Rater, used) })], questions, [.. Correlations(questions[0], automated)], [.. Warnings(key, used.ConvertAll(u => u.Answer.Item))]);
+    }
+
+    private static IEnumerable<string> Warnings(StudyKey key, List<string> votes)
+    {
+        string[] real = [.. key.Items.Where(k => k.Trap is null).Select(k => k.Item)];
+        var counts = votes.GroupBy(v => v, StringComparer.Ordinal).ToDictionary(g => g.Key, g => g.Count(), StringComparer.Ordinal);
+        int few = real.Count(i => counts.GetValueOrDefault(i) < Majority);
+        if (few > 0)
+            yield return $"{few} of {real.Length} pairs have fewer than {Majority} usable votes; the majority of {Majority} is the protocol.";
     }
 
     // Systems in the order of their names, so that votes of one pairing add up whatever the side.
@@ -157,7 +169,7 @@ public static class StudyAggregation
         {
             StudyStrength[] both = [.. quality.Strengths.Where(s => values.ContainsKey(s.System))];
             if (both.Length >= 2)
-                yield return new StudyCorrelation(metric, RankCorrelation.Spearman([.. both.Select(s => s.Strength)], [.. both.Select(s => values[s.System])]), RankCorrelation.Kendall([.. both.Select(s => s.Strength)], [.. both.Select(s => values[s.System])]));
+                yield return new StudyCorrelation(metric, RankCorrelation.Spearman([.. both.Select(s => s.Strength)], [.. both.Select(s => values[s.System])]), RankCorrelation.Kendall([.. both.Select(s => s.Strength)], [.. both.Select(s => values[s.System])]), both.ToDictionary(s => s.System, s => values[s.System], StringComparer.Ordinal));
         }
     }
 

@@ -88,7 +88,7 @@ public static class StudyBuilder
         void Add(string prompt, string first, string second, string firstSystem, string secondSystem, bool trap)
         {
             bool swap = generator.NextBool(0.5);
-            string id = $"item{items.Count + 1:D4}";
+            const string id = "numbered after the shuffle";
             items.Add(swap
                 ? (new StudyItem(id, prompt, second, first), new StudyKeyEntry(id, secondSystem, firstSystem, trap ? "right" : null))
                 : (new StudyItem(id, prompt, first, second), new StudyKeyEntry(id, firstSystem, secondSystem, trap ? "left" : null)));
@@ -112,13 +112,15 @@ public static class StudyBuilder
             Add(prompted[i].Prompt!, Copy(clips[0][i].Path), damaged, names[0], "trap", trap: true);
         }
 
+        // Numbered after the shuffle: a number must not say which pairs are traps.
         var order = items.ToArray();
         generator.Shuffle<(StudyItem, StudyKeyEntry)>(order);
+        order = [.. order.Select((o, i) => (o.Item with { Id = $"item{i + 1:D4}" }, o.Key with { Item = $"item{i + 1:D4}" }))];
         StudyItem[] shown = [.. order.Select(o => o.Item)];
         string seed = options.Seed.ToString();
         string signature = StudyFiles.Sign(folder, options.Title, seed, shown);
         var manifest = new StudyManifest(StudyManifest.SchemaName, options.Title, seed, shown, signature);
-        var key = new StudyKey("kinora-study-key/1", signature, names, [.. order.Select(o => o.Key)]);
+        var key = StudyKey.Of(signature, names, [.. order.Select(o => o.Key)]);
         Text(Path.Combine(folder, StudyFiles.KeyFile), JsonSerializer.Serialize(key, StudyJson.Default.StudyKey));
         Text(Path.Combine(folder, StudyFiles.PageFile), StudyPage.Write(manifest));
         Text(Path.Combine(folder, StudyFiles.ManifestFile), JsonSerializer.Serialize(manifest, StudyJson.Default.StudyManifest));

@@ -36,7 +36,22 @@ public sealed record StudyManifest(string Schema, string Title, string Seed, IRe
 public sealed record StudyKeyEntry(string Item, string Left, string Right, string? Trap);
 
 /// <summary>What is what.</summary>
-public sealed record StudyKey(string Schema, string Signature, IReadOnlyList<string> Systems, IReadOnlyList<StudyKeyEntry> Items);
+/// <param name="Schema">"kinora-study-key/2".</param>
+/// <param name="Signature">The study's.</param>
+/// <param name="Systems">Names of the folders, in the order given.</param>
+/// <param name="Items">Every item of the study.</param>
+/// <param name="Checksum">SHA-256 over everything above.</param>
+public sealed record StudyKey(string Schema, string Signature, IReadOnlyList<string> Systems, IReadOnlyList<StudyKeyEntry> Items, string Checksum)
+{
+    /// <summary>The format.</summary>
+    public const string SchemaName = "kinora-study-key/2";
+
+    /// <summary>A key with its checksum.</summary>
+    public static StudyKey Of(string signature, IReadOnlyList<string> systems, IReadOnlyList<StudyKeyEntry> items) => new(SchemaName, signature, systems, items, ChecksumOf(signature, systems, items));
+
+    internal static string ChecksumOf(string signature, IReadOnlyList<string> systems, IReadOnlyList<StudyKeyEntry> items) =>
+        Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(string.Join('\n', [signature, string.Join('\t', systems), .. items.Select(i => $"{i.Item}\t{i.Left}\t{i.Right}\t{i.Trap}")]))));
+}
 
 /// <summary>One rater's judgment of one item.</summary>
 /// <param name="Item">The item.</param>
@@ -53,7 +68,8 @@ public sealed record StudyAnswer(string Item, string Quality, IReadOnlyList<stri
 /// <param name="Rater">The rater's name.</param>
 /// <param name="Answers">In the order given.</param>
 /// <param name="Checksum">FNV-1a over the rest, 16 hexadecimal digits: finds accidents and edits by hand.</param>
-public sealed record StudyAnswers(string Schema, string Study, string Rater, IReadOnlyList<StudyAnswer> Answers, string Checksum)
+/// <param name="Browser">A random word of the rater's browser: tells two people of one name apart.</param>
+public sealed record StudyAnswers(string Schema, string Study, string Rater, IReadOnlyList<StudyAnswer> Answers, string Checksum, string? Browser = null)
 {
     /// <summary>The format.</summary>
     public const string SchemaName = "kinora-study-answers/1";
@@ -87,7 +103,11 @@ public static class StudyFiles
         string expected = Sign(folder, manifest.Title, manifest.Seed, manifest.Items);
         if (expected != manifest.Signature)
             throw new EvaluationException($"{folder}: the study was edited after it was built: its signature does not match its items and clips. Build it again; answers to the edited study cannot be used.");
-        return key.Signature == manifest.Signature ? (manifest, key) : throw new EvaluationException($"{folder}: {KeyFile} belongs to another study.");
+        if (key.Schema != StudyKey.SchemaName)
+            throw new EvaluationException($"{folder}: {KeyFile} has schema '{key.Schema}', not {StudyKey.SchemaName}. Build the study again with this version.");
+        if (key.Signature != manifest.Signature)
+            throw new EvaluationException($"{folder}: {KeyFile} belongs to another study.");
+        return key.Checksum == StudyKey.ChecksumOf(key.Signature, key.Systems, key.Items) ? (manifest, key) : throw new EvaluationException($"{folder}: {KeyFile} was edited after the study was built: its checksum does not match. Put the original back; with another key the answers would be counted for the wrong systems.");
     }
 
     /// <summary>Reads a rater's file: one JSON object, or the lines that the server keeps.</summary>
@@ -127,12 +147,14 @@ public static class StudyFiles
     }
 
     // The server appends one line per answer, each with its rater and study; a later answer to an item replaces the earlier one.
-    private static StudyAnswers FromLines(string path)
+    // A last line without its end was being written when the machine stopped: nobody was told that it had been received.
+    internal static StudyAnswers FromLines(string path)
     {
         string study = "", rater = "";
+        string? browser = null;
         var answers = new Dictionary<string, StudyAnswer>(StringComparer.Ordinal);
         int number = 0;
-        foreach (string line in File.ReadLines(path))
+        foreach (string line in CompleteLines(path))
         {
             number++;
             StudyAnswers one;
@@ -144,15 +166,22 @@ public static class StudyFiles
             {
                 throw new EvaluationException($"{path}, line {number}: not an answer ({e.Message}).", e);
             }
-            if (number > 1 && (one.Rater != rater || one.Study != study))
+            if (number > 1 && (one.Rater != rater || one.Study != study || one.Browser != browser))
                 throw new EvaluationException($"{path}, line {number}: from '{one.Rater}', the lines before from '{rater}'; one file holds one rater.");
             if (one.Checksum != StudyAnswers.ChecksumOf(one.Study, one.Rater, one.Answers))
                 throw new EvaluationException($"{path}, line {number}: the checksum does not match: the line was edited or damaged.");
-            (study, rater) = (one.Study, one.Rater);
+            (study, rater, browser) = (one.Study, one.Rater, one.Browser);
             foreach (StudyAnswer a in one.Answers)
                 answers[a.Item] = a;
         }
-        return new StudyAnswers(StudyAnswers.SchemaName, study, rater, [.. answers.Values], StudyAnswers.ChecksumOf(study, rater, answers.Values));
+        return new StudyAnswers(StudyAnswers.SchemaName, study, rater, [.. answers.Values], StudyAnswers.ChecksumOf(study, rater, answers.Values), browser);
+    }
+
+    private static string[] CompleteLines(string path)
+    {
+        string text = File.ReadAllText(path);
+        int end = text.LastIndexOf('\n') + 1;
+        return end > 0 ? text[..(end - 1)].Split('\n') : throw new EvaluationException($"{path}: holds no complete answer.");
     }
 
     private static T Json<T>(string path, System.Text.Json.Serialization.Metadata.JsonTypeInfo<T> type)

@@ -61,13 +61,22 @@ public sealed record StudyRater(string Rater, int Used, int TooFast, int TrapsRi
 /// <param name="Metric">Its name.</param>
 /// <param name="Spearman">With the strengths in quality; the sign follows the metric.</param>
 /// <param name="Kendall">The same.</param>
-public sealed record StudyCorrelation(string Metric, double Spearman, double Kendall);
+/// <param name="Automated">The score of each system.</param>
+public sealed record StudyCorrelation(string Metric, double Spearman, double Kendall, IReadOnlyDictionary<string, double> Automated);
 
 /// <summary>The result of a study.</summary>
-public sealed record StudyResult(string Schema, string Study, int Items, IReadOnlyList<StudyRater> Raters, IReadOnlyList<StudyQuestion> Questions, IReadOnlyList<StudyCorrelation> Correlations)
+/// <param name="Schema">"kinora-study-result/2".</param>
+/// <param name="Study">The study's signature.</param>
+/// <param name="Title">The study's heading.</param>
+/// <param name="Items">Pairs, traps among them.</param>
+/// <param name="Raters">Everyone who answered.</param>
+/// <param name="Questions">Quality, then faithfulness.</param>
+/// <param name="Correlations">Automated scores beside the human ranking.</param>
+/// <param name="Warnings">What a reader must know: too few raters.</param>
+public sealed record StudyResult(string Schema, string Study, string Title, int Items, IReadOnlyList<StudyRater> Raters, IReadOnlyList<StudyQuestion> Questions, IReadOnlyList<StudyCorrelation> Correlations, IReadOnlyList<string> Warnings)
 {
     /// <summary>The format.</summary>
-    public const string SchemaName = "kinora-study-result/1";
+    public const string SchemaName = "kinora-study-result/2";
 
     /// <summary>Indented JSON.</summary>
     public string ToJson() => JsonSerializer.Serialize(this, StudyJson.Default.StudyResult).ReplaceLineEndings("\n");

@@ -27,6 +27,9 @@ public sealed class StudyTests : IDisposable
         page.ShouldNotContain("key.json");
         foreach (StudyKeyEntry k in key.Items.Where(k => k.Trap is null))
             page.ShouldNotContain($"{k.Left}/0");
+        // Traps stand anywhere, under numbers like any other.
+        key.Items.Select(k => k.Item).ShouldBe(Enumerable.Range(1, 15).Select(i => $"item{i:D4}"));
+        key.Items.Select((k, i) => (k.Trap, i)).Where(t => t.Trap is not null).Select(t => t.i).ShouldNotBe([12, 13, 14]);
         page.ShouldNotContain("http://");
         page.ShouldNotContain("https://");
         Should.Throw<EvaluationException>(() => Build(12)).Message.ShouldContain("holds a study already");
@@ -67,6 +70,10 @@ public sealed class StudyTests : IDisposable
         Should.Throw<EvaluationException>(() => StudyAggregation.Run(Study, [first, second])).Message.ShouldContain("both by the rater 'ann'");
         File.WriteAllText(second, File.ReadAllText(second).Replace("\"ann\"", "\"bob\""));
         Should.Throw<EvaluationException>(() => StudyAggregation.Run(Study, [first, second])).Message.ShouldContain("checksum");
+        string keyFile = Path.Combine(Study, StudyFiles.KeyFile), original = File.ReadAllText(keyFile);
+        File.WriteAllText(keyFile, original.Replace("\"left\": \"a\"", "\"left\": \"b\""));
+        Should.Throw<EvaluationException>(() => StudyAggregation.Run(Study, [first])).Message.ShouldContain("key.json was edited");
+        File.WriteAllText(keyFile, original);
         string manifestFile = Path.Combine(Study, StudyFiles.ManifestFile);
         File.WriteAllText(manifestFile, File.ReadAllText(manifestFile).Replace("prompt 1", "another prompt"));
         Should.Throw<EvaluationException>(() => StudyAggregation.Run(Study, [first])).Message.ShouldContain("edited after it was built");
@@ -95,6 +102,31 @@ public sealed class StudyTests : IDisposable
         await running;
         StudyResult result = StudyAggregation.Run(Study, []);
         result.Raters.Select(r => (r.Rater, r.Used)).ShouldBe([("ann", 4), ("bob", 4)]);
+    }
+
+    [Fact]
+    public async Task Serve_AfterTheMachineStoppedInTheMiddleOfALine_KeepsWhatWasAcknowledged()
+    {
+        Build(clips: 4);
+        var (manifest, key) = StudyFiles.Read(Study);
+        string file = "";
+        for (int start = 0; start < 2; start++)
+        {
+            using var stop = new CancellationTokenSource();
+            using var server = new StudyServer(Study, "localhost", FreePort());
+            Task running = server.RunAsync(null, stop.Token);
+            using var client = new HttpClient { BaseAddress = new Uri(server.Url) };
+            (await Post(client, Answers("ann", manifest, [Judge(key.Items[start], "a")]) with { Browser = "1" })).ShouldBe(HttpStatusCode.OK);
+            (await Post(client, Answers("ann", manifest, []) with { Browser = "2" })).ShouldBe(HttpStatusCode.Conflict);
+            using (var part = new HttpRequestMessage(HttpMethod.Get, new Uri(manifest.Items[0].Left, UriKind.Relative)) { Headers = { Range = new(4, 7) } })
+            using (HttpResponseMessage range = await client.SendAsync(part))
+                (range.StatusCode, await range.Content.ReadAsStringAsync()).ShouldBe((HttpStatusCode.PartialContent, "ftyp"));
+            await stop.CancelAsync();
+            await running;
+            file = Directory.EnumerateFiles(Path.Combine(Study, StudyFiles.AnswersFolder)).Single();
+            File.AppendAllText(file, "{\"schema\":\"kinora-study-ans");
+            StudyFiles.ReadAnswers(file, manifest).Answers.Count.ShouldBe(start + 1);
+        }
     }
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);
