@@ -28,8 +28,10 @@ public static class TrainCommand
         };
         command.SetAction((result, cancellationToken) => Task.Run(() =>
         {
-            var parsed = RecipeFile.Read(result.GetRequiredValue(recipe));
+            var parsed = RecipeFile.ReadAny(result.GetRequiredValue(recipe));
             var options = new TrainingOptions { Folder = result.GetValue(folder), Device = result.GetRequiredValue(device), Until = result.GetValue(until), ProfileSteps = result.GetValue(profile) };
+            if (parsed is TextClipRecipe && options.Until is not null)
+                throw CommandException.Usage("--until: a text-clip recipe has one stage; it stops and continues like any other.");
             if (result.GetValue(check))
             {
                 CommandSession.Current.Result($"{parsed.Name}: the recipe is valid");
@@ -37,12 +39,17 @@ public static class TrainCommand
             }
             if (result.GetValue(decay))
             {
-                TrainingRun.RequestDecay(parsed, options);
+                if (parsed is TextClipRecipe decaying)
+                    TextClipRun.RequestDecay(decaying, options);
+                else
+                    TrainingRun.RequestDecay((Recipe)parsed, options);
                 CommandSession.Current.Result($"{parsed.Name}: the final decay starts at the next log line of the run, or when it is next started");
                 return ExitCodes.Success;
             }
             using var progress = new ConsoleProgress();
-            string model = TrainingRun.Execute(parsed, options, new Reporter(progress), cancellationToken);
+            string model = parsed is TextClipRecipe pairs
+                ? TextClipRun.Execute(pairs, options, new Reporter(progress), cancellationToken)
+                : TrainingRun.Execute((Recipe)parsed, options, new Reporter(progress), cancellationToken);
             CommandSession.Current.Result(model);
             return ExitCodes.Success;
         }, CancellationToken.None));

@@ -14,7 +14,6 @@ using Kinora.Training.Loop;
 using Kinora.Training.Recipes;
 using Kinora.Training.Reports;
 using Kinora.Training.Stages;
-using Kinora.World;
 
 namespace Kinora.Training;
 
@@ -92,7 +91,7 @@ public sealed class TrainingRun
         if (_run.Result(GeneratorStage.StageName) is null)
             TrainGenerator(tokenizer, cancellationToken);
         if (_group.Rank == 0)
-            TrainingReport.Write(_run, _recipe);
+            TrainingReport.Write(_run, _recipe.Name, Stages);
     }
 
     private bool Ends(string stage) => _options.Until == stage;
@@ -117,12 +116,7 @@ public sealed class TrainingRun
         if (_group.Rank == 0)
         {
             _progress.Report(new TrainingProgress(TextStage.StageName, 0, 0, Line: string.Create(CultureInfo.InvariantCulture, $"text: learning a tokenizer from {_recipe.Text.TokenizerCaptions} captions")));
-            var corpus = Enumerable.Range(0, _recipe.Text.TokenizerCaptions).Select(i =>
-            {
-                var random = SampleSeeds.For(_recipe.Seed, Purpose.TokenizerCorpus, i);
-                return CaptionGrammar.Describe(SceneSampler.Sample(random.NextUInt64()), random.NextUInt64());
-            });
-            var tokenizer = ByteLevelBpeTokenizer.Train(corpus, _recipe.Text.VocabSize, "<|pad|>", "<|begin|>", "<|end|>");
+            var tokenizer = CaptionTokenizer.Train(_recipe.Seed, _recipe.Text.TokenizerCaptions, _recipe.Text.VocabSize);
             ModelExport.WriteTokenizer(_run.Model, tokenizer, _recipe.Text.Network.MaxPositionEmbeddings);
         }
         _group.Barrier();
@@ -180,7 +174,7 @@ public sealed class TrainingRun
         ModelCard.Write(_run, _recipe, result, clips, _device);
     }
 
-    private void Report(TrainingLog log) => TrainingReport.Write(_run, _recipe);
+    private void Report(TrainingLog log) => TrainingReport.Write(_run, _recipe.Name, Stages);
 
     private TrainingLoop Loop(ITrainingStage stage, OptimizationRecipe optimization)
         => new(_run, stage, optimization, _recipe.Precision, Hash(stage.Name), _group, _progress, _options.ProfileSteps);

@@ -1,6 +1,7 @@
 using Kinora.Engine;
 using Kinora.Engine.Random;
 using Kinora.Evaluation.Probes;
+using Kinora.Models.Systems.KinoraWorldClip;
 using Kinora.World;
 
 namespace Kinora.Evaluation.Tests;
@@ -163,7 +164,7 @@ public sealed class WorldProbeTests
     {
         using var scope = TensorScope.Enter();
         var x = LabeledClips.Render([.. Enumerable.Range(0, 20).Select(i => (ulong)i)], WorldSplit.Train, 16, 5).ToTensor(Device.Cpu);
-        float[] once = ProbeAugmentation.Apply(x, new Generator(1)).ToArray<float>(), again = ProbeAugmentation.Apply(x, new Generator(1)).ToArray<float>(), other = ProbeAugmentation.Apply(x, new Generator(2)).ToArray<float>();
+        float[] once = ClipDisturbance.Apply(x, new Generator(1)).ToArray<float>(), again = ClipDisturbance.Apply(x, new Generator(1)).ToArray<float>(), other = ClipDisturbance.Apply(x, new Generator(2)).ToArray<float>();
         once.ShouldBe(again);
         once.ShouldNotBe(other);
         once.ShouldAllBe(v => v >= -1 && v <= 1);

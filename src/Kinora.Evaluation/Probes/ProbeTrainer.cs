@@ -3,6 +3,7 @@
 using Kinora.Engine;
 using Kinora.Engine.Optimization;
 using Kinora.Engine.Random;
+using Kinora.Models.Systems.KinoraWorldClip;
 using Kinora.World;
 
 namespace Kinora.Evaluation.Probes;
@@ -80,7 +81,7 @@ public static class ProbeTrainer
         using var scope = TensorScope.Enter();
         Tensor x;
         using (GradMode.NoGrad())
-            x = ProbeAugmentation.Apply(clips.ToTensor(device), random, consecutive: !stills);
+            x = ClipDisturbance.Apply(clips.ToTensor(device), random, consecutive: !stills);
         Tensor?[] logits;
         using (Autocast.Enter(DType.BFloat16))
             logits = stills ? probe.ForwardStills(x) : probe.Forward(x);

@@ -14,6 +14,8 @@ internal enum Purpose
     GeneratorBatch = 7,
     TokenizerCorpus = 8,
     Validation = 9,
+    ClipScene = 10,
+    ClipDisturbance = 11,
 }
 
 /// <summary>Generators addressed by purpose and sample number. A sample's number counts over all processes, so data-parallel runs draw what one process would.</summary>

@@ -26,14 +26,25 @@ internal sealed class WorldSource(WorldRecipe recipe)
     /// <summary>The class of every attribute, or <see cref="TextEncoderObjective.Unknown"/> where this caption is silent about it.</summary>
     public static long[] Labels(Scene scene, string caption)
     {
+        long[] labels = Labels(scene);
+        if (!TellsMotion(scene, caption))
+            labels[2] = TextEncoderObjective.Unknown;
+        if (!Tells(caption, CaptionGrammar.SettingPhrases(scene.Setting)))
+            labels[3] = TextEncoderObjective.Unknown;
+        return labels;
+    }
+
+    /// <summary>The class of every attribute of <see cref="Attributes"/>.</summary>
+    public static long[] Labels(Scene scene)
+    {
         var first = scene.Actors[0];
         var second = scene.Actors.Count > 1 ? scene.Actors[1] : null;
         return
         [
             (long)first.Noun,
             (long)first.Color,
-            TellsMotion(scene, caption) ? (long)first.Motion : TextEncoderObjective.Unknown,
-            Tells(caption, CaptionGrammar.SettingPhrases(scene.Setting)) ? (long)scene.Setting : TextEncoderObjective.Unknown,
+            (long)first.Motion,
+            (long)scene.Setting,
             (long)scene.Camera,
             second is null ? 0 : 1 + (long)second.Noun,
             second is null ? 0 : 1 + (long)second.Color,

@@ -8,7 +8,7 @@ using Kinora.Engine.Optimization;
 namespace Kinora.Training.Recipes;
 
 /// <summary>Everything that decides what <c>kinora train</c> makes: data, networks, and how each stage is optimized.</summary>
-public sealed record Recipe
+public sealed record Recipe : ITrainingRecipe
 {
     /// <summary>Names the run folder and the model.</summary>
     public required string Name { get; init; }
@@ -38,7 +38,7 @@ public sealed record Recipe
     public void Validate()
     {
         var violations = new List<string>();
-        Check(violations, Name.Length is > 0 and <= 64 && Name.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.') && Name[0] != '.', "`name` must be 1 to 64 letters, digits, '-', '_' or '.'");
+        CheckName(violations, Name);
         World.Collect(violations, Codec);
         Codec.Optimization.Collect(violations, "codec.optimization");
         Codec.Collect(violations, World);
@@ -50,6 +50,8 @@ public sealed record Recipe
         if (violations.Count > 0)
             throw new ConfigException($"recipe {Name}: {string.Join("; ", violations)}.");
     }
+
+    internal static void CheckName(List<string> violations, string name) => Check(violations, name.Length is > 0 and <= 64 && name.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.') && name[0] != '.', "`name` must be 1 to 64 letters, digits, '-', '_' or '.'");
 
     internal static void Check(List<string> violations, bool holds, string violation)
     {

@@ -3,6 +3,7 @@
 using System.Globalization;
 using System.Text;
 using System.Text.Json.Nodes;
+using System.Text.Json.Serialization.Metadata;
 using Kinora.Engine;
 using Kinora.Models;
 using YamlDotNet.Core;
@@ -13,41 +14,60 @@ namespace Kinora.Training.Recipes;
 /// <summary>Reads a recipe.</summary>
 public static class RecipeFile
 {
-    /// <summary>Reads, binds and validates the recipe at <paramref name="path"/>.</summary>
+    private const string KindKey = "kind";
+
+    /// <summary>Reads, binds and validates the recipe of a generator at <paramref name="path"/>.</summary>
     /// <exception cref="ConfigException">The file is absent or not YAML, a key is unknown or missing, or values are out of range: all problems at once.</exception>
-    public static Recipe Read(string path)
+    public static Recipe Read(string path) => Parse(Text(path), path);
+
+    /// <summary>Reads a recipe of any kind: its <c>kind</c> says which; without that key it is a generator's.</summary>
+    /// <exception cref="ConfigException">As <see cref="Read"/>, or the kind is unknown.</exception>
+    public static ITrainingRecipe ReadAny(string path)
     {
-        string text;
+        JsonNode? root = Node(Text(path), path);
+        if (root is not JsonObject recipe || !recipe.TryGetPropertyValue(KindKey, out JsonNode? kind))
+            return Bind(root, RecipeJson.Default.Recipe, path);
+        return kind?.ToString() == TextClipRecipe.KindName
+            ? Bind(root, RecipeJson.Default.TextClipRecipe, path)
+            : throw new ConfigException($"{path}: `{KindKey}: {kind}` is unknown; it is {TextClipRecipe.KindName}, or left out for a generator.");
+    }
+
+    /// <summary>Binds and validates a generator's recipe; <paramref name="source"/> names it in messages.</summary>
+    public static Recipe Parse(string yaml, string source) => Bind(Node(yaml, source), RecipeJson.Default.Recipe, source);
+
+    private static T Bind<T>(JsonNode? root, JsonTypeInfo<T> type, string source) where T : ITrainingRecipe
+    {
+        var recipe = ModelConfigJson.Read(Encoding.UTF8.GetBytes(root?.ToJsonString() ?? "null"), type, source);
+        recipe.Validate();
+        return recipe;
+    }
+
+    private static string Text(string path)
+    {
         try
         {
-            text = File.ReadAllText(path);
+            return File.ReadAllText(path);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             throw new ConfigException($"{path}: cannot be read ({e.Message})", e);
         }
-        return Parse(text, path);
     }
 
-    /// <summary>Binds and validates a recipe's text; <paramref name="source"/> names it in messages.</summary>
-    public static Recipe Parse(string yaml, string source)
+    private static JsonNode? Node(string yaml, string source)
     {
-        JsonNode? root;
         try
         {
             var stream = new YamlStream();
             stream.Load(new StringReader(yaml));
-            if (stream.Documents.Count != 1)
-                throw new ConfigException($"{source}: a recipe is one YAML document, this file has {stream.Documents.Count}.");
-            root = Convert(stream.Documents[0].RootNode, source);
+            return stream.Documents.Count == 1
+                ? Convert(stream.Documents[0].RootNode, source)
+                : throw new ConfigException($"{source}: a recipe is one YAML document, this file has {stream.Documents.Count}.");
         }
         catch (YamlException e)
         {
             throw new ConfigException($"{source}: line {e.Start.Line}: {e.Message}", e);
         }
-        var recipe = ModelConfigJson.Read(Encoding.UTF8.GetBytes(root?.ToJsonString() ?? "null"), RecipeJson.Default.Recipe, source);
-        recipe.Validate();
-        return recipe;
     }
 
     private static JsonNode? Convert(YamlNode node, string source)

@@ -10,4 +10,5 @@ namespace Kinora.Training.Recipes;
     RespectNullableAnnotations = true,
     WriteIndented = true)]
 [JsonSerializable(typeof(Recipe))]
+[JsonSerializable(typeof(TextClipRecipe))]
 public sealed partial class RecipeJson : JsonSerializerContext;

@@ -4,7 +4,6 @@ using System.Globalization;
 using System.Net;
 using System.Text;
 using Kinora.Training.Loop;
-using Kinora.Training.Recipes;
 
 namespace Kinora.Training.Reports;
 
@@ -14,13 +13,13 @@ internal static class TrainingReport
     private const int Width = 640, Height = 220, Margin = 46;
     private const int SheetsShown = 4;
 
-    public static void Write(RunFolder run, Recipe recipe)
+    public static void Write(RunFolder run, string name, IReadOnlyList<string> stages)
     {
         var page = new StringBuilder();
-        page.Append(CultureInfo.InvariantCulture, $"<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>{WebUtility.HtmlEncode(recipe.Name)}</title>");
+        page.Append(CultureInfo.InvariantCulture, $"<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>{WebUtility.HtmlEncode(name)}</title>");
         page.Append("<style>body{font:15px/1.5 system-ui,sans-serif;max-width:1400px;margin:2em auto;padding:0 1em;color:#222}h1,h2{font-weight:600}svg{background:#fafafa;border:1px solid #ddd;margin:4px}img,video{image-rendering:pixelated;max-width:100%}figure{margin:1em 0}figcaption{color:#666;font-size:13px;white-space:pre-line}</style>");
-        page.Append(CultureInfo.InvariantCulture, $"<h1>{WebUtility.HtmlEncode(recipe.Name)}</h1>");
-        foreach (string stage in TrainingRun.Stages)
+        page.Append(CultureInfo.InvariantCulture, $"<h1>{WebUtility.HtmlEncode(name)}</h1>");
+        foreach (string stage in stages)
             Stage(page, run, stage);
         page.Append("</html>\n");
         string temporary = run.Report + ".tmp";

@@ -1,4 +1,4 @@
-// What a codec and a generator do to a picture, so that a probe trained on rendered clips also reads generated ones:
+// What a codec and a generator do to a picture, so that a network trained on rendered clips also reads generated ones:
 // loss of fine detail, frames that bleed into each other, blocks of error, drifts of color and contrast.
 //
 // Shapes    B clips  F frames  H,W height, width
@@ -6,9 +6,10 @@
 using Kinora.Engine;
 using Kinora.Engine.Random;
 
-namespace Kinora.Evaluation.Probes;
+namespace Kinora.Models.Systems.KinoraWorldClip;
 
-internal static class ProbeAugmentation
+/// <summary>Disturbs rendered clips as codecs and generators do.</summary>
+public static class ClipDisturbance
 {
     private const double MaxBlur = 1.0, MaxBleed = 0.5, MaxGain = 0.12, MaxShift = 0.08, MaxNoise = 0.12, CleanShare = 0.2;
     private const int NoiseBlock = 4;
@@ -17,6 +18,8 @@ internal static class ProbeAugmentation
     /// <param name="consecutive">Whether the frames follow each other, so that they may bleed into each other.</param>
     public static Tensor Apply(Tensor x, Generator random, bool consecutive = true)
     {
+        ArgumentNullException.ThrowIfNull(x);
+        ArgumentNullException.ThrowIfNull(random);
         using var scope = TensorScope.Enter();
         var (b, c, f, h, w) = x.Dims5();
         var strength = new bool[b];
