@@ -128,7 +128,8 @@ public static class BenchCommand
             ModelFolder folder = ModelFolder.Find(result.GetValue(model)!);
             Device where = Device.Parse(result.GetValue(device)!);
             DType compute = Compute(result.GetValue(dtype));
-            using var pipeline = KinoraWorldPipeline.Load(folder, where, compute);
+            using var networks = new NetworkLoader(folder, new LoadOptions { Device = where, Compute = compute });
+            using var pipeline = KinoraWorldPipeline.Load(networks);
             return Time("model", ModelCases.All(folder, pipeline, compute), result.GetValue(only), where, result.GetValue(seconds), result.GetValue(output), cancellationToken);
         }, cancellationToken));
         return command;

@@ -11,27 +11,17 @@ namespace Kinora.Models;
 /// </summary>
 public static class ModelConfigJson
 {
-    private const long MaximumFileSize = 16L << 20;
-
     /// <summary>Reads a configuration file. <see cref="ConfigException"/> lists every problem at once.</summary>
     /// <param name="path">The file.</param>
     /// <param name="type">What it binds to.</param>
     /// <param name="defaults">A JSON object with the values that the publisher's class gives to keys which a file may leave out.</param>
-    public static T ReadFile<T>(string path, JsonTypeInfo<T> type, string? defaults = null)
+    public static T ReadFile<T>(string path, JsonTypeInfo<T> type, string? defaults = null) => Read(ConfigText.OfFile(path), type, defaults);
+
+    /// <summary>Reads a configuration, of a file or not.</summary>
+    public static T Read<T>(ConfigText text, JsonTypeInfo<T> type, string? defaults = null)
     {
-        byte[] utf8;
-        try
-        {
-            var file = new FileInfo(path);
-            if (file.Exists && file.Length > MaximumFileSize)
-                throw new ConfigException($"{path}: a configuration has at most {MaximumFileSize >> 20} MiB, this file has {file.Length >> 20} MiB. Is it the right file?");
-            utf8 = File.ReadAllBytes(path);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new ConfigException($"{path}: cannot be read ({e.Message})", e);
-        }
-        return Read(utf8, type, path, defaults);
+        ArgumentNullException.ThrowIfNull(text);
+        return Read(text.Utf8.Span, type, text.Source, defaults);
     }
 
     /// <summary>Reads a configuration from UTF-8 JSON; <paramref name="source"/> names it in messages.</summary>

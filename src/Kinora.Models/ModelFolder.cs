@@ -119,9 +119,18 @@ public sealed class ModelFolder
         return folder;
     }
 
-    /// <summary>Opens a model folder and checks its index.</summary>
-    /// <exception cref="ConfigException">It is none, it belongs to another system, or its index is wrong.</exception>
+    /// <summary>Opens a model folder and checks its index and that its components are there.</summary>
+    /// <exception cref="ConfigException">It is none, it belongs to another system, or something is missing.</exception>
     public static ModelFolder Open(string path)
+    {
+        ModelFolder folder = Read(path);
+        GenerationSystems.Of(folder).Check(folder);
+        return folder;
+    }
+
+    /// <summary>Opens a model folder by its index alone: components that a caller does not use may be missing.</summary>
+    /// <exception cref="ConfigException">It is none, it belongs to another system, or its index is wrong.</exception>
+    public static ModelFolder Read(string path)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
         if (!Directory.Exists(path))
@@ -136,15 +145,13 @@ public sealed class ModelFolder
             throw new ConfigException($"{path}: {DescribeWithoutIndex(path)}");
         }
         var (className, components) = ReadIndex(indexPath);
-        if (GenerationSystems.Find(className) is not { } system)
+        if (GenerationSystems.Find(className) is null)
         {
             string kind = Others.FirstOrDefault(o => className.StartsWith(o.Prefix, StringComparison.Ordinal)).System ?? "a model of another system";
             throw new ConfigException($"{path} is {kind} ({className}). This version of Kinora runs {string.Join(", ", GenerationSystems.All.SelectMany(s => s.ClassNames))}; huggingface/diffusers and ComfyUI run that one.");
         }
         KinoraWorldIndex? index = className == KinoraWorldIndex.Name ? ModelConfigJson.ReadFile(indexPath, KinoraWorldJson.Default.KinoraWorldIndex) : null;
-        var folder = new ModelFolder(path, className, components, index);
-        system.Check(folder);
-        return folder;
+        return new ModelFolder(path, className, components, index);
     }
 
     /// <summary>Passes when every one of these components is named by the index and has its folder.</summary>
@@ -174,11 +181,31 @@ public sealed class ModelFolder
         AtomicFile.Write(System.IO.Path.Combine(path, IndexFile), file => file.Write(json));
     }
 
+    /// <summary>Whether the model has a component.</summary>
+    public bool Has(string name) => Components.ContainsKey(name);
+
+    /// <summary>The index: <c>model_index.json</c>.</summary>
+    /// <exception cref="ConfigException">It cannot be read.</exception>
+    public ConfigText IndexText() => ConfigText.OfFile(System.IO.Path.Combine(Path, IndexFile));
+
+    /// <summary>The configuration of a component: a network's, a sampler's, or what is done to pictures before they are read.</summary>
+    /// <exception cref="ConfigException">There is none, or it cannot be read.</exception>
+    public ConfigText Config(string name) => ConfigText.OfFile(System.IO.Path.Combine(Component(name), name switch
+    {
+        "scheduler" => "scheduler_config.json",
+        "feature_extractor" or "image_processor" => "preprocessor_config.json",
+        _ => "config.json",
+    }));
+
     /// <summary>The folder of a component.</summary>
     public string Component(string name) => name == MotionAdapterComponent && MotionAdapter is not null ? MotionAdapter : System.IO.Path.Combine(Path, name);
 
     /// <summary>Bytes of all weights on disk.</summary>
-    public long WeightBytes() => Files().Select(f => f.Path).Where(f => f.EndsWith(".safetensors", StringComparison.Ordinal)).Sum(f => new FileInfo(f).Length);
+    public long WeightBytes() => Components.Keys.Sum(WeightBytes);
+
+    /// <summary>Bytes of one component's weights on disk; 0 when it has none.</summary>
+    public long WeightBytes(string component) =>
+        Directory.Exists(Component(component)) ? Directory.GetFiles(Component(component), "*.safetensors").Sum(f => new FileInfo(f).Length) : 0;
 
     /// <summary>SHA-256, in lower-case hexadecimal, of every file that decides what the model makes: weights, configurations, vocabulary.</summary>
     public string Sha256()

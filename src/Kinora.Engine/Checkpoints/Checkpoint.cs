@@ -111,9 +111,24 @@ public sealed class Checkpoint : IWeights
     public static TModule Load<TModule>(string path, Func<ParameterPath, TModule> build, DType dtype = DType.Float32, Device? device = null, bool trainable = false, Func<string, bool>? isOmitted = null)
         where TModule : Module
     {
-        ArgumentNullException.ThrowIfNull(build);
         using Checkpoint checkpoint = Open(path);
-        var source = new CheckpointParameters(checkpoint, trainable, isOmitted);
+        return Build(checkpoint, build, dtype, device, trainable, isOmitted);
+    }
+
+    /// <summary>Builds a network from weights, wherever they come from; the rest as <see cref="Load"/>.</summary>
+    /// <param name="weights">The weights; they may be disposed once the network is built.</param>
+    /// <param name="build">Makes the network from the root of its parameter names.</param>
+    /// <param name="dtype">Element type of the parameters in memory.</param>
+    /// <param name="device">Where they go.</param>
+    /// <param name="trainable">Whether they take part in training.</param>
+    /// <param name="isOmitted">Tensors of the weights that the network leaves out on purpose.</param>
+    /// <exception cref="CheckpointException">The weights are not exactly those of the network; the message lists every difference.</exception>
+    public static TModule Build<TModule>(IWeights weights, Func<ParameterPath, TModule> build, DType dtype = DType.Float32, Device? device = null, bool trainable = false, Func<string, bool>? isOmitted = null)
+        where TModule : Module
+    {
+        ArgumentNullException.ThrowIfNull(weights);
+        ArgumentNullException.ThrowIfNull(build);
+        var source = new CheckpointParameters(weights, trainable, isOmitted);
         ParameterPath root = ParameterPath.Root(source, dtype, device);
         try
         {

@@ -135,7 +135,7 @@ public static class ReaderFuzz
     {
         if (path.EndsWith("unet.json", StringComparison.Ordinal))
         {
-            UNet2DConditionConfig.Read(path).Validate();
+            UNet2DConditionConfig.Read(ConfigText.OfFile(path)).Validate();
         }
         else
         {

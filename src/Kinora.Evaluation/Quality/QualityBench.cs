@@ -42,7 +42,8 @@ public static class QualityBench
             ScoreRow realRow = ProbeGate.Check(probe, real, device, cancellationToken);
             progress?.Invoke(new QualityProgress("checking the probe on real clips", options.RealClips, options.RealClips));
 
-            using var pipeline = KinoraWorldPipeline.Load(folder, device, compute);
+            using var networks = new NetworkLoader(folder, new LoadOptions { Device = device, Compute = compute });
+            using var pipeline = KinoraWorldPipeline.Load(networks);
             LabeledClips through = ThroughCodec(pipeline, real, Math.Min(real.Count, Math.Max(QualityOptions.MinPrompts, real.Count / 2)), device, compute, progress, cancellationToken);
             ScoreRow codecRow = ScoreRow.Of(QualityReport.CodecRow, through.Labels, ProbeReading.Read(probe, through, device, cancellationToken));
 

@@ -18,7 +18,7 @@ public static class DialectRecognition
     // Of SD training, in every original file: what is no parameter.
     private static readonly string[] TrainingNames = ["betas", "alphas_cumprod", "sqrt_", "log_one_minus", "posterior_", "lvlb_weights", "model_ema.", "scale_factor", "logvar", "denoiser.", "alphas_cumprod_prev", "scale_shift", "model_sampling."];
 
-    private const string VideoDiffusion = "Stable Video Diffusion", Generative = "Stability's generative-models";
+    private const string VideoDiffusion = "Stable Video Diffusion", Generative = "Stability's generative-models", Transformers = "transformers";
 
     private static readonly string[] Prefixes = ["", Diffusion, "diffusion_model.", "model.", "module.", "transformer.", "net."];
 
@@ -36,6 +36,20 @@ public static class DialectRecognition
         string[] prefixes = [.. found.Select(f => f.Prefix).Distinct()];
         string[] strays = prefixes.Contains("") ? [] : [.. weights.Names.Where(n => !Array.Exists(prefixes, p => n.StartsWith(p, StringComparison.Ordinal)) && !Array.Exists(TrainingNames, t => n.StartsWith(t, StringComparison.Ordinal))).Order(StringComparer.Ordinal)];
         return (found, strays);
+    }
+
+    /// <summary>
+    /// A component of a model in a file, when its names there are not ours: under the authors' names, or beside other networks.
+    /// </summary>
+    /// <param name="file">The file's tensors; it must outlive what is returned.</param>
+    /// <param name="component">Its folder in a diffusers model.</param>
+    /// <returns>Null when the file's names are already ours, or when no layout is known.</returns>
+    public static FoundComponent? FindPublished(IWeights file, string component)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(component);
+        IReadOnlyList<FoundComponent> found = Recognize(file).Components;
+        FoundComponent? match = found.FirstOrDefault(f => f.Name == component) ?? (component == "transformer_2" ? found.FirstOrDefault(f => f.Name == "transformer") : null);
+        return match is null || (match.Prefix.Length == 0 && (match.Map is null || match.Dialect == Transformers)) ? null : match;
     }
 
     /// <summary>Whether a file holds a LoRA: low-rank changes instead of weights.</summary>
@@ -152,7 +166,7 @@ public static class DialectRecognition
             bool isWan = Has(file, own, "decoder.norm_out.gamma");
             yield return isWan
                 ? Component(file, "vae", WanAutoencoderConfig.Name, "Wan", "diffusers", null, own, WanShapes.Vae21)
-                : Component(file, "vae", AutoencoderKlConfig.Name, "Stable Diffusion", "diffusers", null, own, _ => null);
+                : Component(file, "vae", AutoencoderKlConfig.Name, "Stable Diffusion", "diffusers", AutoencoderKl.FormerNames, own, _ => null);
         }
     }
 
@@ -163,7 +177,7 @@ public static class DialectRecognition
         string first = Has(file, Sd1Text, ClipAnchor) ? Sd1Text : Has(file, XlText1, ClipAnchor) ? XlText1 : "";
         if (first.Length > 0 || (found.Count == 0 && Has(file, "", ClipAnchor)))
         {
-            yield return Component(file, "text_encoder", "CLIPTextModel", "Stable Diffusion", first.Length > 0 ? "CompVis" : "transformers", clip, first, weights => StableDiffusionShapes.ClipText(weights));
+            yield return Component(file, "text_encoder", "CLIPTextModel", "Stable Diffusion", first.Length > 0 ? "CompVis" : Transformers, clip, first, weights => StableDiffusionShapes.ClipText(weights));
         }
         if (Has(file, VideoImage, OpenAnchor))
         {
@@ -184,7 +198,7 @@ public static class DialectRecognition
         }
         if (found.Count == 0 && Has(file, "", "encoder.block.0.layer.0.SelfAttention.q.weight"))
         {
-            yield return Component(file, "text_encoder", "T5EncoderModel", "T5", "transformers", null, "", _ => null);
+            yield return Component(file, "text_encoder", "T5EncoderModel", "T5", Transformers, null, "", _ => null);
         }
     }
 

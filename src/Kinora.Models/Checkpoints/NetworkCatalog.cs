@@ -16,19 +16,19 @@ namespace Kinora.Models.Checkpoints;
 
 /// <summary>A network by the class name of its configuration.</summary>
 /// <param name="ClassName">What <c>config.json</c> calls it.</param>
-/// <param name="Declare">Reads a configuration file and declares the network's parameters below a root.</param>
+/// <param name="Declare">Reads a configuration and declares the network's parameters below a root.</param>
 /// <param name="IsOmitted">Tensors of published weights that the network leaves out on purpose; null for none.</param>
-public sealed record NetworkKind(string ClassName, Action<string, ParameterPath> Declare, Func<string, bool>? IsOmitted = null)
+public sealed record NetworkKind(string ClassName, Action<ConfigText, ParameterPath> Declare, Func<string, bool>? IsOmitted = null)
 {
     /// <summary>Names and shapes of the parameters that a configuration asks for. Nothing is allocated.</summary>
     /// <exception cref="ConfigException">The configuration is not one of this network.</exception>
-    public IReadOnlyDictionary<string, long[]> Parameters(string configPath)
+    public IReadOnlyDictionary<string, long[]> Parameters(ConfigText config)
     {
         using var scope = TensorScope.Enter();
         ParameterPath root = ParameterPath.Root(new ShapeOnlyParameters());
         try
         {
-            Declare(configPath, root);
+            Declare(config, root);
             return root.Store.All.ToDictionary(p => p.Name, p => p.Value.Shape, StringComparer.Ordinal);
         }
         finally
@@ -53,32 +53,34 @@ public static class NetworkCatalog
         new(UNet3DConfig.Name, (config, root) => _ = new UNet3D(root, UNet3DConfig.Read(config))),
         new(UNetMotionConfig.Name, (config, root) => _ = UNetMotion.Create(root, UNetMotionConfig.Read(config))),
         new(MotionAdapterConfig.Name, (config, root) => _ = new MotionAdapter(root, MotionAdapterConfig.Read(config))),
-        new(WanTransformerConfig.Name, (config, root) => _ = new WanTransformer(root, ModelConfigJson.ReadFile(config, WanJson.Default.WanTransformerConfig, WanTransformerConfig.Defaults))),
-        new(WanAutoencoderConfig.Name, (config, root) => _ = new WanAutoencoder(root, ModelConfigJson.ReadFile(config, WanJson.Default.WanAutoencoderConfig, WanAutoencoderConfig.Defaults))),
-        new(LtxTransformerConfig.Name, (config, root) => _ = new LtxTransformer(root, ModelConfigJson.ReadFile(config, LtxJson.Default.LtxTransformerConfig, LtxTransformerConfig.Defaults))),
-        new(LtxAutoencoderConfig.Name, (config, root) => _ = new LtxAutoencoder(root, ModelConfigJson.ReadFile(config, LtxJson.Default.LtxAutoencoderConfig, LtxAutoencoderConfig.Defaults))),
-        new(CogVideoXTransformerConfig.Name, (config, root) => _ = new CogVideoXTransformer(root, ModelConfigJson.ReadFile(config, CogVideoXJson.Default.CogVideoXTransformerConfig, CogVideoXTransformerConfig.Defaults))),
-        new(CogVideoXAutoencoderConfig.Name, (config, root) => _ = new CogVideoXAutoencoder(root, ModelConfigJson.ReadFile(config, CogVideoXJson.Default.CogVideoXAutoencoderConfig, CogVideoXAutoencoderConfig.Defaults))),
-        new("CLIPTextModel", (config, root) => _ = new ClipTextModel(root, ModelConfigJson.ReadFile(config, ClipJson.Default.ClipTextConfig)), ClipModel.IsBuffer),
-        new("CLIPTextModelWithProjection", (config, root) => _ = new ClipTextModelWithProjection(root, ModelConfigJson.ReadFile(config, ClipJson.Default.ClipTextConfig)), ClipModel.IsBuffer),
-        new("CLIPVisionModel", (config, root) => _ = new ClipVisionModel(root, ModelConfigJson.ReadFile(config, ClipJson.Default.ClipVisionConfig)), ClipModel.IsBuffer),
-        new("CLIPVisionModelWithProjection", (config, root) => _ = new ClipVisionModelWithProjection(root, ModelConfigJson.ReadFile(config, ClipJson.Default.ClipVisionConfig)), ClipModel.IsBuffer),
-        new("T5EncoderModel", (config, root) => _ = new T5EncoderModel(root, ModelConfigJson.ReadFile(config, T5Json.Default.T5Config)), T5EncoderModel.IsOmitted),
-        new("UMT5EncoderModel", (config, root) => _ = new T5EncoderModel(root, ModelConfigJson.ReadFile(config, T5Json.Default.T5Config)), T5EncoderModel.IsOmitted),
+        new(WanTransformerConfig.Name, (config, root) => _ = new WanTransformer(root, ModelConfigJson.Read(config, WanJson.Default.WanTransformerConfig, WanTransformerConfig.Defaults))),
+        new(WanAutoencoderConfig.Name, (config, root) => _ = new WanAutoencoder(root, ModelConfigJson.Read(config, WanJson.Default.WanAutoencoderConfig, WanAutoencoderConfig.Defaults))),
+        new(LtxTransformerConfig.Name, (config, root) => _ = new LtxTransformer(root, ModelConfigJson.Read(config, LtxJson.Default.LtxTransformerConfig, LtxTransformerConfig.Defaults))),
+        new(LtxAutoencoderConfig.Name, (config, root) => _ = new LtxAutoencoder(root, ModelConfigJson.Read(config, LtxJson.Default.LtxAutoencoderConfig, LtxAutoencoderConfig.Defaults))),
+        new(CogVideoXTransformerConfig.Name, (config, root) => _ = new CogVideoXTransformer(root, ModelConfigJson.Read(config, CogVideoXJson.Default.CogVideoXTransformerConfig, CogVideoXTransformerConfig.Defaults))),
+        new(CogVideoXAutoencoderConfig.Name, (config, root) => _ = new CogVideoXAutoencoder(root, ModelConfigJson.Read(config, CogVideoXJson.Default.CogVideoXAutoencoderConfig, CogVideoXAutoencoderConfig.Defaults))),
+        new("CLIPTextModel", (config, root) => _ = new ClipTextModel(root, ModelConfigJson.Read(config, ClipJson.Default.ClipTextConfig)), ClipModel.IsBuffer),
+        new("CLIPTextModelWithProjection", (config, root) => _ = new ClipTextModelWithProjection(root, ModelConfigJson.Read(config, ClipJson.Default.ClipTextConfig)), ClipModel.IsBuffer),
+        new("CLIPVisionModel", (config, root) => _ = new ClipVisionModel(root, ModelConfigJson.Read(config, ClipJson.Default.ClipVisionConfig)), ClipModel.IsBuffer),
+        new("CLIPVisionModelWithProjection", (config, root) => _ = new ClipVisionModelWithProjection(root, ModelConfigJson.Read(config, ClipJson.Default.ClipVisionConfig)), ClipModel.IsBuffer),
+        new("T5EncoderModel", (config, root) => _ = new T5EncoderModel(root, ModelConfigJson.Read(config, T5Json.Default.T5Config)), T5EncoderModel.IsOmitted),
+        new("UMT5EncoderModel", (config, root) => _ = new T5EncoderModel(root, ModelConfigJson.Read(config, T5Json.Default.T5Config)), T5EncoderModel.IsOmitted),
     ];
 
     /// <summary>The network of a class name; null when Kinora has none.</summary>
     public static NetworkKind? Find(string className) => All.FirstOrDefault(n => n.ClassName == className);
 
-    /// <summary>The class that a configuration file names: diffusers' <c>_class_name</c> or transformers' first architecture; null when it names none.</summary>
-    public static string? ClassNameOf(string configPath)
+    /// <summary>The class that a configuration names: diffusers' <c>_class_name</c> or transformers' first architecture; null when it names none.</summary>
+    /// <exception cref="ConfigException">It is no JSON object.</exception>
+    public static string? ClassNameOf(ConfigText config)
     {
+        ArgumentNullException.ThrowIfNull(config);
         try
         {
-            using JsonDocument json = JsonDocument.Parse(File.ReadAllBytes(configPath), new JsonDocumentOptions { MaxDepth = 32 });
+            using JsonDocument json = JsonDocument.Parse(config.Utf8, new JsonDocumentOptions { MaxDepth = 32 });
             if (json.RootElement.ValueKind != JsonValueKind.Object)
             {
-                throw new ConfigException($"{configPath}: expected an object.");
+                throw new ConfigException($"{config.Source}: expected an object.");
             }
             if (json.RootElement.TryGetProperty("_class_name", out JsonElement name) && name.ValueKind == JsonValueKind.String)
             {
@@ -88,9 +90,9 @@ public static class NetworkCatalog
                 ? all[0].GetString()
                 : null;
         }
-        catch (Exception e) when (e is JsonException or IOException or UnauthorizedAccessException)
+        catch (JsonException e)
         {
-            throw new ConfigException($"{configPath}: {e.Message}", e);
+            throw new ConfigException($"{config.Source}: {e.Message}", e);
         }
     }
 }

@@ -22,12 +22,10 @@ public interface IGenerationSystem
     GenerationPlan Plan(ModelFolder folder, VideoGenerationRequest request, VideoGenerationOptions options);
 
     /// <summary>Loads the networks. Called on the engine's thread.</summary>
-    /// <param name="folder">The model.</param>
-    /// <param name="device">Where the networks run.</param>
-    /// <param name="compute">Type of matrix products: float32 or bfloat16.</param>
+    /// <param name="networks">The model, and how its networks are loaded; it outlives the pipeline, which may load networks later.</param>
     /// <exception cref="ConfigException">A configuration is wrong.</exception>
     /// <exception cref="CheckpointException">Weights are damaged or belong to another network.</exception>
-    IGenerationPipeline Load(ModelFolder folder, Device device, DType compute);
+    IGenerationPipeline Load(NetworkLoader networks);
 }
 
 /// <summary>The loaded networks of one model. Every call brings its own run, and calls do not influence each other.</summary>

@@ -36,6 +36,15 @@ public sealed class KinoraOptions
         return device;
     }
 
+    /// <summary>How networks are loaded on this machine. Starts the engine unless the device is the CPU.</summary>
+    /// <exception cref="DeviceException">The device is not one of this machine.</exception>
+    /// <exception cref="ConfigException">A type is none.</exception>
+    public LoadOptions ResolveLoad()
+    {
+        Device device = ResolveDevice();
+        return new LoadOptions { Device = device, Compute = ResolveDType(device) };
+    }
+
     /// <summary>The type that <see cref="DType"/> means on a device.</summary>
     /// <exception cref="ConfigException">It names no type.</exception>
     public DType ResolveDType(Device device)

@@ -76,10 +76,11 @@ public sealed class KinoraVideoGenerator : IVideoGenerator, IDisposable
         _ = EngineThread.Shared.RunAsync(() =>
         {
             _loaded?.Pipeline.Dispose();
+            _loaded?.Networks.Dispose();
             _loaded = null;
         });
 
-    private sealed record Loaded(IGenerationPipeline Pipeline, Device Device, DType Compute, string Sha256);
+    private sealed record Loaded(IGenerationPipeline Pipeline, NetworkLoader Networks, string Sha256);
 
     private Loaded Load(IProgress<GenerationProgress>? progress)
     {
@@ -90,9 +91,16 @@ public sealed class KinoraVideoGenerator : IVideoGenerator, IDisposable
         progress?.Report(new GenerationProgress { Stage = GenerationStage.Loading });
         using Activity? activity = KinoraTelemetry.Activities.StartActivity("kinora.model.load");
         long start = Stopwatch.GetTimestamp();
-        Device device = _options.ResolveDevice();
-        DType compute = _options.ResolveDType(device);
-        _loaded = new Loaded(GenerationSystems.Of(Folder).Load(Folder, device, compute), device, compute, Folder.Sha256());
+        var networks = new NetworkLoader(Folder, _options.ResolveLoad());
+        try
+        {
+            _loaded = new Loaded(GenerationSystems.Of(Folder).Load(networks), networks, Folder.Sha256());
+        }
+        catch
+        {
+            networks.Dispose();
+            throw;
+        }
         KinoraTelemetry.LoadDuration.Record(Stopwatch.GetElapsedTime(start).TotalSeconds);
         return _loaded;
     }
@@ -152,8 +160,8 @@ public sealed class KinoraVideoGenerator : IVideoGenerator, IDisposable
         MotionAdapter = plan.Folder.MotionAdapter,
         Control = plan.ControlInput,
         Keyframes = plan.KeyframeInputs.Count == 0 ? null : plan.KeyframeInputs,
-        Device = model.Device.ToString(),
-        DType = model.Compute.ShortName(),
+        Device = model.Networks.Device.ToString(),
+        DType = model.Networks.Compute.ShortName(),
         Threads = EngineRuntime.Threads,
         Processor = HostProcessor.Name,
         CpuLevel = CpuKernels.Level.ToString(),

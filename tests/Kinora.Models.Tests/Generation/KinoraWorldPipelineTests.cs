@@ -16,9 +16,16 @@ public sealed class KinoraWorldPipelineTests
     private static T With<T>(DType compute, Func<KinoraWorldPipeline, T> use)
     {
         using var model = new TinyModel();
-        using KinoraWorldPipeline pipeline = KinoraWorldPipeline.Load(ModelFolder.Open(model.Folder), Device.Cpu, compute);
+        using var networks = new NetworkLoader(ModelFolder.Open(model.Folder), new LoadOptions { Compute = compute });
+        using KinoraWorldPipeline pipeline = KinoraWorldPipeline.Load(networks);
         using var scope = TensorScope.Enter();
         return use(pipeline);
+    }
+
+    private static void Load(TinyModel model)
+    {
+        using var networks = new NetworkLoader(ModelFolder.Open(model.Folder), new LoadOptions());
+        using KinoraWorldPipeline pipeline = KinoraWorldPipeline.Load(networks);
     }
 
     // Matrix products are blocked by the number of rows, so a batch agrees with its parts to rounding only. Where the same bits are
@@ -122,9 +129,9 @@ public sealed class KinoraWorldPipelineTests
             string weights = Path.Combine(model.Component("text_encoder"), "model.safetensors");
             byte[] bytes = File.ReadAllBytes(weights);
             File.WriteAllBytes(weights, bytes[..^1]);
-            Should.Throw<CheckpointException>(() => KinoraWorldPipeline.Load(ModelFolder.Open(model.Folder), Device.Cpu, DType.Float32)).Message.ShouldContain("model.safetensors");
+            Should.Throw<CheckpointException>(() => Load(model)).Message.ShouldContain("model.safetensors");
             File.Copy(Path.Combine(model.Component("vae"), "diffusion_pytorch_model.safetensors"), weights, overwrite: true);
-            Should.Throw<CheckpointException>(() => KinoraWorldPipeline.Load(ModelFolder.Open(model.Folder), Device.Cpu, DType.Float32)).Message.ShouldContain("missing: `embeddings.token_embedding.weight`");
+            Should.Throw<CheckpointException>(() => Load(model)).Message.ShouldContain("missing: `embeddings.token_embedding.weight`");
         }
         Tensor.LiveCount.ShouldBe(live);
     }
@@ -136,6 +143,6 @@ public sealed class KinoraWorldPipelineTests
         string path = Path.Combine(model.Component("transformer"), "config.json");
         var config = ModelConfigJson.ReadFile(path, KinoraWorldJson.Default.VideoTransformerConfig);
         ModelConfigJson.WriteFile(path, config with { InChannels = 4, LatentStd = [1, 1, 1, 1] }, KinoraWorldJson.Default.VideoTransformerConfig);
-        Should.Throw<ConfigException>(() => KinoraWorldPipeline.Load(ModelFolder.Open(model.Folder), Device.Cpu, DType.Float32)).Message.ShouldContain("reads 4 latent channels, the VAE makes 8");
+        Should.Throw<ConfigException>(() => Load(model)).Message.ShouldContain("reads 4 latent channels, the VAE makes 8");
     }
 }

@@ -29,7 +29,8 @@ public sealed class TinyRunTests
         report.ShouldNotContain("http");
         File.ReadAllText(Path.Combine(model, "README.md")).ShouldContain("| generator | 12 |");
 
-        using var pipeline = KinoraWorldPipeline.Load(ModelFolder.Open(model), Device.Cpu, DType.Float32);
+        using var networks = new NetworkLoader(ModelFolder.Open(model), new LoadOptions());
+        using var pipeline = KinoraWorldPipeline.Load(networks);
         using var scope = TensorScope.Enter();
         var latents = pipeline.Sample(new KinoraWorldRequest { Prompt = "a red balloon rises", Seeds = [1], Width = 16, Height = 16, Frames = 5, Sampler = EulerSampler.Sample, Steps = 2, Guidance = 2 });
         latents.Shape.ShouldBe([1L, 4, 2, 2, 2]);

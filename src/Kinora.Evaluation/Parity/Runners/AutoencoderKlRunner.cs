@@ -1,6 +1,7 @@
 using Kinora.Engine;
 using Kinora.Models.Modules;
 using Kinora.Models.Systems.StableDiffusion;
+using Kinora.Models;
 
 namespace Kinora.Evaluation.Parity.Runners;
 
@@ -11,7 +12,7 @@ internal sealed class AutoencoderKlRunner : IFixtureRunner
 
     public void Run(Fixture fixture, FixtureOutputs outputs)
     {
-        var config = AutoencoderKlConfig.Read(fixture.ConfigPath);
+        var config = AutoencoderKlConfig.Read(ConfigText.OfFile(fixture.ConfigPath));
         AutoencoderKl vae = fixture.Load(path => new AutoencoderKl(path, config));
         TileGeometry? tiling = fixture.Arguments.ValueKind == System.Text.Json.JsonValueKind.Object && fixture.Arguments.TryGetProperty("tile_sample_min_size", out var side)
             ? new TileGeometry(side.GetInt32(), fixture.Arguments.GetProperty("tile_latent_min_size").GetInt32(), fixture.Arguments.GetProperty("tile_overlap_factor").GetDouble())

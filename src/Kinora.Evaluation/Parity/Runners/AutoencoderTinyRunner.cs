@@ -1,4 +1,5 @@
 using Kinora.Models.Systems.StableDiffusion;
+using Kinora.Models;
 
 namespace Kinora.Evaluation.Parity.Runners;
 
@@ -9,7 +10,7 @@ internal sealed class AutoencoderTinyRunner : IFixtureRunner
 
     public void Run(Fixture fixture, FixtureOutputs outputs)
     {
-        var config = AutoencoderTinyConfig.Read(fixture.ConfigPath);
+        var config = AutoencoderTinyConfig.Read(ConfigText.OfFile(fixture.ConfigPath));
         AutoencoderTiny vae = fixture.Load(path => new AutoencoderTiny(path, config));
         outputs.Add("out.latents", vae.Encode(fixture.Input("x")));
         outputs.Add("out.decoded", vae.Decode(fixture.Input("z")));

@@ -1,3 +1,4 @@
+using Kinora.Models;
 using System.Globalization;
 using Kinora.Models.Systems.StableDiffusion;
 
@@ -10,7 +11,7 @@ internal sealed class ControlNetRunner : IFixtureRunner
 
     public void Run(Fixture fixture, FixtureOutputs outputs)
     {
-        var config = ControlNetConfig.Read(fixture.ConfigPath);
+        var config = ControlNetConfig.Read(ConfigText.OfFile(fixture.ConfigPath));
         ControlNet net = fixture.Load(path => new ControlNet(path, config));
         double scale = fixture.Arguments.TryGetProperty("conditioning_scale", out var stated) ? stated.GetDouble() : 1;
         var conditions = new UNetConditions

@@ -20,7 +20,7 @@ internal sealed class LatentClipRunner : IFixtureRunner
     public void Run(Fixture fixture, FixtureOutputs outputs)
     {
         string Config(string component, string file = "config.json") => Path.Combine(fixture.Folder, component, file);
-        var vaeConfig = AutoencoderKlConfig.Read(Config("vae"));
+        var vaeConfig = AutoencoderKlConfig.Read(ConfigText.OfFile(Config("vae")));
         var textConfig = ModelConfigJson.ReadFile(Config("text_encoder"), ClipJson.Default.ClipTextConfig);
         var (denoiser, windows) = fixture.ClassName.StartsWith(AnimateDiff, StringComparison.Ordinal) ? LoadAnimateDiff(fixture, Config) : LoadModelScope(fixture, Config);
         ClipTextModel encoder = fixture.Load(path => new ClipTextModel(path, textConfig), "text_encoder", ClipModel.IsBuffer);
@@ -29,7 +29,7 @@ internal sealed class LatentClipRunner : IFixtureRunner
         var request = new LatentClipRequest
         {
             Text = encoder.Forward(fixture.Input("prompt_ids")).LastHiddenState, NegativeText = encoder.Forward(fixture.Input("negative_ids")).LastHiddenState, Noise = fixture.Input("latents"),
-            Scheduler = SchedulerConfig.ReadFile(Config("scheduler", "scheduler_config.json")), Steps = args.GetProperty("num_inference_steps").GetInt32(), Guidance = args.GetProperty("guidance_scale").GetDouble(), StepNoise = new Generator(0),
+            Scheduler = SchedulerConfig.Read(ConfigText.OfFile(Config("scheduler", "scheduler_config.json"))), Steps = args.GetProperty("num_inference_steps").GetInt32(), Guidance = args.GetProperty("guidance_scale").GetDouble(), StepNoise = new Generator(0),
         };
         outputs.Add("out.prompt_embeds", request.Text);
         outputs.Add("out.negative_prompt_embeds", request.NegativeText);
@@ -45,15 +45,15 @@ internal sealed class LatentClipRunner : IFixtureRunner
 
     private static (ClipDenoiser Denoiser, FrameWindows Windows) LoadAnimateDiff(Fixture fixture, Func<string, string, string> config)
     {
-        var unetConfig = UNet2DConditionConfig.Read(config("unet", "config.json"));
-        var motionConfig = MotionAdapterConfig.Read(config("motion_adapter", "config.json"));
+        var unetConfig = UNet2DConditionConfig.Read(ConfigText.OfFile(config("unet", "config.json")));
+        var motionConfig = MotionAdapterConfig.Read(ConfigText.OfFile(config("motion_adapter", "config.json")));
         var unet = new UNetMotion(fixture.Load(path => new UNet2DCondition(path, unetConfig), "unet"), fixture.Load(path => new MotionAdapter(path, motionConfig), "motion_adapter"));
         return ((x, t, text) => unet.Forward(x, t, text), FrameWindows.Unbounded);
     }
 
     private static (ClipDenoiser Denoiser, FrameWindows Windows) LoadModelScope(Fixture fixture, Func<string, string, string> config)
     {
-        var unetConfig = UNet3DConfig.Read(config("unet", "config.json"));
+        var unetConfig = UNet3DConfig.Read(ConfigText.OfFile(config("unet", "config.json")));
         UNet3D unet = fixture.Load(path => new UNet3D(path, unetConfig), "unet");
         return ((x, t, text) => unet.Forward(x, t, text), FrameWindows.Unbounded);
     }

@@ -1,3 +1,4 @@
+using Kinora.Models;
 using System.Text.Json;
 using Kinora.Engine;
 using Kinora.Engine.Random;
@@ -13,7 +14,8 @@ internal sealed class LtxPipelineRunner : IFixtureRunner
 
     public void Run(Fixture fixture, FixtureOutputs outputs)
     {
-        using var pipeline = LtxPipeline.Open(fixture.Folder, Device.Cpu, DType.Float32);
+        using var networks = new NetworkLoader(ModelFolder.Read(fixture.Folder), new LoadOptions());
+        using var pipeline = LtxPipeline.Open(networks);
         JsonElement args = fixture.Arguments;
         long f = pipeline.AutoencoderConfig.LatentFrames(args.GetProperty("num_frames").GetInt32());
         long h = args.GetProperty("height").GetInt32() / pipeline.AutoencoderConfig.SpatialCompression, w = args.GetProperty("width").GetInt32() / pipeline.AutoencoderConfig.SpatialCompression;

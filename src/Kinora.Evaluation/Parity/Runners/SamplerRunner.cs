@@ -22,7 +22,7 @@ internal sealed class SamplerRunner : IFixtureRunner
     /// <inheritdoc/>
     public void Run(Fixture fixture, FixtureOutputs outputs)
     {
-        SchedulerConfig config = SchedulerConfig.ReadFile(fixture.ConfigPath);
+        SchedulerConfig config = SchedulerConfig.Read(ConfigText.OfFile(fixture.ConfigPath));
         int begin = fixture.Arguments.TryGetProperty("begin_index", out JsonElement index) && index.ValueKind == JsonValueKind.Number ? index.GetInt32() : 0;
         using StepwiseSampler sampler = PublishedSamplers.Create(config, Options(fixture.Arguments));
         Tensor start = fixture.Input("x_init"), noise = fixture.Input("noise");

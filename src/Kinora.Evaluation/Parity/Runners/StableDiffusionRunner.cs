@@ -14,11 +14,11 @@ internal sealed class StableDiffusionRunner : IFixtureRunner
     public void Run(Fixture fixture, FixtureOutputs outputs)
     {
         string Config(string component) => Path.Combine(fixture.Folder, component, "config.json");
-        var unetConfig = UNet2DConditionConfig.Read(Config("unet"));
-        var vaeConfig = AutoencoderKlConfig.Read(Config("vae"));
+        var unetConfig = UNet2DConditionConfig.Read(ConfigText.OfFile(Config("unet")));
+        var vaeConfig = AutoencoderKlConfig.Read(ConfigText.OfFile(Config("vae")));
         UNet2DCondition unet = fixture.Load(path => new UNet2DCondition(path, unetConfig), "unet");
         AutoencoderKl vae = fixture.Load(path => new AutoencoderKl(path, vaeConfig), "vae");
-        var scheduler = SchedulerConfig.ReadFile(Path.Combine(fixture.Folder, "scheduler", "scheduler_config.json"));
+        var scheduler = SchedulerConfig.Read(ConfigText.OfFile(Path.Combine(fixture.Folder, "scheduler", "scheduler_config.json")));
         var firstConfig = ModelConfigJson.ReadFile(Config("text_encoder"), ClipJson.Default.ClipTextConfig);
         ClipTextModel first = fixture.Load(path => new ClipTextModel(path, firstConfig), "text_encoder", ClipModel.IsBuffer);
         ClipTextModelWithProjection? second = null;

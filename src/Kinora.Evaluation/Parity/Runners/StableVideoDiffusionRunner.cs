@@ -16,15 +16,15 @@ internal sealed class StableVideoDiffusionRunner : IFixtureRunner
     public void Run(Fixture fixture, FixtureOutputs outputs)
     {
         string Config(string component, string file = "config.json") => Path.Combine(fixture.Folder, component, file);
-        var unetConfig = UNetSpatioTemporalConfig.Read(Config("unet"));
-        var vaeConfig = TemporalAutoencoderConfig.Read(Config("vae"));
+        var unetConfig = UNetSpatioTemporalConfig.Read(ConfigText.OfFile(Config("unet")));
+        var vaeConfig = TemporalAutoencoderConfig.Read(ConfigText.OfFile(Config("vae")));
         var encoderConfig = ModelConfigJson.ReadFile(Config("image_encoder"), ClipJson.Default.ClipVisionConfig);
         using var pipeline = new StableVideoDiffusionPipeline(
             fixture.Load(path => new UNetSpatioTemporal(path, unetConfig), "unet"),
             fixture.Load(path => new TemporalAutoencoder(path, vaeConfig), "vae"),
             fixture.Load(path => new ClipVisionModelWithProjection(path, encoderConfig), "image_encoder", ClipModel.IsBuffer),
             ModelConfigJson.ReadFile(Config("feature_extractor", "preprocessor_config.json"), ClipJson.Default.ClipImageProcessorConfig),
-            SchedulerConfig.ReadFile(Config("scheduler", "scheduler_config.json")), Device.Cpu);
+            SchedulerConfig.Read(ConfigText.OfFile(Config("scheduler", "scheduler_config.json"))), Device.Cpu);
         JsonElement args = fixture.Arguments;
         Tensor bytes = fixture.Input("image_u8");                                                // [H, W, 3]
         var request = new StableVideoDiffusionRequest

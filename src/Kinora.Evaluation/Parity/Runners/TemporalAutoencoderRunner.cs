@@ -1,6 +1,7 @@
 using Kinora.Engine;
 using Kinora.Models.Modules;
 using Kinora.Models.Systems.StableVideoDiffusion;
+using Kinora.Models;
 
 namespace Kinora.Evaluation.Parity.Runners;
 
@@ -11,7 +12,7 @@ internal sealed class TemporalAutoencoderRunner : IFixtureRunner
 
     public void Run(Fixture fixture, FixtureOutputs outputs)
     {
-        var config = TemporalAutoencoderConfig.Read(fixture.ConfigPath);
+        var config = TemporalAutoencoderConfig.Read(ConfigText.OfFile(fixture.ConfigPath));
         TemporalAutoencoder vae = fixture.Load(path => new TemporalAutoencoder(path, config));
         using var trace = ForwardTrace.Listen((name, value) => outputs.Add("mid." + name, value));
         Tensor moments = vae.EncodeMoments(fixture.Input("x"));

@@ -1,5 +1,6 @@
 using Kinora.Engine;
 using Kinora.Models.Systems.StableDiffusion;
+using Kinora.Models;
 
 namespace Kinora.Evaluation.Parity.Runners;
 
@@ -10,7 +11,7 @@ internal sealed class UNet2DConditionRunner : IFixtureRunner
 
     public void Run(Fixture fixture, FixtureOutputs outputs)
     {
-        var config = UNet2DConditionConfig.Read(fixture.ConfigPath);
+        var config = UNet2DConditionConfig.Read(ConfigText.OfFile(fixture.ConfigPath));
         UNet2DCondition unet = fixture.Load(path => new UNet2DCondition(path, config));
         Tensor sample = fixture.Input("sample"), text = fixture.Input("encoder_hidden_states");
         if (fixture.WantsGradients)

@@ -1,5 +1,6 @@
 using Kinora.Engine;
 using Kinora.Models.Systems.ModelScope;
+using Kinora.Models;
 
 namespace Kinora.Evaluation.Parity.Runners;
 
@@ -10,7 +11,7 @@ internal sealed class UNet3DRunner : IFixtureRunner
 
     public void Run(Fixture fixture, FixtureOutputs outputs)
     {
-        var config = UNet3DConfig.Read(fixture.ConfigPath);
+        var config = UNet3DConfig.Read(ConfigText.OfFile(fixture.ConfigPath));
         UNet3D unet = fixture.Load(path => new UNet3D(path, config));
         Tensor sample = fixture.Input("sample"), text = fixture.Input("encoder_hidden_states");
         if (fixture.WantsGradients)

@@ -20,7 +20,7 @@ internal sealed class UNetMotionRunner : IFixtureRunner
         UNetMotion unet = fixture.Load(path =>
         {
             root = path;
-            return fixture.ClassName.StartsWith(FromParts, StringComparison.Ordinal) ? Parts(fixture, path) : UNetMotion.Create(path, UNetMotionConfig.Read(fixture.ConfigPath));
+            return fixture.ClassName.StartsWith(FromParts, StringComparison.Ordinal) ? Parts(fixture, path) : UNetMotion.Create(path, UNetMotionConfig.Read(ConfigText.OfFile(fixture.ConfigPath)));
         });
         Tensor sample = fixture.Input("sample"), text = fixture.Input("encoder_hidden_states");
         if (fixture.WantsGradients)

@@ -1,5 +1,6 @@
 using Kinora.Engine;
 using Kinora.Models.Systems.StableVideoDiffusion;
+using Kinora.Models;
 
 namespace Kinora.Evaluation.Parity.Runners;
 
@@ -10,7 +11,7 @@ internal sealed class UNetSpatioTemporalRunner : IFixtureRunner
 
     public void Run(Fixture fixture, FixtureOutputs outputs)
     {
-        var config = UNetSpatioTemporalConfig.Read(fixture.ConfigPath);
+        var config = UNetSpatioTemporalConfig.Read(ConfigText.OfFile(fixture.ConfigPath));
         UNetSpatioTemporal unet = fixture.Load(path => new UNetSpatioTemporal(path, config));
         Tensor sample = fixture.Input("sample"), context = fixture.Input("encoder_hidden_states");
         if (fixture.WantsGradients)

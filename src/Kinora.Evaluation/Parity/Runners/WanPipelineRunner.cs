@@ -1,3 +1,4 @@
+using Kinora.Models;
 using System.Text.Json;
 using Kinora.Engine;
 using Kinora.Media;
@@ -13,7 +14,8 @@ internal sealed class WanPipelineRunner : IFixtureRunner
 
     public void Run(Fixture fixture, FixtureOutputs outputs)
     {
-        using var pipeline = WanPipeline.Open(fixture.Folder, Device.Cpu, DType.Float32);
+        using var networks = new NetworkLoader(ModelFolder.Read(fixture.Folder), new LoadOptions());
+        using var pipeline = WanPipeline.Open(networks);
         JsonElement args = fixture.Arguments;
         int frames = args.GetProperty("num_frames").GetInt32();
         Tensor text = pipeline.EncodeText(fixture.Input("prompt_ids"), fixture.Input("prompt_mask"));

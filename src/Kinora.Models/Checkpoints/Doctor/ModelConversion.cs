@@ -78,7 +78,7 @@ public static class ModelConversion
                 string config = System.IO.Path.Combine(folder, Config), name = System.IO.Path.GetFileName(folder);
                 Checkpoint weights = Checkpoint.Open(folder);
                 networks.Add((name, config, weights, weights));
-                networks[^1] = (name, config, weights, changes.Apply(name, weights, PublishedLayouts.Find(NetworkCatalog.ClassNameOf(config), weights)?.Map));
+                networks[^1] = (name, config, weights, changes.Apply(name, weights, PublishedLayouts.Find(NetworkCatalog.ClassNameOf(ConfigText.OfFile(config)), weights)?.Map));
             }
             // Nothing is written before every change has found its weight.
             changes.ThrowUnlessUsed();
@@ -253,7 +253,7 @@ public static class ModelConversion
 
     private static (string Prefix, KeyMap Map) OriginalOf(string folder, Checkpoint weights)
     {
-        string? name = NetworkCatalog.ClassNameOf(System.IO.Path.Combine(folder, Config));
+        string? name = NetworkCatalog.ClassNameOf(ConfigText.OfFile(System.IO.Path.Combine(folder, Config)));
         return PublishedLayouts.Find(name, weights) ?? throw new ConfigException($"{folder}: no published layout is known for the class {name ?? "(none named)"}.");
     }
 

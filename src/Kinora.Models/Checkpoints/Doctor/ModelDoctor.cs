@@ -32,7 +32,7 @@ public static partial class ModelDoctor
     private static ModelReport InspectModel(string path, bool readsValues)
     {
         string index = System.IO.Path.Combine(path, ModelFolder.IndexFile);
-        string? pipeline = NetworkCatalog.ClassNameOf(index);
+        string? pipeline = NetworkCatalog.ClassNameOf(ConfigText.OfFile(index));
         var components = new List<ComponentReport>();
         var advice = new List<string>();
         foreach (var (name, className) in ComponentsOf(index))
@@ -87,9 +87,9 @@ public static partial class ModelDoctor
         var components = new List<ComponentReport>();
         foreach (FoundComponent component in found)
         {
-            Dictionary<string, long[]>? wanted = null;
+            IReadOnlyDictionary<string, long[]>? wanted = null;
             string state = "unchecked: no configuration is known for these shapes";
-            if (component.Config is { } config && NetworkCatalog.Find(component.ClassName ?? "") is { } kind && TryParametersOf(kind, config) is { } parameters)
+            if (component.Config is { } config && NetworkCatalog.Find(component.ClassName ?? "") is { } kind && TryParametersOf(kind, new ConfigText(path, System.Text.Encoding.UTF8.GetBytes(config))) is { } parameters)
             {
                 wanted = parameters;
                 state = "";
@@ -110,14 +110,14 @@ public static partial class ModelDoctor
 
     private static ComponentReport InspectNetwork(string folder, string name, bool readsValues)
     {
-        string configPath = System.IO.Path.Combine(folder, Config);
-        string? className = NetworkCatalog.ClassNameOf(configPath);
+        ConfigText config = ConfigText.OfFile(System.IO.Path.Combine(folder, Config));
+        string? className = NetworkCatalog.ClassNameOf(config);
         using Checkpoint weights = Checkpoint.Open(folder);
         IReadOnlyDictionary<string, long[]>? wanted = null;
         string state = $"unchecked: Kinora has no network of the class {className ?? "(none named)"}";
         if (className is not null && NetworkCatalog.Find(className) is { } kind)
         {
-            wanted = kind.Parameters(configPath);
+            wanted = kind.Parameters(config);
             state = "";
         }
         // A folder may hold weights in their published layout beside a configuration in ours.
@@ -195,21 +195,15 @@ public static partial class ModelDoctor
     }
 
     /// <summary>What a configuration that was guessed from shapes asks for; null when no network has such a configuration.</summary>
-    private static Dictionary<string, long[]>? TryParametersOf(NetworkKind kind, string config)
+    private static IReadOnlyDictionary<string, long[]>? TryParametersOf(NetworkKind kind, ConfigText config)
     {
-        string path = System.IO.Path.GetTempFileName();
         try
         {
-            File.WriteAllText(path, config);
-            return new Dictionary<string, long[]>(kind.Parameters(path), StringComparer.Ordinal);
+            return kind.Parameters(config);
         }
         catch (ConfigException)
         {
             return null;
-        }
-        finally
-        {
-            File.Delete(path);
         }
     }
 

@@ -58,6 +58,9 @@ public sealed class LoraSet : IDisposable
         }
     }
 
+    /// <summary>Whether changes can be for a component: denoisers and text encoders.</summary>
+    public static bool Reaches(string component) => LoraTarget.Denoisers.Contains(component, StringComparer.Ordinal) || component is "text_encoder" or "text_encoder_2";
+
     /// <summary>Kinds and numbers of changes, for people.</summary>
     public IEnumerable<string> Describe() => _files.Select(f =>
         string.Create(CultureInfo.InvariantCulture, $"{f.File.Path}: {string.Join(", ", f.Changes.GroupBy(c => c.Kind).Select(g => $"{g.Count()} {g.Key}"))}"));

@@ -1,5 +1,4 @@
 using Kinora.Engine;
-using Kinora.Engine.Checkpoints;
 using Kinora.Models.Diffusion.Samplers.Stepwise;
 using Kinora.Models.Systems.StableDiffusion;
 
@@ -39,14 +38,14 @@ internal sealed class AnimateDiffModel : ILatentClipModel
         : stored with { ClassName = "DDIMScheduler", BetaSchedule = "linear", ClipSample = false, StepsOffset = 1, TimestepSpacing = "linspace", UseKarrasSigmas = null, AlgorithmType = null, SolverType = null };
 
     /// <inheritdoc/>
-    public LatentClipDenoiser Load(ModelFolder folder, Device device, DType compute)
+    public LatentClipDenoiser Load(NetworkLoader networks)
     {
-        var (unetConfig, motionConfig) = Configs(folder);
-        UNet2DCondition picture = Checkpoint.Load(folder.Component("unet"), path => new UNet2DCondition(path, unetConfig), compute, device);
+        var (unetConfig, motionConfig) = Configs(networks.Folder);
+        UNet2DCondition picture = networks.Load("unet", path => new UNet2DCondition(path, unetConfig));
         ParameterStore? motionWeights = null;
         try
         {
-            MotionAdapter motion = Checkpoint.Load(folder.Component("motion_adapter"), path => new MotionAdapter(path, motionConfig), compute, device);
+            MotionAdapter motion = networks.Load("motion_adapter", path => new MotionAdapter(path, motionConfig));
             motionWeights = motion.Path.Store;
             var unet = new UNetMotion(picture, motion);
             return new LatentClipDenoiser((x, t, text) => unet.Forward(x, t, text), [picture.Path.Store, motionWeights], Windows(unet.MaxFrames));
@@ -67,5 +66,5 @@ internal sealed class AnimateDiffModel : ILatentClipModel
     }
 
     private static (UNet2DConditionConfig Unet, MotionAdapterConfig Motion) Configs(ModelFolder folder) =>
-        (UNet2DConditionConfig.Read(Path.Combine(folder.Component("unet"), "config.json")), MotionAdapterConfig.Read(Path.Combine(folder.Component("motion_adapter"), "config.json")));
+        (UNet2DConditionConfig.Read(folder.Config("unet")), MotionAdapterConfig.Read(folder.Config("motion_adapter")));
 }

@@ -36,8 +36,8 @@ public sealed record MotionAdapterConfig
 
     /// <summary>Reads a file; keys that it leaves out have the defaults above.</summary>
     /// <exception cref="Kinora.Engine.ConfigException">It is not such a file; the message names every problem.</exception>
-    public static MotionAdapterConfig Read(string path) =>
-        ModelConfigJson.ReadFile(path, AnimateDiffJson.Default.MotionAdapterConfig, ModelConfigJson.Write(new MotionAdapterConfig(), AnimateDiffJson.Default.MotionAdapterConfig));
+    public static MotionAdapterConfig Read(ConfigText text) =>
+        ModelConfigJson.Read(text, AnimateDiffJson.Default.MotionAdapterConfig, ModelConfigJson.Write(new MotionAdapterConfig(), AnimateDiffJson.Default.MotionAdapterConfig));
 
     /// <summary>Throws <see cref="Kinora.Engine.ConfigException"/> with every violation.</summary>
     public void Validate()

@@ -83,8 +83,8 @@ public sealed record UNetMotionConfig
 
     /// <summary>Reads a file; keys that it leaves out have the defaults above.</summary>
     /// <exception cref="Kinora.Engine.ConfigException">It is not such a file; the message names every problem.</exception>
-    public static UNetMotionConfig Read(string path) =>
-        ModelConfigJson.ReadFile(path, AnimateDiffJson.Default.UNetMotionConfig, ModelConfigJson.Write(new UNetMotionConfig(), AnimateDiffJson.Default.UNetMotionConfig));
+    public static UNetMotionConfig Read(ConfigText text) =>
+        ModelConfigJson.Read(text, AnimateDiffJson.Default.UNetMotionConfig, ModelConfigJson.Write(new UNetMotionConfig(), AnimateDiffJson.Default.UNetMotionConfig));
 
     /// <summary>Throws <see cref="Kinora.Engine.ConfigException"/> with every violation of what only this file says.</summary>
     public void Validate()

@@ -77,11 +77,12 @@ public sealed class ClipTextModel : Module
     /// <param name="mask">True at tokens that may be seen, [B, K]; null for all.</param>
     public ClipTextOutput Forward(Tensor ids, Tensor? mask = null) => _textModel.Forward(ids, mask);
 
-    /// <summary>Loads a component folder: <c>config.json</c> and its weights.</summary>
-    public static ClipTextModel Load(string folder, DType dtype = DType.Float32, Device? device = null)
+    /// <summary>Loads a component of a model.</summary>
+    public static ClipTextModel Load(NetworkLoader networks, string component)
     {
-        var config = ModelConfigJson.ReadFile(System.IO.Path.Combine(folder, "config.json"), ClipJson.Default.ClipTextConfig);
-        return Checkpoint.Load(folder, p => new ClipTextModel(p, config), dtype, device, isOmitted: ClipModel.IsBuffer);
+        ArgumentNullException.ThrowIfNull(networks);
+        var config = ModelConfigJson.Read(networks.Folder.Config(component), ClipJson.Default.ClipTextConfig);
+        return networks.Load(component, p => new ClipTextModel(p, config), ClipModel.IsBuffer);
     }
 }
 
@@ -107,10 +108,11 @@ public sealed class ClipTextModelWithProjection : Module
         return output with { TextEmbeds = _textProjection.Forward(output.Pooled) };              // [B, P]
     }
 
-    /// <summary>Loads a component folder: <c>config.json</c> and its weights.</summary>
-    public static ClipTextModelWithProjection Load(string folder, DType dtype = DType.Float32, Device? device = null)
+    /// <summary>Loads a component of a model.</summary>
+    public static ClipTextModelWithProjection Load(NetworkLoader networks, string component)
     {
-        var config = ModelConfigJson.ReadFile(System.IO.Path.Combine(folder, "config.json"), ClipJson.Default.ClipTextConfig);
-        return Checkpoint.Load(folder, p => new ClipTextModelWithProjection(p, config), dtype, device, isOmitted: ClipModel.IsBuffer);
+        ArgumentNullException.ThrowIfNull(networks);
+        var config = ModelConfigJson.Read(networks.Folder.Config(component), ClipJson.Default.ClipTextConfig);
+        return networks.Load(component, p => new ClipTextModelWithProjection(p, config), ClipModel.IsBuffer);
     }
 }

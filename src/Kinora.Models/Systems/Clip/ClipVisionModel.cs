@@ -76,11 +76,12 @@ public sealed class ClipVisionModel : Module
     /// <param name="pixels">Normalized pixels, [B, C, image_size, image_size]; <see cref="ClipImageProcessor"/> makes them.</param>
     public ClipVisionOutput Forward(Tensor pixels) => _visionModel.Forward(pixels);
 
-    /// <summary>Loads a component folder: <c>config.json</c> and its weights.</summary>
-    public static ClipVisionModel Load(string folder, DType dtype = DType.Float32, Device? device = null)
+    /// <summary>Loads a component of a model.</summary>
+    public static ClipVisionModel Load(NetworkLoader networks, string component)
     {
-        var config = ModelConfigJson.ReadFile(System.IO.Path.Combine(folder, "config.json"), ClipJson.Default.ClipVisionConfig);
-        return Checkpoint.Load(folder, p => new ClipVisionModel(p, config), dtype, device, isOmitted: ClipModel.IsBuffer);
+        ArgumentNullException.ThrowIfNull(networks);
+        var config = ModelConfigJson.Read(networks.Folder.Config(component), ClipJson.Default.ClipVisionConfig);
+        return networks.Load(component, p => new ClipVisionModel(p, config), ClipModel.IsBuffer);
     }
 }
 
@@ -106,10 +107,11 @@ public sealed class ClipVisionModelWithProjection : Module
         return output with { ImageEmbeds = _visualProjection.Forward(output.Pooled) };           // [B, P]
     }
 
-    /// <summary>Loads a component folder: <c>config.json</c> and its weights.</summary>
-    public static ClipVisionModelWithProjection Load(string folder, DType dtype = DType.Float32, Device? device = null)
+    /// <summary>Loads a component of a model.</summary>
+    public static ClipVisionModelWithProjection Load(NetworkLoader networks, string component)
     {
-        var config = ModelConfigJson.ReadFile(System.IO.Path.Combine(folder, "config.json"), ClipJson.Default.ClipVisionConfig);
-        return Checkpoint.Load(folder, p => new ClipVisionModelWithProjection(p, config), dtype, device, isOmitted: ClipModel.IsBuffer);
+        ArgumentNullException.ThrowIfNull(networks);
+        var config = ModelConfigJson.Read(networks.Folder.Config(component), ClipJson.Default.ClipVisionConfig);
+        return networks.Load(component, p => new ClipVisionModelWithProjection(p, config), ClipModel.IsBuffer);
     }
 }

@@ -102,11 +102,12 @@ public sealed class CogVideoXAutoencoder : Module
         }
     }
 
-    /// <summary>Loads a component folder: <c>config.json</c> and its weights.</summary>
-    public static CogVideoXAutoencoder Load(string folder, DType dtype = DType.Float32, Device? device = null)
+    /// <summary>Loads the autoencoder of a model.</summary>
+    public static CogVideoXAutoencoder Load(NetworkLoader networks)
     {
-        var config = ModelConfigJson.ReadFile(System.IO.Path.Combine(folder, "config.json"), CogVideoXJson.Default.CogVideoXAutoencoderConfig, CogVideoXAutoencoderConfig.Defaults);
-        return Checkpoint.Load(folder, p => new CogVideoXAutoencoder(p, config), dtype, device);
+        ArgumentNullException.ThrowIfNull(networks);
+        var config = ModelConfigJson.Read(networks.Folder.Config("vae"), CogVideoXJson.Default.CogVideoXAutoencoderConfig, CogVideoXAutoencoderConfig.Defaults);
+        return networks.Load("vae", p => new CogVideoXAutoencoder(p, config));
     }
 
     /// <summary>Floating point operations of decoding one clip of latents (a multiply-add counts as two).</summary>

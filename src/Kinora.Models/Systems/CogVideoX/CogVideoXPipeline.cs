@@ -21,15 +21,15 @@ public sealed class CogVideoXPipeline : IDisposable
     /// <summary>The offset that version 1.5's image to video was trained with.</summary>
     private const double Offset = 2;
 
-    private readonly string _textEncoderFolder;
+    private readonly NetworkLoader _networks;
     private readonly TextTokenizer _tokenizer;
     private readonly Device _device;
     private readonly DType _compute;
 
-    private CogVideoXPipeline(CogVideoXTransformer transformer, CogVideoXAutoencoder autoencoder, SchedulerConfig scheduler, TextTokenizer tokenizer, string textEncoderFolder, Device device, DType compute)
+    private CogVideoXPipeline(CogVideoXTransformer transformer, CogVideoXAutoencoder autoencoder, SchedulerConfig scheduler, TextTokenizer tokenizer, NetworkLoader networks)
     {
         (Transformer, Autoencoder, Scheduler) = (transformer, autoencoder, scheduler);
-        (_tokenizer, _textEncoderFolder, _device, _compute) = (tokenizer, textEncoderFolder, device, compute);
+        (_tokenizer, _networks, _device, _compute) = (tokenizer, networks, networks.Device, networks.Compute);
     }
 
     public CogVideoXTransformer Transformer { get; }
@@ -38,18 +38,18 @@ public sealed class CogVideoXPipeline : IDisposable
 
     public SchedulerConfig Scheduler { get; }
 
-    /// <summary>Loads a model folder; weights are kept in the compute type.</summary>
+    /// <summary>Loads a model; the loader must outlive the pipeline.</summary>
     /// <exception cref="ConfigException">A configuration is wrong.</exception>
     /// <exception cref="CheckpointException">Weights are damaged or belong to another network.</exception>
-    public static CogVideoXPipeline Load(ModelFolder folder, Device device, DType compute)
+    public static CogVideoXPipeline Load(NetworkLoader networks)
     {
-        ArgumentNullException.ThrowIfNull(folder);
-        var tokenizer = TextTokenizer.Load(folder.Component("tokenizer"));
-        var scheduler = SchedulerConfig.ReadFile(Path.Combine(folder.Component("scheduler"), "scheduler_config.json"));
-        CogVideoXTransformer transformer = CogVideoXTransformer.Load(folder.Component("transformer"), compute, device);
+        ArgumentNullException.ThrowIfNull(networks);
+        var tokenizer = TextTokenizer.Load(networks.Folder.Component("tokenizer"));
+        var scheduler = SchedulerConfig.Read(networks.Folder.Config("scheduler"));
+        CogVideoXTransformer transformer = CogVideoXTransformer.Load(networks);
         try
         {
-            return new CogVideoXPipeline(transformer, CogVideoXAutoencoder.Load(folder.Component("vae"), compute, device), scheduler, tokenizer, folder.Component("text_encoder"), device, compute);
+            return new CogVideoXPipeline(transformer, CogVideoXAutoencoder.Load(networks), scheduler, tokenizer, networks);
         }
         catch
         {
@@ -68,7 +68,7 @@ public sealed class CogVideoXPipeline : IDisposable
         {
             ids.AddRange(_tokenizer.EncodePadded(prompt, length).Ids);
         }
-        T5EncoderModel encoder = T5EncoderModel.Load(_textEncoderFolder, _compute, _device);
+        T5EncoderModel encoder = T5EncoderModel.Load(_networks);
         try
         {
             // The model was trained without a mask: padding is read like words.

@@ -31,7 +31,7 @@ public sealed class CogVideoXSystem : IGenerationSystem
     }
 
     /// <inheritdoc/>
-    public IGenerationPipeline Load(ModelFolder folder, Device device, DType compute) => new Clips(CogVideoXPipeline.Load(folder, device, compute));
+    public IGenerationPipeline Load(NetworkLoader networks) => new Clips(CogVideoXPipeline.Load(networks));
 
     /// <inheritdoc/>
     public GenerationPlan Plan(ModelFolder folder, VideoGenerationRequest request, VideoGenerationOptions options)
@@ -39,10 +39,9 @@ public sealed class CogVideoXSystem : IGenerationSystem
         ArgumentNullException.ThrowIfNull(folder);
         ArgumentNullException.ThrowIfNull(request);
         ArgumentNullException.ThrowIfNull(options);
-        string Config(string component) => Path.Combine(folder.Component(component), "config.json");
-        var transformer = ModelConfigJson.ReadFile(Config("transformer"), CogVideoXJson.Default.CogVideoXTransformerConfig, CogVideoXTransformerConfig.Defaults);
-        var vae = ModelConfigJson.ReadFile(Config("vae"), CogVideoXJson.Default.CogVideoXAutoencoderConfig, CogVideoXAutoencoderConfig.Defaults);
-        var text = ModelConfigJson.ReadFile(Config("text_encoder"), T5Json.Default.T5Config);
+        var transformer = ModelConfigJson.Read(folder.Config("transformer"), CogVideoXJson.Default.CogVideoXTransformerConfig, CogVideoXTransformerConfig.Defaults);
+        var vae = ModelConfigJson.Read(folder.Config("vae"), CogVideoXJson.Default.CogVideoXAutoencoderConfig, CogVideoXAutoencoderConfig.Defaults);
+        var text = ModelConfigJson.Read(folder.Config("text_encoder"), T5Json.Default.T5Config);
         transformer.Validate();
         vae.Validate();
         text.Validate();
@@ -89,7 +88,7 @@ public sealed class CogVideoXSystem : IGenerationSystem
         {
             if (name is null)
             {
-                string own = SchedulerConfig.ReadFile(Path.Combine(model.Component("scheduler"), "scheduler_config.json")).ClassName;
+                string own = SchedulerConfig.Read(model.Config("scheduler")).ClassName;
                 return Samplers.FirstOrDefault(row => row.ClassName == own) is { Name: not null } row ? row : throw new ConfigException($"{model.Path}: CogVideoX samples with {string.Join(" or ", Samplers.Select(r => r.ClassName))}, not with {own}.");
             }
             return Samplers.FirstOrDefault(row => row.Name == name) is { Name: not null } asked ? asked : throw new GenerationRequestException("sampler", $"sampler '{name}' is unknown; there is {string.Join(", ", Samplers.Select(r => r.Name))}.");

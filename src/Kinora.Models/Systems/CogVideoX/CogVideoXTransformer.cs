@@ -67,11 +67,12 @@ public sealed class CogVideoXTransformer : Module
         return scope.Keep(Unpatch(_projOut.Forward(_normOut.Forward(video, shift, scale)).To(DType.Float32), f, rows, columns));
     }
 
-    /// <summary>Loads a component folder: <c>config.json</c> and its weights.</summary>
-    public static CogVideoXTransformer Load(string folder, DType dtype = DType.Float32, Device? device = null)
+    /// <summary>Loads the transformer of a model.</summary>
+    public static CogVideoXTransformer Load(NetworkLoader networks)
     {
-        var config = ModelConfigJson.ReadFile(System.IO.Path.Combine(folder, "config.json"), CogVideoXJson.Default.CogVideoXTransformerConfig, CogVideoXTransformerConfig.Defaults);
-        return Checkpoint.Load(folder, p => new CogVideoXTransformer(p, config), dtype, device);
+        ArgumentNullException.ThrowIfNull(networks);
+        var config = ModelConfigJson.Read(networks.Folder.Config("transformer"), CogVideoXJson.Default.CogVideoXTransformerConfig, CogVideoXTransformerConfig.Defaults);
+        return networks.Load("transformer", p => new CogVideoXTransformer(p, config));
     }
 
     /// <summary>Floating point operations for one sample (a multiply-add counts as two).</summary>

@@ -45,20 +45,17 @@ public sealed class KinoraWorldPipeline : IDisposable
     /// <summary>What the model was made for.</summary>
     public KinoraWorldDefaults Defaults { get; }
 
-    /// <summary>Loads every component of a model folder.</summary>
-    /// <param name="folder">The model.</param>
-    /// <param name="device">Where the networks run.</param>
-    /// <param name="compute">Type of matrix products: float32 or bfloat16.</param>
+    /// <summary>Loads every component of a model. Weights stay in float32; products run in the compute type.</summary>
     /// <exception cref="ConfigException">A configuration is wrong.</exception>
     /// <exception cref="CheckpointException">Weights are damaged or belong to another network.</exception>
-    public static KinoraWorldPipeline Load(ModelFolder folder, Device device, DType compute)
+    public static KinoraWorldPipeline Load(NetworkLoader networks)
     {
-        ArgumentNullException.ThrowIfNull(folder);
-        string Config(string component) => Path.Combine(folder.Component(component), "config.json");
-        var transformer = ModelConfigJson.ReadFile(Config("transformer"), KinoraWorldJson.Default.VideoTransformerConfig);
-        var vae = ModelConfigJson.ReadFile(Config("vae"), KinoraWorldJson.Default.VideoAutoencoderConfig);
-        var text = ModelConfigJson.ReadFile(Config("text_encoder"), KinoraWorldJson.Default.TextEncoderConfig);
-        var scheduler = ModelConfigJson.ReadFile(Path.Combine(folder.Component("scheduler"), "scheduler_config.json"), KinoraWorldJson.Default.FlowSchedulerConfig);
+        ArgumentNullException.ThrowIfNull(networks);
+        ModelFolder folder = networks.Folder;
+        var transformer = ModelConfigJson.Read(folder.Config("transformer"), KinoraWorldJson.Default.VideoTransformerConfig);
+        var vae = ModelConfigJson.Read(folder.Config("vae"), KinoraWorldJson.Default.VideoAutoencoderConfig);
+        var text = ModelConfigJson.Read(folder.Config("text_encoder"), KinoraWorldJson.Default.TextEncoderConfig);
+        var scheduler = ModelConfigJson.Read(folder.Config("scheduler"), KinoraWorldJson.Default.FlowSchedulerConfig);
         scheduler.Validate();
         var tokenizer = ByteLevelBpeTokenizer.Load(folder.Component("tokenizer"));
         CheckTogether(folder, transformer, vae, text, tokenizer);
@@ -66,10 +63,10 @@ public sealed class KinoraWorldPipeline : IDisposable
         VideoAutoencoder? codec = null;
         try
         {
-            net = Checkpoint.Load(folder.Component("transformer"), p => new VideoTransformer(p, transformer), device: device);
-            codec = Checkpoint.Load(folder.Component("vae"), p => new VideoAutoencoder(p, vae), device: device);
-            var encoder = Checkpoint.Load(folder.Component("text_encoder"), p => new TextEncoder(p, text), device: device);
-            return new KinoraWorldPipeline(net, codec, encoder, tokenizer, new FlowSchedule(scheduler.Shift), folder.Index.Defaults, device, compute);
+            net = networks.Load("transformer", p => new VideoTransformer(p, transformer), dtype: DType.Float32);
+            codec = networks.Load("vae", p => new VideoAutoencoder(p, vae), dtype: DType.Float32);
+            var encoder = networks.Load("text_encoder", p => new TextEncoder(p, text), dtype: DType.Float32);
+            return new KinoraWorldPipeline(net, codec, encoder, tokenizer, new FlowSchedule(scheduler.Shift), folder.Index.Defaults, networks.Device, networks.Compute);
         }
         catch
         {

@@ -23,7 +23,7 @@ public sealed class KinoraWorldSystem : IGenerationSystem
     }
 
     /// <inheritdoc/>
-    public IGenerationPipeline Load(ModelFolder folder, Device device, DType compute) => new Clips(KinoraWorldPipeline.Load(folder, device, compute));
+    public IGenerationPipeline Load(NetworkLoader networks) => new Clips(KinoraWorldPipeline.Load(networks));
 
     /// <inheritdoc/>
     public GenerationPlan Plan(ModelFolder folder, VideoGenerationRequest request, VideoGenerationOptions options)
@@ -31,11 +31,10 @@ public sealed class KinoraWorldSystem : IGenerationSystem
         ArgumentNullException.ThrowIfNull(folder);
         ArgumentNullException.ThrowIfNull(request);
         ArgumentNullException.ThrowIfNull(options);
-        string Config(string component) => Path.Combine(folder.Component(component), "config.json");
-        var transformer = ModelConfigJson.ReadFile(Config("transformer"), KinoraWorldJson.Default.VideoTransformerConfig);
-        var vae = ModelConfigJson.ReadFile(Config("vae"), KinoraWorldJson.Default.VideoAutoencoderConfig);
-        var text = ModelConfigJson.ReadFile(Config("text_encoder"), KinoraWorldJson.Default.TextEncoderConfig);
-        var scheduler = ModelConfigJson.ReadFile(Path.Combine(folder.Component("scheduler"), "scheduler_config.json"), KinoraWorldJson.Default.FlowSchedulerConfig);
+        var transformer = ModelConfigJson.Read(folder.Config("transformer"), KinoraWorldJson.Default.VideoTransformerConfig);
+        var vae = ModelConfigJson.Read(folder.Config("vae"), KinoraWorldJson.Default.VideoAutoencoderConfig);
+        var text = ModelConfigJson.Read(folder.Config("text_encoder"), KinoraWorldJson.Default.TextEncoderConfig);
+        var scheduler = ModelConfigJson.Read(folder.Config("scheduler"), KinoraWorldJson.Default.FlowSchedulerConfig);
         KinoraWorldDefaults defaults = folder.Index.Defaults;
         RequestChecks.RequirePrompt(request);
         ByteLevelBpeTokenizer tokenizer = ByteLevelBpeTokenizer.Load(folder.Component("tokenizer"));

@@ -6,7 +6,6 @@
 // Numerics  Latents and sampling are float32; networks run in the compute type; noise levels are double on the host.
 
 using Kinora.Engine;
-using Kinora.Engine.Checkpoints;
 using Kinora.Engine.Random;
 using Kinora.Models.Diffusion.Samplers.Stepwise;
 using Kinora.Models.Generation;
@@ -24,25 +23,23 @@ public sealed class LtxPipeline : IDisposable
     private readonly OnDemand<LtxAutoencoder> _autoencoder;
     private readonly OnDemand<T5EncoderModel> _textEncoder;
 
-    private LtxPipeline(string folder, LtxPipelineIndex index, Device device, DType compute)
+    private LtxPipeline(NetworkLoader networks, LtxPipelineIndex index)
     {
-        (Folder, Index, _device, _compute) = (folder, index, device, compute);
-        TransformerConfig = ModelConfigJson.ReadFile(Config("transformer"), LtxJson.Default.LtxTransformerConfig, LtxTransformerConfig.Defaults);
-        AutoencoderConfig = ModelConfigJson.ReadFile(Config("vae"), LtxJson.Default.LtxAutoencoderConfig, LtxAutoencoderConfig.Defaults);
-        Scheduler = SchedulerConfig.ReadFile(Path.Combine(Component("scheduler"), "scheduler_config.json"));
+        (Index, _device, _compute) = (index, networks.Device, networks.Compute);
+        ModelFolder folder = networks.Folder;
+        TransformerConfig = ModelConfigJson.Read(folder.Config("transformer"), LtxJson.Default.LtxTransformerConfig, LtxTransformerConfig.Defaults);
+        AutoencoderConfig = ModelConfigJson.Read(folder.Config("vae"), LtxJson.Default.LtxAutoencoderConfig, LtxAutoencoderConfig.Defaults);
+        Scheduler = SchedulerConfig.Read(folder.Config("scheduler"));
         TransformerConfig.Validate();
         AutoencoderConfig.Validate();
-        var violations = new ConfigViolations(folder);
+        var violations = new ConfigViolations(folder.Path);
         violations.Require(TransformerConfig.InChannels == AutoencoderConfig.LatentChannels, $"the transformer reads {TransformerConfig.InChannels} latent channels, the VAE makes {AutoencoderConfig.LatentChannels}");
         violations.Require(TransformerConfig.PatchSize == 1 && TransformerConfig.PatchSizeT == 1, "the transformer must read single latents (`patch_size` and `patch_size_t` of 1)");
         violations.ThrowIfAny();
-        _transformer = new OnDemand<LtxTransformer>(() => Checkpoint.Load(Component("transformer"), p => new LtxTransformer(p, TransformerConfig), compute, device));
-        _autoencoder = new OnDemand<LtxAutoencoder>(() => Checkpoint.Load(Component("vae"), p => new LtxAutoencoder(p, AutoencoderConfig), compute, device));
-        _textEncoder = new OnDemand<T5EncoderModel>(() => T5EncoderModel.Load(Component("text_encoder"), compute, device));
+        _transformer = new OnDemand<LtxTransformer>(() => networks.Load("transformer", p => new LtxTransformer(p, TransformerConfig)));
+        _autoencoder = new OnDemand<LtxAutoencoder>(() => networks.Load("vae", p => new LtxAutoencoder(p, AutoencoderConfig)));
+        _textEncoder = new OnDemand<T5EncoderModel>(() => T5EncoderModel.Load(networks));
     }
-
-    /// <summary>The model's folder.</summary>
-    public string Folder { get; }
 
     /// <summary>Its <c>model_index.json</c>.</summary>
     public LtxPipelineIndex Index { get; }
@@ -54,17 +51,14 @@ public sealed class LtxPipeline : IDisposable
     /// <summary>The model's own sampler.</summary>
     public SchedulerConfig Scheduler { get; }
 
-    /// <summary>Opens a folder in diffusers' layout; weights stay on disk until they are needed.</summary>
-    /// <param name="folder">With <c>model_index.json</c> and a folder for each component.</param>
-    /// <param name="device">Where the networks run.</param>
-    /// <param name="compute">Type of weights and matrix products: float32 or bfloat16.</param>
+    /// <summary>Opens a model; weights stay on disk until they are needed, so the loader must outlive the pipeline.</summary>
     /// <exception cref="ConfigException">A configuration is wrong, or the components do not fit together.</exception>
-    public static LtxPipeline Open(string folder, Device device, DType compute)
+    public static LtxPipeline Open(NetworkLoader networks)
     {
-        ArgumentException.ThrowIfNullOrEmpty(folder);
-        var index = ModelConfigJson.ReadFile(Path.Combine(folder, ModelFolder.IndexFile), LtxJson.Default.LtxPipelineIndex);
+        ArgumentNullException.ThrowIfNull(networks);
+        var index = ModelConfigJson.Read(networks.Folder.IndexText(), LtxJson.Default.LtxPipelineIndex);
         index.Validate();
-        return new LtxPipeline(folder, index, device, compute);
+        return new LtxPipeline(networks, index);
     }
 
     /// <summary>A trajectory of the model's own sampler for clips of <paramref name="tokens"/> tokens.</summary>
@@ -229,8 +223,4 @@ public sealed class LtxPipeline : IDisposable
         double rest = linear - Threshold * steps, a = rest / (linear * (double)quadratic * quadratic), b = Threshold / linear - 2 * rest / ((double)quadratic * quadratic), c = a * linear * linear;
         return [.. Enumerable.Range(0, steps).Select(i => TrainingSteps * (1 - (i < linear ? i * Threshold / linear : a * i * i + b * i + c)))];
     }
-
-    private string Component(string name) => Path.Combine(Folder, name);
-
-    private string Config(string component) => Path.Combine(Component(component), "config.json");
 }

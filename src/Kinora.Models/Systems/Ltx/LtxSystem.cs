@@ -27,10 +27,10 @@ public sealed class LtxSystem : IGenerationSystem
     }
 
     /// <inheritdoc/>
-    public IGenerationPipeline Load(ModelFolder folder, Device device, DType compute)
+    public IGenerationPipeline Load(NetworkLoader networks)
     {
-        ArgumentNullException.ThrowIfNull(folder);
-        return new Clips(LtxPipeline.Open(folder.Path, device, compute), TextTokenizer.Load(folder.Component("tokenizer")));
+        ArgumentNullException.ThrowIfNull(networks);
+        return new Clips(LtxPipeline.Open(networks), TextTokenizer.Load(networks.Folder.Component("tokenizer")));
     }
 
     /// <inheritdoc/>
@@ -39,7 +39,8 @@ public sealed class LtxSystem : IGenerationSystem
         ArgumentNullException.ThrowIfNull(folder);
         ArgumentNullException.ThrowIfNull(request);
         ArgumentNullException.ThrowIfNull(options);
-        using var pipeline = LtxPipeline.Open(folder.Path, Device.Cpu, DType.Float32);
+        using var networks = new NetworkLoader(folder, new LoadOptions());
+        using var pipeline = LtxPipeline.Open(networks);
         LtxAutoencoderConfig vae = pipeline.AutoencoderConfig;
         RequestChecks.RequirePrompt(request);
         TextTokenizer tokenizer = TextTokenizer.Load(folder.Component("tokenizer"));
@@ -78,10 +79,9 @@ public sealed class LtxSystem : IGenerationSystem
     {
         const long Libraries = 350L << 20;
         const int StreamCopies = 20, DecoderMaps = 6;           // tensors of the stream's, and the finest stage's, size alive at once
-        long Bytes(string component) => Directory.Exists(folder.Component(component)) ? Directory.GetFiles(folder.Component(component), "*.safetensors").Sum(f => new FileInfo(f).Length) : 0;
-        long sampling = Bytes("transformer") + tokens * transformer.HiddenSize * StreamCopies * sizeof(float);
-        long decoding = Bytes("transformer") + Bytes("vae") + frames * (height / vae.PatchSize) * (width / vae.PatchSize) * vae.DecoderBlockOutChannels[0] * sizeof(float) * DecoderMaps;
-        return Libraries + Math.Max(Bytes("text_encoder"), Math.Max(sampling, decoding)) + frames * height * width * 3 * 2;
+        long sampling = folder.WeightBytes("transformer") + tokens * transformer.HiddenSize * StreamCopies * sizeof(float);
+        long decoding = folder.WeightBytes("transformer") + folder.WeightBytes("vae") + frames * (height / vae.PatchSize) * (width / vae.PatchSize) * vae.DecoderBlockOutChannels[0] * sizeof(float) * DecoderMaps;
+        return Libraries + Math.Max(folder.WeightBytes("text_encoder"), Math.Max(sampling, decoding)) + frames * height * width * 3 * 2;
     }
 
     private sealed class Clips(LtxPipeline pipeline, TextTokenizer tokenizer) : IGenerationPipeline

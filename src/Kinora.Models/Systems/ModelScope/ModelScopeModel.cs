@@ -1,5 +1,4 @@
 using Kinora.Engine;
-using Kinora.Engine.Checkpoints;
 using Kinora.Models.Diffusion.Samplers.Stepwise;
 using Kinora.Models.Systems.StableDiffusion;
 
@@ -31,12 +30,12 @@ internal sealed class ModelScopeModel : ILatentClipModel
     public SchedulerConfig Schedule(ModelFolder folder, SchedulerConfig stored) => stored;
 
     /// <inheritdoc/>
-    public LatentClipDenoiser Load(ModelFolder folder, Device device, DType compute)
+    public LatentClipDenoiser Load(NetworkLoader networks)
     {
-        var config = Config(folder);
-        UNet3D unet = Checkpoint.Load(folder.Component("unet"), path => new UNet3D(path, config), compute, device);
+        var config = Config(networks.Folder);
+        UNet3D unet = networks.Load("unet", path => new UNet3D(path, config));
         return new LatentClipDenoiser((x, t, text) => unet.Forward(x, t, text), [unet.Path.Store], FrameWindows.Unbounded);
     }
 
-    private static UNet3DConfig Config(ModelFolder folder) => UNet3DConfig.Read(Path.Combine(folder.Component("unet"), "config.json"));
+    private static UNet3DConfig Config(ModelFolder folder) => UNet3DConfig.Read(folder.Config("unet"));
 }

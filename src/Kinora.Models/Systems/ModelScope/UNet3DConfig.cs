@@ -53,8 +53,8 @@ public sealed record UNet3DConfig
 
     /// <summary>Reads a file; keys that it leaves out have the defaults above.</summary>
     /// <exception cref="Kinora.Engine.ConfigException">It is not such a file; the message names every problem.</exception>
-    public static UNet3DConfig Read(string path) =>
-        ModelConfigJson.ReadFile(path, ModelScopeJson.Default.UNet3DConfig, ModelConfigJson.Write(new UNet3DConfig(), ModelScopeJson.Default.UNet3DConfig));
+    public static UNet3DConfig Read(ConfigText text) =>
+        ModelConfigJson.Read(text, ModelScopeJson.Default.UNet3DConfig, ModelConfigJson.Write(new UNet3DConfig(), ModelScopeJson.Default.UNet3DConfig));
 
     /// <summary>Throws <see cref="Kinora.Engine.ConfigException"/> with every violation.</summary>
     public void Validate()

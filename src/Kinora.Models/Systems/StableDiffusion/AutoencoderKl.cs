@@ -19,12 +19,13 @@ public sealed class AutoencoderKl : Module
     private const double NormEps = 1e-6;
 
     // Files of 2022 name the middle's attention by other words: huggingface/diffusers v0.11, models/attention.py (AttentionBlock).
-    private static readonly KeyMap FormerNames = new(
+    internal static readonly KeyMap FormerNames = new(
     [
         new("{}.mid_block.attentions.0.query.{}", "{}.mid_block.attentions.0.to_q.{}"),
         new("{}.mid_block.attentions.0.key.{}", "{}.mid_block.attentions.0.to_k.{}"),
         new("{}.mid_block.attentions.0.value.{}", "{}.mid_block.attentions.0.to_v.{}"),
         new("{}.mid_block.attentions.0.proj_attn.{}", "{}.mid_block.attentions.0.to_out.0.{}"),
+        new("{}.{*}", "{}.{*}"),
     ]);
 
     private readonly Encoder _encoder;
@@ -44,27 +45,14 @@ public sealed class AutoencoderKl : Module
 
     public AutoencoderKlConfig Config { get; }
 
-    /// <summary>Loads a component folder: <c>config.json</c> and its weights, under the names of today or of 2022.</summary>
+    /// <summary>Loads the autoencoder of a model.</summary>
     /// <exception cref="ConfigException">The configuration is wrong.</exception>
     /// <exception cref="CheckpointException">The weights are not exactly those of the network; the message lists every difference.</exception>
-    public static AutoencoderKl Load(string folder, DType dtype = DType.Float32, Device? device = null)
+    public static AutoencoderKl Load(NetworkLoader networks)
     {
-        var config = AutoencoderKlConfig.Read(System.IO.Path.Combine(folder, "config.json"));
-        using var checkpoint = Checkpoint.Open(folder);
-        using var weights = new MappedWeights(checkpoint, FormerNames);
-        var source = new CheckpointParameters(weights);
-        var root = ParameterPath.Root(source, dtype, device);
-        try
-        {
-            var network = new AutoencoderKl(root, config);
-            source.Report.ThrowUnlessEmpty();
-            return network;
-        }
-        catch
-        {
-            root.Store.Dispose();
-            throw;
-        }
+        ArgumentNullException.ThrowIfNull(networks);
+        var config = AutoencoderKlConfig.Read(networks.Folder.Config("vae"));
+        return networks.Load("vae", path => new AutoencoderKl(path, config));
     }
 
     /// <summary>The posterior over latents of pictures [B, C, H, W] in [−1, 1].</summary>

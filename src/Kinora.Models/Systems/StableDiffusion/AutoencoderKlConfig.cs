@@ -54,8 +54,8 @@ public sealed record AutoencoderKlConfig
 
     /// <summary>Reads a file; keys that it leaves out have the defaults above.</summary>
     /// <exception cref="Kinora.Engine.ConfigException">It is not such a file; the message names every problem.</exception>
-    public static AutoencoderKlConfig Read(string path) =>
-        ModelConfigJson.ReadFile(path, StableDiffusionJson.Default.AutoencoderKlConfig, ModelConfigJson.Write(new AutoencoderKlConfig(), StableDiffusionJson.Default.AutoencoderKlConfig));
+    public static AutoencoderKlConfig Read(ConfigText text) =>
+        ModelConfigJson.Read(text, StableDiffusionJson.Default.AutoencoderKlConfig, ModelConfigJson.Write(new AutoencoderKlConfig(), StableDiffusionJson.Default.AutoencoderKlConfig));
 
     /// <summary>Throws <see cref="Kinora.Engine.ConfigException"/> with every violation.</summary>
     public void Validate()

@@ -34,8 +34,8 @@ public sealed record AutoencoderTinyConfig
 
     /// <summary>Reads a file; keys that it leaves out have the defaults above.</summary>
     /// <exception cref="Kinora.Engine.ConfigException">It is not such a file; the message names every problem.</exception>
-    public static AutoencoderTinyConfig Read(string path) =>
-        ModelConfigJson.ReadFile(path, StableDiffusionJson.Default.AutoencoderTinyConfig, ModelConfigJson.Write(new AutoencoderTinyConfig(), StableDiffusionJson.Default.AutoencoderTinyConfig));
+    public static AutoencoderTinyConfig Read(ConfigText text) =>
+        ModelConfigJson.Read(text, StableDiffusionJson.Default.AutoencoderTinyConfig, ModelConfigJson.Write(new AutoencoderTinyConfig(), StableDiffusionJson.Default.AutoencoderTinyConfig));
 
     /// <summary>Throws <see cref="Kinora.Engine.ConfigException"/> with every violation.</summary>
     public void Validate()

@@ -68,8 +68,8 @@ public sealed record ControlNetConfig
 
     /// <summary>Reads a file; keys that it leaves out have the defaults above.</summary>
     /// <exception cref="Kinora.Engine.ConfigException">It is not such a file; the message names every problem.</exception>
-    public static ControlNetConfig Read(string path) =>
-        ModelConfigJson.ReadFile(path, StableDiffusionJson.Default.ControlNetConfig, ModelConfigJson.Write(new ControlNetConfig(), StableDiffusionJson.Default.ControlNetConfig));
+    public static ControlNetConfig Read(ConfigText text) =>
+        ModelConfigJson.Read(text, StableDiffusionJson.Default.ControlNetConfig, ModelConfigJson.Write(new ControlNetConfig(), StableDiffusionJson.Default.ControlNetConfig));
 
     /// <summary>Throws <see cref="Kinora.Engine.ConfigException"/> with every violation.</summary>
     public void Validate()

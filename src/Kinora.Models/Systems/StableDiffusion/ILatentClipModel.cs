@@ -27,7 +27,7 @@ internal interface ILatentClipModel
 
     /// <summary>Loads the denoiser.</summary>
     /// <exception cref="ConfigException">A configuration is wrong.</exception>
-    LatentClipDenoiser Load(ModelFolder folder, Device device, DType compute);
+    LatentClipDenoiser Load(NetworkLoader networks);
 }
 
 /// <summary>What a clip is when nobody says otherwise.</summary>

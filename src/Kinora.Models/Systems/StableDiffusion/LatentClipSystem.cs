@@ -27,16 +27,16 @@ internal sealed class LatentClipSystem(ILatentClipModel model) : IGenerationSyst
     }
 
     /// <inheritdoc/>
-    public IGenerationPipeline Load(ModelFolder folder, Device device, DType compute)
+    public IGenerationPipeline Load(NetworkLoader networks)
     {
-        ArgumentNullException.ThrowIfNull(folder);
+        ArgumentNullException.ThrowIfNull(networks);
         var stores = new List<ParameterStore>();
         try
         {
-            LatentClipDenoiser denoiser = model.Load(folder, device, compute);
+            LatentClipDenoiser denoiser = model.Load(networks);
             stores.AddRange(denoiser.Weights);
-            AutoencoderKl vae = AutoencoderKl.Load(folder.Component("vae"), compute, device);
-            return new Clips(new LatentClipPipeline(denoiser.Predict, denoiser.Weights, denoiser.Windows, vae, device), new StableDiffusionPrompts(folder, device, compute));
+            AutoencoderKl vae = AutoencoderKl.Load(networks);
+            return new Clips(new LatentClipPipeline(denoiser.Predict, denoiser.Weights, denoiser.Windows, vae, networks.Device), new StableDiffusionPrompts(networks));
         }
         catch
         {
@@ -56,7 +56,7 @@ internal sealed class LatentClipSystem(ILatentClipModel model) : IGenerationSyst
             ("image strength", options.ImageStrength is not null), ("guidance rescale", options.GuidanceRescale is > 0));
         LatentClipShape shape = model.Describe(folder);
         var vae = VaeConfig(folder);
-        var text = ModelConfigJson.ReadFile(Path.Combine(folder.Component("text_encoder"), "config.json"), ClipJson.Default.ClipTextConfig);
+        var text = ModelConfigJson.Read(folder.Config("text_encoder"), ClipJson.Default.ClipTextConfig);
         var violations = new ConfigViolations(folder.Path);
         violations.Require(shape.LatentChannels == vae.LatentChannels, $"the U-Net reads {shape.LatentChannels} latent channels, the VAE makes {vae.LatentChannels}");
         violations.Require(shape.TextWidth == text.HiddenSize, $"the U-Net reads text of width {shape.TextWidth}, the text encoder makes {text.HiddenSize}");
@@ -71,7 +71,7 @@ internal sealed class LatentClipSystem(ILatentClipModel model) : IGenerationSyst
         int steps = RequestChecks.Steps(options, defaults.Steps);
         double guidance = RequestChecks.Guidance(options, defaults.Guidance);
         long h = height / vae.SpatialCompression, w = width / vae.SpatialCompression;
-        SchedulerConfig own = model.Schedule(folder, SchedulerConfig.ReadFile(Path.Combine(folder.Component("scheduler"), "scheduler_config.json")));
+        SchedulerConfig own = model.Schedule(folder, SchedulerConfig.Read(folder.Config("scheduler")));
         string sampler = options.Sampler ?? StableDiffusionSamplers.NameOf(own);
         SchedulerConfig scheduler = StableDiffusionSamplers.Find(sampler, own)
             ?? throw new GenerationRequestException("sampler", $"sampler '{sampler}' is unknown; there is {string.Join(", ", StableDiffusionSamplers.Names)}.");
@@ -87,7 +87,7 @@ internal sealed class LatentClipSystem(ILatentClipModel model) : IGenerationSyst
         };
     }
 
-    private static AutoencoderKlConfig VaeConfig(ModelFolder folder) => AutoencoderKlConfig.Read(Path.Combine(folder.Component("vae"), "config.json"));
+    private static AutoencoderKlConfig VaeConfig(ModelFolder folder) => AutoencoderKlConfig.Read(folder.Config("vae"));
 
     // Weights in the larger of the types that they are stored and computed in; activations of the larger of the two phases; the libraries.
     private static long EstimatePeak(ModelFolder folder, LatentClipShape shape, AutoencoderKlConfig vae, int frames, long h, long w, int height, int width)

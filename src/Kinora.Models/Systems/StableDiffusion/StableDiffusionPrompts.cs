@@ -1,5 +1,4 @@
 using Kinora.Engine;
-using Kinora.Engine.Checkpoints;
 using Kinora.Models.Systems.Clip;
 using Kinora.Models.Text;
 
@@ -9,7 +8,7 @@ namespace Kinora.Models.Systems.StableDiffusion;
 /// The words of a Stable Diffusion model: its tokenizers, and its text encoders when they are needed. Encoders are loaded for a prompt,
 /// freed after it, and the result is kept, because clips of one request differ in their seed alone.
 /// </summary>
-internal sealed class StableDiffusionPrompts(ModelFolder folder, Device device, DType compute) : IDisposable
+internal sealed class StableDiffusionPrompts(NetworkLoader networks) : IDisposable
 {
     private IReadOnlyList<string> _known = [];
     private StableDiffusionText[] _texts = [];
@@ -42,10 +41,10 @@ internal sealed class StableDiffusionPrompts(ModelFolder folder, Device device, 
         ClipTextModelWithProjection? second = null;
         try
         {
-            first = folder.Components.ContainsKey("text_encoder") ? ClipTextModel.Load(folder.Component("text_encoder"), compute, device) : null;
-            second = folder.Components.ContainsKey("text_encoder_2") ? ClipTextModelWithProjection.Load(folder.Component("text_encoder_2"), compute, device) : null;
+            first = networks.Folder.Has("text_encoder") ? ClipTextModel.Load(networks, "text_encoder") : null;
+            second = networks.Folder.Has("text_encoder_2") ? ClipTextModelWithProjection.Load(networks, "text_encoder_2") : null;
             int length = first?.Config.MaxPositionEmbeddings ?? second!.Config.MaxPositionEmbeddings;
-            TextTokenizer one = TextTokenizer.Load(folder.Component(first is null ? "tokenizer_2" : "tokenizer")), two = second is null ? one : TextTokenizer.Load(folder.Component("tokenizer_2"));
+            TextTokenizer one = TextTokenizer.Load(networks.Folder.Component(first is null ? "tokenizer_2" : "tokenizer")), two = second is null ? one : TextTokenizer.Load(networks.Folder.Component("tokenizer_2"));
             WeightedPrompt[] parsed = [.. prompts.Select(WeightedPrompt.Parse)];
             int windows = parsed.Max(p => Math.Max(p.Windows(one, length).Count, p.Windows(two, length).Count));
             Tensor? empty = null;                                                                // [1, W·K, E], when a weight asks for it
@@ -57,7 +56,7 @@ internal sealed class StableDiffusionPrompts(ModelFolder folder, Device device, 
                 if (prompt.IsWeighted)
                 {
                     empty ??= Of(WeightedPrompt.Parse("")).States;
-                    states = empty + (states - empty) * Tensor.FromArray<float>([.. own.SelectMany(w => w.Weights)], 1, windows * length, 1).To(device);
+                    states = empty + (states - empty) * Tensor.FromArray<float>([.. own.SelectMany(w => w.Weights)], 1, windows * length, 1).To(networks.Device);
                 }
                 return new StableDiffusionText(states, read.Pooled?.Narrow(0, 0, 1));
             }
@@ -66,7 +65,7 @@ internal sealed class StableDiffusionPrompts(ModelFolder folder, Device device, 
                 IReadOnlyList<PromptWindow> own = prompt.Windows(tokenizer, length);
                 return own.Count == windows ? own : [.. own, .. Enumerable.Repeat(WeightedPrompt.Parse("").Windows(tokenizer, length)[0], windows - own.Count)];
             }
-            Tensor Ids(IReadOnlyList<PromptWindow> read) => Tensor.FromArray<long>([.. read.SelectMany(w => w.Ids)], windows, length).To(device);
+            Tensor Ids(IReadOnlyList<PromptWindow> read) => Tensor.FromArray<long>([.. read.SelectMany(w => w.Ids)], windows, length).To(networks.Device);
             StableDiffusionText[] texts = [.. parsed.Select(Of)];
             if (zeroLast && prompts[^1].Length == 0)
             {

@@ -2,7 +2,6 @@
 
 using System.Text.Json;
 using Kinora.Engine;
-using Kinora.Engine.Checkpoints;
 using Kinora.Engine.Random;
 using Kinora.Media;
 using Kinora.Models.Diffusion.Samplers.Stepwise;
@@ -53,7 +52,7 @@ public sealed class StableDiffusionSystem : IGenerationSystem
     {
         ArgumentNullException.ThrowIfNull(folder);
         folder.RequireComponents("unet", "vae", "scheduler");
-        if (folder.Components.ContainsKey("text_encoder") || !IsXl(folder))
+        if (folder.Has("text_encoder") || !IsXl(folder))
         {
             folder.RequireComponents("text_encoder", "tokenizer");
         }
@@ -69,9 +68,9 @@ public sealed class StableDiffusionSystem : IGenerationSystem
         ArgumentNullException.ThrowIfNull(folder);
         ArgumentNullException.ThrowIfNull(request);
         ArgumentNullException.ThrowIfNull(options);
-        var unet = UNet2DConditionConfig.Read(ConfigOf(folder, "unet"));
-        var vae = AutoencoderKlConfig.Read(ConfigOf(folder, "vae"));
-        var own = SchedulerConfig.ReadFile(Path.Combine(folder.Component("scheduler"), "scheduler_config.json"));
+        var unet = UNet2DConditionConfig.Read(folder.Config("unet"));
+        var vae = AutoencoderKlConfig.Read(folder.Config("vae"));
+        var own = SchedulerConfig.Read(folder.Config("scheduler"));
         CheckTogether(folder, unet, vae);
         RequestChecks.RequirePrompt(request);
         RequestChecks.WeightedPrompts(request);
@@ -125,18 +124,19 @@ public sealed class StableDiffusionSystem : IGenerationSystem
     }
 
     /// <inheritdoc/>
-    public IGenerationPipeline Load(ModelFolder folder, Device device, DType compute)
+    public IGenerationPipeline Load(NetworkLoader networks)
     {
-        ArgumentNullException.ThrowIfNull(folder);
-        var unetConfig = UNet2DConditionConfig.Read(ConfigOf(folder, "unet"));
-        var vaeConfig = AutoencoderKlConfig.Read(ConfigOf(folder, "vae"));
+        ArgumentNullException.ThrowIfNull(networks);
+        ModelFolder folder = networks.Folder;
+        var unetConfig = UNet2DConditionConfig.Read(folder.Config("unet"));
+        var vaeConfig = AutoencoderKlConfig.Read(folder.Config("vae"));
         CheckTogether(folder, unetConfig, vaeConfig);
         UNet2DCondition? unet = null;
         try
         {
-            unet = Checkpoint.Load(folder.Component("unet"), path => new UNet2DCondition(path, unetConfig), compute, device);
-            AutoencoderKl vae = AutoencoderKl.Load(folder.Component("vae"), compute, device);
-            return new Pictures(new StableDiffusionPipeline(unet, vae, device), new StableDiffusionPrompts(folder, device, compute), device, compute);
+            unet = networks.Load("unet", path => new UNet2DCondition(path, unetConfig));
+            AutoencoderKl vae = AutoencoderKl.Load(networks);
+            return new Pictures(new StableDiffusionPipeline(unet, vae, networks.Device), new StableDiffusionPrompts(networks), networks);
         }
         catch
         {
@@ -146,8 +146,6 @@ public sealed class StableDiffusionSystem : IGenerationSystem
     }
 
     private static bool IsXl(ModelFolder folder) => folder.ClassName.StartsWith(Xl, StringComparison.Ordinal);
-
-    private static string ConfigOf(ModelFolder folder, string component) => Path.Combine(folder.Component(component), "config.json");
 
     private static void CheckTogether(ModelFolder folder, UNet2DConditionConfig unet, AutoencoderKlConfig vae)
     {
@@ -164,7 +162,7 @@ public sealed class StableDiffusionSystem : IGenerationSystem
     // The folder of the ControlNet that a request uses: named by the request, or a component of the model.
     private static string? ControlNetOf(ModelFolder folder, VideoGenerationRequest request, VideoGenerationOptions options, UNet2DConditionConfig unet)
     {
-        string? own = folder.Components.ContainsKey("controlnet") ? folder.Component("controlnet") : null, found = options.ControlNet ?? own;
+        string? own = folder.Has("controlnet") ? folder.Component("controlnet") : null, found = options.ControlNet ?? own;
         if (request.Control is null)
         {
             RequestChecks.Refuse("a request without a controlling picture", ("ControlNet", options.ControlNet is not null), ("control strength", options.ControlStrength is not null));
@@ -174,7 +172,7 @@ public sealed class StableDiffusionSystem : IGenerationSystem
         {
             throw new GenerationRequestException("control", "a controlling picture was given without the ControlNet that reads it: name its folder with --controlnet.");
         }
-        var config = ControlNetConfig.Read(Path.Combine(found, "config.json"));
+        var config = ControlNetConfig.Read(ConfigText.OfFile(Path.Combine(found, "config.json")));
         config.Validate();
         return config.CrossAttentionDim == unet.CrossAttentionDim[0] && config.BlockOutChannels.SequenceEqual(unet.BlockOutChannels) && config.AdditionEmbedType == unet.AdditionEmbedType ? found
             : throw new GenerationRequestException("control", $"{found} is a ControlNet for another kind of model than {folder.Name}: widths [{string.Join(", ", config.BlockOutChannels)}] and text {config.CrossAttentionDim}, the model has [{string.Join(", ", unet.BlockOutChannels)}] and {unet.CrossAttentionDim[0]}.");
@@ -196,7 +194,7 @@ public sealed class StableDiffusionSystem : IGenerationSystem
 
     private static bool Flag(ModelFolder folder, string key, bool otherwise)
     {
-        using JsonDocument index = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(folder.Path, ModelFolder.IndexFile)));
+        using JsonDocument index = JsonDocument.Parse(folder.IndexText().Utf8);
         return index.RootElement.TryGetProperty(key, out JsonElement value) && value.ValueKind is JsonValueKind.True or JsonValueKind.False ? value.GetBoolean() : otherwise;
     }
 
@@ -210,7 +208,7 @@ public sealed class StableDiffusionSystem : IGenerationSystem
         return Libraries + folder.WeightBytes() + Math.Max(sampling, decoding);
     }
 
-    private sealed class Pictures(StableDiffusionPipeline pipeline, StableDiffusionPrompts prompts, Device device, DType compute) : IGenerationPipeline
+    private sealed class Pictures(StableDiffusionPipeline pipeline, StableDiffusionPrompts prompts, NetworkLoader networks) : IGenerationPipeline
     {
         private const int PreviewSide = 16;
         private (string Folder, ControlNet Net)? _controlNet;
@@ -230,7 +228,7 @@ public sealed class StableDiffusionSystem : IGenerationSystem
             {
                 Text = texts[0], Negative = plan.Guidance == 1 ? null : negative, Noise = noise, Scheduler = plan.Scheduler, Steps = plan.Steps, Guidance = plan.Guidance,
                 GuidanceRescale = plan.GuidanceRescale, TimeIds = plan.TimeIds, NegativeTimeIds = plan.NegativeTimeIds, Strength = plan.Strength ?? 1,
-                Draw = () => generator.Normal(shape).To(device),
+                Draw = () => generator.Normal(shape).To(networks.Device),
             };
             if (plan.GivenFrames.Count > 0)
             {
@@ -241,7 +239,7 @@ public sealed class StableDiffusionSystem : IGenerationSystem
                     Tensor anew = MaskPixels(plan.Mask);                                             // [1, 1, H, W]
                     inputs = inputs with
                     {
-                        Mask = F.InterpolateNearestTo(anew, (shape[2], shape[3])).To(device),
+                        Mask = F.InterpolateNearestTo(anew, (shape[2], shape[3])).To(networks.Device),
                         MaskedKnown = pipeline.UNet.Config.InChannels == vae.LatentChannels ? null : pipeline.Encode(picture * (1 - anew), generator.Normal(shape), tiling),
                     };
                 }
@@ -251,7 +249,7 @@ public sealed class StableDiffusionSystem : IGenerationSystem
                 inputs = inputs with
                 {
                     ControlNet = LoadControlNet(control.ControlNet), ControlStrength = control.Strength,
-                    ControlPicture = ((FramePixels.ToModel([plan.Control!]).Squeeze(2) + 1) / 2).To(device), // [1, 3, H, W] in [0, 1]
+                    ControlPicture = ((FramePixels.ToModel([plan.Control!]).Squeeze(2) + 1) / 2).To(networks.Device), // [1, 3, H, W] in [0, 1]
                 };
             }
             Tensor latents = pipeline.Sample(inputs, (call, result) =>
@@ -275,8 +273,8 @@ public sealed class StableDiffusionSystem : IGenerationSystem
             }
             _controlNet?.Net.Path.Store.Dispose();
             _controlNet = null;
-            var config = ControlNetConfig.Read(Path.Combine(folder, "config.json"));
-            _controlNet = (folder, Checkpoint.Load(folder, path => new ControlNet(path, config), compute, device));
+            var config = ControlNetConfig.Read(ConfigText.OfFile(Path.Combine(folder, "config.json")));
+            _controlNet = (folder, networks.LoadFrom(folder, "controlnet", path => new ControlNet(path, config)));
             return _controlNet.Value.Net;
         }
 

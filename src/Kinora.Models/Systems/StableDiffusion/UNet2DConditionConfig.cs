@@ -113,8 +113,8 @@ public sealed record UNet2DConditionConfig
 
     /// <summary>Reads a file; keys that it leaves out have the defaults above.</summary>
     /// <exception cref="Kinora.Engine.ConfigException">It is not such a file; the message names every problem.</exception>
-    public static UNet2DConditionConfig Read(string path) =>
-        ModelConfigJson.ReadFile(path, StableDiffusionJson.Default.UNet2DConditionConfig, ModelConfigJson.Write(new UNet2DConditionConfig(), StableDiffusionJson.Default.UNet2DConditionConfig));
+    public static UNet2DConditionConfig Read(ConfigText text) =>
+        ModelConfigJson.Read(text, StableDiffusionJson.Default.UNet2DConditionConfig, ModelConfigJson.Write(new UNet2DConditionConfig(), StableDiffusionJson.Default.UNet2DConditionConfig));
 
     /// <summary>Throws <see cref="Kinora.Engine.ConfigException"/> with every violation.</summary>
     public void Validate()

@@ -49,28 +49,25 @@ public sealed class StableVideoDiffusionPipeline : IDisposable
     /// <summary>Configuration of the U-Net.</summary>
     public UNetSpatioTemporalConfig UNetConfig => _unet.Config;
 
-    /// <summary>Loads every component of a model folder.</summary>
-    /// <param name="folder">Holds <c>unet</c>, <c>vae</c>, <c>image_encoder</c>, <c>feature_extractor</c> and <c>scheduler</c>.</param>
-    /// <param name="device">Where the networks run.</param>
-    /// <param name="compute">Type of weights and matrix products: float32 or bfloat16.</param>
+    /// <summary>Loads <c>unet</c>, <c>vae</c>, <c>image_encoder</c>, <c>feature_extractor</c> and <c>scheduler</c> of a model.</summary>
     /// <exception cref="ConfigException">A configuration is wrong.</exception>
     /// <exception cref="CheckpointException">Weights are damaged or belong to another network.</exception>
-    public static StableVideoDiffusionPipeline Load(string folder, Device device, DType compute)
+    public static StableVideoDiffusionPipeline Load(NetworkLoader networks)
     {
-        ArgumentException.ThrowIfNullOrEmpty(folder);
-        string Component(string name) => Path.Combine(folder, name);
-        var unetConfig = UNetSpatioTemporalConfig.Read(Path.Combine(Component("unet"), "config.json"));
-        var vaeConfig = TemporalAutoencoderConfig.Read(Path.Combine(Component("vae"), "config.json"));
-        var scheduler = SchedulerConfig.ReadFile(Path.Combine(Component("scheduler"), "scheduler_config.json"));
-        var processor = ModelConfigJson.ReadFile(Path.Combine(Component("feature_extractor"), "preprocessor_config.json"), ClipJson.Default.ClipImageProcessorConfig);
+        ArgumentNullException.ThrowIfNull(networks);
+        ModelFolder folder = networks.Folder;
+        var unetConfig = UNetSpatioTemporalConfig.Read(folder.Config("unet"));
+        var vaeConfig = TemporalAutoencoderConfig.Read(folder.Config("vae"));
+        var scheduler = SchedulerConfig.Read(folder.Config("scheduler"));
+        var processor = ModelConfigJson.Read(folder.Config("feature_extractor"), ClipJson.Default.ClipImageProcessorConfig);
         processor.Validate();
         var owned = new List<Module>();
         try
         {
-            var unet = Own(Checkpoint.Load(Component("unet"), p => new UNetSpatioTemporal(p, unetConfig), compute, device));
-            var vae = Own(Checkpoint.Load(Component("vae"), p => new TemporalAutoencoder(p, vaeConfig), compute, device));
-            var encoder = Own(ClipVisionModelWithProjection.Load(Component("image_encoder"), compute, device));
-            return new StableVideoDiffusionPipeline(unet, vae, encoder, processor, scheduler, device);
+            var unet = Own(networks.Load("unet", p => new UNetSpatioTemporal(p, unetConfig)));
+            var vae = Own(networks.Load("vae", p => new TemporalAutoencoder(p, vaeConfig)));
+            var encoder = Own(ClipVisionModelWithProjection.Load(networks, "image_encoder"));
+            return new StableVideoDiffusionPipeline(unet, vae, encoder, processor, scheduler, networks.Device);
         }
         catch
         {

@@ -29,11 +29,7 @@ public sealed class StableVideoDiffusionSystem : IGenerationSystem
     }
 
     /// <inheritdoc/>
-    public IGenerationPipeline Load(ModelFolder folder, Device device, DType compute)
-    {
-        ArgumentNullException.ThrowIfNull(folder);
-        return new Clips(StableVideoDiffusionPipeline.Load(folder.Path, device, compute));
-    }
+    public IGenerationPipeline Load(NetworkLoader networks) => new Clips(StableVideoDiffusionPipeline.Load(networks));
 
     /// <inheritdoc/>
     public GenerationPlan Plan(ModelFolder folder, VideoGenerationRequest request, VideoGenerationOptions options)
@@ -41,9 +37,9 @@ public sealed class StableVideoDiffusionSystem : IGenerationSystem
         ArgumentNullException.ThrowIfNull(folder);
         ArgumentNullException.ThrowIfNull(request);
         ArgumentNullException.ThrowIfNull(options);
-        var unet = UNetSpatioTemporalConfig.Read(Path.Combine(folder.Component("unet"), "config.json"));
-        var vae = TemporalAutoencoderConfig.Read(Path.Combine(folder.Component("vae"), "config.json"));
-        var scheduler = SchedulerConfig.ReadFile(Path.Combine(folder.Component("scheduler"), "scheduler_config.json"));
+        var unet = UNetSpatioTemporalConfig.Read(folder.Config("unet"));
+        var vae = TemporalAutoencoderConfig.Read(folder.Config("vae"));
+        var scheduler = SchedulerConfig.Read(folder.Config("scheduler"));
         unet.Validate();
         vae.Validate();
         const string What = "Stable Video Diffusion";

@@ -45,8 +45,8 @@ public sealed record TemporalAutoencoderConfig
 
     /// <summary>Reads a file; keys that it leaves out have the defaults above.</summary>
     /// <exception cref="Kinora.Engine.ConfigException">It is not such a file; the message names every problem.</exception>
-    public static TemporalAutoencoderConfig Read(string path) =>
-        ModelConfigJson.ReadFile(path, StableVideoDiffusionJson.Default.TemporalAutoencoderConfig, ModelConfigJson.Write(new TemporalAutoencoderConfig(), StableVideoDiffusionJson.Default.TemporalAutoencoderConfig));
+    public static TemporalAutoencoderConfig Read(ConfigText text) =>
+        ModelConfigJson.Read(text, StableVideoDiffusionJson.Default.TemporalAutoencoderConfig, ModelConfigJson.Write(new TemporalAutoencoderConfig(), StableVideoDiffusionJson.Default.TemporalAutoencoderConfig));
 
     /// <summary>Throws <see cref="Kinora.Engine.ConfigException"/> with every violation.</summary>
     public void Validate()

@@ -48,8 +48,8 @@ public sealed record UNetSpatioTemporalConfig
 
     /// <summary>Reads a file; keys that it leaves out have the defaults above.</summary>
     /// <exception cref="Kinora.Engine.ConfigException">It is not such a file; the message names every problem.</exception>
-    public static UNetSpatioTemporalConfig Read(string path) =>
-        ModelConfigJson.ReadFile(path, StableVideoDiffusionJson.Default.UNetSpatioTemporalConfig, ModelConfigJson.Write(new UNetSpatioTemporalConfig(), StableVideoDiffusionJson.Default.UNetSpatioTemporalConfig));
+    public static UNetSpatioTemporalConfig Read(ConfigText text) =>
+        ModelConfigJson.Read(text, StableVideoDiffusionJson.Default.UNetSpatioTemporalConfig, ModelConfigJson.Write(new UNetSpatioTemporalConfig(), StableVideoDiffusionJson.Default.UNetSpatioTemporalConfig));
 
     /// <summary>Throws <see cref="Kinora.Engine.ConfigException"/> with every violation.</summary>
     public void Validate()

@@ -48,11 +48,12 @@ public sealed class T5EncoderModel : Module
         return scope.Keep([.. states]);
     }
 
-    /// <summary>Loads a component folder: <c>config.json</c> and its weights. Decoder and tied copies of the embeddings are left out.</summary>
-    public static T5EncoderModel Load(string folder, DType dtype = DType.Float32, Device? device = null)
+    /// <summary>Loads the text encoder of a model. Decoder and tied copies of the embeddings are left out.</summary>
+    public static T5EncoderModel Load(NetworkLoader networks)
     {
-        var config = ModelConfigJson.ReadFile(System.IO.Path.Combine(folder, "config.json"), T5Json.Default.T5Config);
-        return Checkpoint.Load(folder, p => new T5EncoderModel(p, config), dtype, device, isOmitted: IsOmitted);
+        ArgumentNullException.ThrowIfNull(networks);
+        var config = ModelConfigJson.Read(networks.Folder.Config("text_encoder"), T5Json.Default.T5Config);
+        return networks.Load("text_encoder", p => new T5EncoderModel(p, config), IsOmitted);
     }
 
     /// <summary>Whether a tensor of a checkpoint belongs to the decoder or repeats <c>shared.weight</c>.</summary>

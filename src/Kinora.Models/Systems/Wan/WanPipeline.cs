@@ -7,7 +7,6 @@
 // Numerics  Latents and sampling are float32; networks run in the compute type; noise levels are double on the host.
 
 using Kinora.Engine;
-using Kinora.Engine.Checkpoints;
 using Kinora.Media;
 using Kinora.Models.Diffusion.Samplers.Stepwise;
 using Kinora.Models.Generation;
@@ -21,6 +20,7 @@ public sealed class WanPipeline : IDisposable
 {
     private const int DecodedLatentFrames = 1, EncodedLatentFrames = 4; // at once; bounds the memory of the autoencoder
     private const double TrainingSteps = 1000;
+    private readonly NetworkLoader _networks;
     private readonly Device _device;
     private readonly DType _compute;
     private readonly OnDemand<WanTransformer> _transformer;
@@ -30,27 +30,25 @@ public sealed class WanPipeline : IDisposable
     private readonly OnDemand<ClipVisionModel>? _imageEncoder;
     private readonly ClipImageProcessor? _imageProcessor;
 
-    private WanPipeline(string folder, WanPipelineIndex index, Device device, DType compute)
+    private WanPipeline(NetworkLoader networks, WanPipelineIndex index)
     {
-        (Folder, Index, _device, _compute) = (folder, index, device, compute);
-        TransformerConfig = ModelConfigJson.ReadFile(Config("transformer"), WanJson.Default.WanTransformerConfig, WanTransformerConfig.Defaults);
-        AutoencoderConfig = ModelConfigJson.ReadFile(Config("vae"), WanJson.Default.WanAutoencoderConfig, WanAutoencoderConfig.Defaults);
-        Scheduler = SchedulerConfig.ReadFile(Path.Combine(Component("scheduler"), "scheduler_config.json"));
+        (Index, _networks, _device, _compute) = (index, networks, networks.Device, networks.Compute);
+        ModelFolder folder = networks.Folder;
+        TransformerConfig = ModelConfigJson.Read(folder.Config("transformer"), WanJson.Default.WanTransformerConfig, WanTransformerConfig.Defaults);
+        AutoencoderConfig = ModelConfigJson.Read(folder.Config("vae"), WanJson.Default.WanAutoencoderConfig, WanAutoencoderConfig.Defaults);
+        Scheduler = SchedulerConfig.Read(folder.Config("scheduler"));
         TransformerConfig.Validate();
         AutoencoderConfig.Validate();
-        CheckTogether();
+        CheckTogether(folder.Path);
         _transformer = Transformer("transformer", TransformerConfig);
         if (WanPipelineIndex.Has(index.Transformer2))
-            _lowNoise = Transformer("transformer_2", ModelConfigJson.ReadFile(Config("transformer_2"), WanJson.Default.WanTransformerConfig, WanTransformerConfig.Defaults));
-        _autoencoder = new OnDemand<WanAutoencoder>(() => Checkpoint.Load(Component("vae"), p => new WanAutoencoder(p, AutoencoderConfig), compute, device));
-        _textEncoder = new OnDemand<T5EncoderModel>(() => T5EncoderModel.Load(Component("text_encoder"), compute, device));
+            _lowNoise = Transformer("transformer_2", ModelConfigJson.Read(folder.Config("transformer_2"), WanJson.Default.WanTransformerConfig, WanTransformerConfig.Defaults));
+        _autoencoder = new OnDemand<WanAutoencoder>(() => networks.Load("vae", p => new WanAutoencoder(p, AutoencoderConfig)));
+        _textEncoder = new OnDemand<T5EncoderModel>(() => T5EncoderModel.Load(networks));
         if (TransformerConfig.ImageDim is null) return;
-        _imageEncoder = new OnDemand<ClipVisionModel>(() => ClipVisionModel.Load(Component("image_encoder"), compute, device));
-        _imageProcessor = ClipImageProcessor.Load(Component("image_processor"));
+        _imageEncoder = new OnDemand<ClipVisionModel>(() => ClipVisionModel.Load(networks, "image_encoder"));
+        _imageProcessor = ClipImageProcessor.Load(folder.Component("image_processor"));
     }
-
-    /// <summary>The model's folder.</summary>
-    public string Folder { get; }
 
     /// <summary>Its <c>model_index.json</c>.</summary>
     public WanPipelineIndex Index { get; }
@@ -68,17 +66,14 @@ public sealed class WanPipeline : IDisposable
     /// <summary>Whether a first frame must be given.</summary>
     public bool NeedsImage => TransformerConfig.InChannels > AutoencoderConfig.ZDim;
 
-    /// <summary>Opens a folder in diffusers' layout; weights stay on disk until they are needed.</summary>
-    /// <param name="folder">With <c>model_index.json</c> and a folder for each component.</param>
-    /// <param name="device">Where the networks run.</param>
-    /// <param name="compute">Type of weights and matrix products: float32 or bfloat16.</param>
+    /// <summary>Opens a model; weights stay on disk until they are needed, so the loader must outlive the pipeline.</summary>
     /// <exception cref="ConfigException">A configuration is wrong, or the components do not fit together.</exception>
-    public static WanPipeline Open(string folder, Device device, DType compute)
+    public static WanPipeline Open(NetworkLoader networks)
     {
-        ArgumentException.ThrowIfNullOrEmpty(folder);
-        var index = ModelConfigJson.ReadFile(Path.Combine(folder, ModelFolder.IndexFile), WanJson.Default.WanPipelineIndex, WanPipelineIndex.Defaults);
+        ArgumentNullException.ThrowIfNull(networks);
+        var index = ModelConfigJson.Read(networks.Folder.IndexText(), WanJson.Default.WanPipelineIndex, WanPipelineIndex.Defaults);
         index.Validate();
-        return new WanPipeline(folder, index, device, compute);
+        return new WanPipeline(networks, index);
     }
 
     /// <summary>A trajectory of the model's own sampler.</summary>
@@ -250,16 +245,12 @@ public sealed class WanPipeline : IDisposable
         return scope.Keep(Tensor.Cat([known.Expand(b, z, n, h, w), x.Narrow(2, n, f - n)], 2));
     }
 
-    private string Component(string name) => Path.Combine(Folder, name);
-
-    private string Config(string component) => Path.Combine(Component(component), "config.json");
-
     private OnDemand<WanTransformer> Transformer(string component, WanTransformerConfig config) =>
-        new(() => Checkpoint.Load(Component(component), p => new WanTransformer(p, config), _compute, _device));
+        new(() => _networks.Load(component, p => new WanTransformer(p, config)));
 
-    private void CheckTogether()
+    private void CheckTogether(string folder)
     {
-        var violations = new ConfigViolations(Folder);
+        var violations = new ConfigViolations(folder);
         int z = AutoencoderConfig.ZDim, beside = TransformerConfig.InChannels - TransformerConfig.OutChannels, wanted = AutoencoderConfig.ScaleFactorTemporal + z;
         violations.Require(TransformerConfig.OutChannels == z, $"the transformer makes {TransformerConfig.OutChannels} latent channels, the VAE reads {z}");
         violations.Require(beside == 0 || beside == wanted, $"the transformer reads {beside} channels beside the latents; mask and condition have {wanted}");

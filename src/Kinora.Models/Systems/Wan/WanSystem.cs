@@ -30,10 +30,10 @@ public sealed class WanSystem : IGenerationSystem
     }
 
     /// <inheritdoc/>
-    public IGenerationPipeline Load(ModelFolder folder, Device device, DType compute)
+    public IGenerationPipeline Load(NetworkLoader networks)
     {
-        ArgumentNullException.ThrowIfNull(folder);
-        return new Clips(WanPipeline.Open(folder.Path, device, compute), TextTokenizer.Load(folder.Component("tokenizer")));
+        ArgumentNullException.ThrowIfNull(networks);
+        return new Clips(WanPipeline.Open(networks), TextTokenizer.Load(networks.Folder.Component("tokenizer")));
     }
 
     /// <inheritdoc/>
@@ -42,7 +42,8 @@ public sealed class WanSystem : IGenerationSystem
         ArgumentNullException.ThrowIfNull(folder);
         ArgumentNullException.ThrowIfNull(request);
         ArgumentNullException.ThrowIfNull(options);
-        using var pipeline = WanPipeline.Open(folder.Path, Device.Cpu, DType.Float32);
+        using var networks = new NetworkLoader(folder, new LoadOptions());
+        using var pipeline = WanPipeline.Open(networks);
         WanTransformerConfig transformer = pipeline.TransformerConfig;
         WanAutoencoderConfig vae = pipeline.AutoencoderConfig;
         Presets presets = Presets.Of(pipeline.Index, transformer);
@@ -100,11 +101,10 @@ public sealed class WanSystem : IGenerationSystem
     {
         const long Libraries = 350L << 20;
         const int StreamCopies = 12, DecoderMaps = 6;           // tensors of the stream's, and the finest stage's, size alive at once
-        long Bytes(string component) => Directory.Exists(folder.Component(component)) ? Directory.GetFiles(folder.Component(component), "*.safetensors").Sum(f => new FileInfo(f).Length) : 0;
         long tokens = latentFrames * (h / transformer.PatchSize[1]) * (w / transformer.PatchSize[2]), pixels = h * w * vae.ScaleFactorSpatial * vae.ScaleFactorSpatial;
-        long sampling = Bytes("transformer") + tokens * (transformer.HiddenSize * StreamCopies + 2L * transformer.FfnDim) * sizeof(float);
-        long decoding = Bytes("transformer") + Bytes("vae") + vae.ScaleFactorTemporal * pixels / (vae.Patch * vae.Patch) * vae.DecoderDim * sizeof(float) * DecoderMaps;
-        return Libraries + Math.Max(Bytes("text_encoder"), Math.Max(sampling, decoding)) + frames * pixels * 3 * 2;
+        long sampling = folder.WeightBytes("transformer") + tokens * (transformer.HiddenSize * StreamCopies + 2L * transformer.FfnDim) * sizeof(float);
+        long decoding = folder.WeightBytes("transformer") + folder.WeightBytes("vae") + vae.ScaleFactorTemporal * pixels / (vae.Patch * vae.Patch) * vae.DecoderDim * sizeof(float) * DecoderMaps;
+        return Libraries + Math.Max(folder.WeightBytes("text_encoder"), Math.Max(sampling, decoding)) + frames * pixels * 3 * 2;
     }
 
     private sealed record WanPlan : GenerationPlan

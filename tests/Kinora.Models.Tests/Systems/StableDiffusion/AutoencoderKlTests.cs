@@ -17,16 +17,18 @@ public sealed class AutoencoderKlTests
     [InlineData(true)]
     public void Load_NamesOfTodayOr2022_GivesTheSameNetwork(bool former)
     {
-        string folder = Directory.CreateTempSubdirectory("kinora-test-").FullName;
+        string folder = Directory.CreateTempSubdirectory("kinora-test-").FullName, vae = Directory.CreateDirectory(Path.Combine(folder, "vae")).FullName;
+        File.WriteAllText(Path.Combine(folder, ModelFolder.IndexFile), """{"_class_name": "StableDiffusionPipeline", "vae": ["diffusers", "AutoencoderKL"]}""");
         using var scope = TensorScope.Enter();
         using var noGrad = GradMode.NoGrad();
         var network = new AutoencoderKl(ParameterPath.Root(new InitializedParameters(1)), Tiny);
         string NameOf(string name) => !former ? name : name.Replace(".to_q.", ".query.", StringComparison.Ordinal).Replace(".to_k.", ".key.", StringComparison.Ordinal)
             .Replace(".to_v.", ".value.", StringComparison.Ordinal).Replace(".to_out.0.", ".proj_attn.", StringComparison.Ordinal);
-        SafetensorsWriter.Write(Path.Combine(folder, "diffusion_pytorch_model.safetensors"), network.Parameters().Select(p => KeyValuePair.Create(NameOf(p.Name), p.Value)));
-        ModelConfigJson.WriteFile(Path.Combine(folder, "config.json"), Tiny, StableDiffusionJson.Default.AutoencoderKlConfig);
+        SafetensorsWriter.Write(Path.Combine(vae, "diffusion_pytorch_model.safetensors"), network.Parameters().Select(p => KeyValuePair.Create(NameOf(p.Name), p.Value)));
+        ModelConfigJson.WriteFile(Path.Combine(vae, "config.json"), Tiny, StableDiffusionJson.Default.AutoencoderKlConfig);
 
-        AutoencoderKl loaded = AutoencoderKl.Load(folder);
+        using var networks = new NetworkLoader(ModelFolder.Read(folder), new LoadOptions());
+        AutoencoderKl loaded = AutoencoderKl.Load(networks);
 
         Tensor z = Tensor.Randn([1, Tiny.LatentChannels, 4, 6]);
         loaded.Decode(z).ToArray<float>().ShouldBe(network.Decode(z).ToArray<float>());

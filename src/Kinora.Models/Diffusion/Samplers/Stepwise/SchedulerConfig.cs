@@ -77,8 +77,8 @@ public sealed record SchedulerConfig
     public string? VarianceType { get; init; }
 
     /// <summary>Reads a scheduler_config.json; unknown keys are refused by name.</summary>
-    /// <exception cref="ConfigException">The file is not what it should be.</exception>
-    public static SchedulerConfig ReadFile(string path) => ModelConfigJson.ReadFile(path, SchedulerConfigJson.Default.SchedulerConfig);
+    /// <exception cref="ConfigException">It is not what it should be.</exception>
+    public static SchedulerConfig Read(ConfigText text) => ModelConfigJson.Read(text, SchedulerConfigJson.Default.SchedulerConfig);
 }
 
 /// <summary>Source-generated JSON of <see cref="SchedulerConfig"/>. Bind through <see cref="ModelConfigJson"/>, which is strict.</summary>

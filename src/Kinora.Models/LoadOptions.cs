@@ -1,0 +1,55 @@
+using Kinora.Engine;
+using Kinora.Models.Checkpoints.Lora;
+
+namespace Kinora.Models;
+
+/// <summary>How the weights of networks lie in memory.</summary>
+public enum WeightStorage
+{
+    /// <summary>In the type of matrix products.</summary>
+    Compute,
+
+    /// <summary>As the files store them, float8 and GGUF's blocks included; a layer widens its own on use.</summary>
+    AsStored,
+
+    /// <summary>In float16; a layer converts its own on use.</summary>
+    Float16,
+
+    /// <summary>In 8-bit floating point (E4M3) with a scale for each row; a layer widens its own on use.</summary>
+    Float8,
+
+    /// <summary>In 8-bit integers with a scale for each row; a layer widens its own on use.</summary>
+    Int8,
+}
+
+/// <summary>What leaves the device or memory while it is not needed.</summary>
+public enum Offload
+{
+    /// <summary>Nothing: networks stay once they are loaded, text encoders excepted.</summary>
+    None,
+
+    /// <summary>Whole networks: one at a time is on the device.</summary>
+    Model,
+
+    /// <summary>Blocks of networks: each comes to the device for its own computation.</summary>
+    Block,
+}
+
+/// <summary>Where and how the networks of a model are loaded.</summary>
+public sealed record LoadOptions
+{
+    /// <summary>Where they run.</summary>
+    public Device Device { get; init; } = Device.Cpu;
+
+    /// <summary>Type of matrix products: float32 or bfloat16.</summary>
+    public DType Compute { get; init; } = DType.Float32;
+
+    /// <summary>How weights lie in memory.</summary>
+    public WeightStorage Storage { get; init; } = WeightStorage.Compute;
+
+    /// <summary>What leaves while it is not needed.</summary>
+    public Offload Offload { get; init; } = Offload.None;
+
+    /// <summary>LoRA files on top of the model's weights.</summary>
+    public IReadOnlyList<LoraChoice> Loras { get; init; } = [];
+}
