@@ -20,7 +20,7 @@ internal static class ClipsAction
         var reference = new Option<string?>("--reference") { Description = "A folder of real clips.", HelpName = "folder" };
         var output = new Option<string>("--output", "-o") { Description = "Folder of the report.", HelpName = "folder", DefaultValueFactory = _ => "report" };
         var paired = new Option<bool>("--paired") { Description = "A clip and its reference of the same name show the same: PSNR and SSIM." };
-        var i3d = new Option<string?>("--i3d") { Description = "I3D weights (layout of pytorch-i3d): FVD and its relatives.", HelpName = "file" };
+        var i3d = new Option<string?>("--i3d") { Description = "I3D weights, of pytorch-i3d or the TorchScript archive of StyleGAN-V: FVD and its relatives.", HelpName = "file" };
         var resize = new Option<string>("--fvd-resize") { Description = "crop (shorter side to 224, center) or stretch (both sides to 224).", HelpName = "how", DefaultValueFactory = _ => "crop" };
         var frames = new Option<int>("--fvd-frames") { Description = "Frames of each clip for FVD, from its beginning.", HelpName = "n", DefaultValueFactory = _ => new VideoFeatureOptions().Frames };
         var inception = new Option<string?>("--inception") { Description = "Inception v3 weights of pytorch-fid: FID of frames (with --reference) and inception score.", HelpName = "file" };

@@ -1,6 +1,8 @@
 // Weights that torch.save wrote: .pt, .pth, .ckpt, .bin. Read without Python and without running anything of theirs.
 // Source: PyTorch 2.5, torch/serialization.py: a zip archive with data.pkl and one entry per storage, or, before 1.6, pickles one behind
 // the other (magic number, protocol, system facts, object, storage keys) and then the storages.
+// A TorchScript archive is the same zip with a program beside the weights (torch/csrc/jit/serialization/export_module.cpp): data.pkl describes
+// modules as objects of the program's classes, whose members are tensors and further modules. The program, code/ and constants.pkl, stays closed.
 
 using System.Buffers.Binary;
 using System.Globalization;
@@ -8,7 +10,7 @@ using System.Numerics;
 
 namespace Kinora.Engine.Checkpoints;
 
-/// <summary>A pickled file of weights, mapped into memory. Only tensors come out of it. Reading is thread-safe.</summary>
+/// <summary>A pickled file of weights or the weights of a TorchScript archive, mapped into memory. Only tensors come out of it. Reading is thread-safe.</summary>
 public sealed unsafe class PickleFile : IWeightFile
 {
     private const string PickleEntry = "data.pkl", StorageFolder = "data/", ByteOrderEntry = "byteorder";
@@ -88,25 +90,23 @@ public sealed unsafe class PickleFile : IWeightFile
     {
         var entries = ZipDirectory.Read(_file);
         string pickle = entries.Keys.Where(k => k == PickleEntry || k.EndsWith("/" + PickleEntry, StringComparison.Ordinal)).OrderBy(k => k.Length).FirstOrDefault()
-            ?? throw Damaged(entries.Keys.Any(k => k.EndsWith("constants.pkl", StringComparison.Ordinal))
-                ? "a TorchScript program; Kinora reads weights, not programs"
-                : $"the archive has no {PickleEntry}; this is not a file of torch.save");
+            ?? throw Damaged($"the archive has no {PickleEntry}; this is not a file of torch.save");
         string prefix = pickle[..^PickleEntry.Length];
-        if (entries.ContainsKey(prefix + "constants.pkl"))
-        {
-            throw Damaged("a TorchScript program; Kinora reads weights, not programs");
-        }
-        if (entries.TryGetValue(prefix + ByteOrderEntry, out var order) && order.Length == 3 && _file.Bytes(order.Offset, 3).SequenceEqual("big"u8))
+        bool isProgram = entries.ContainsKey(prefix + "constants.pkl");
+        if (entries.TryGetValue(prefix + ByteOrderEntry, out var order) && order.Length == 3 && order.Offset != ZipDirectory.Unreadable && _file.Bytes(order.Offset, 3).SequenceEqual("big"u8))
         {
             throw Damaged("its numbers are big-endian, which is not supported");
         }
-        var (at, length) = entries[pickle];
+        var (at, length) = Readable(pickle);
         if (length > MaxPickleBytes)
         {
             throw Damaged(Invariant($"the pickle has {length} bytes; at most {MaxPickleBytes} are allowed"));
         }
-        storages = storage => entries.TryGetValue(prefix + StorageFolder + storage.Key, out var entry) ? entry : null;
-        return PickleMachine.Run(_file.Bytes(at, (int)length), Path).Value;
+        storages = storage => entries.ContainsKey(prefix + StorageFolder + storage.Key) ? Readable(prefix + StorageFolder + storage.Key) : null;
+        return PickleMachine.Run(_file.Bytes(at, (int)length), Path, isProgram).Value;
+
+        (long Offset, long Length) Readable(string name) =>
+            entries[name] is { Offset: not ZipDirectory.Unreadable } entry ? entry : throw Damaged($"the entry '{name}' is compressed or encrypted; torch.save stores entries as they are");
     }
 
     private object? OpenLegacy(out Func<PickleStorage, (long Offset, long Length)?> storages)

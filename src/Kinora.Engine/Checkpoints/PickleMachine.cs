@@ -10,10 +10,13 @@ using System.Text;
 namespace Kinora.Engine.Checkpoints;
 
 /// <summary>A dictionary of a pickle; keys may be anything.</summary>
-internal sealed class PickleDict
+internal class PickleDict
 {
     public List<KeyValuePair<object?, object?>> Items { get; } = [];
 }
+
+/// <summary>An object of a TorchScript program: its members by name. The program is never looked at.</summary>
+internal sealed class PickleObject : PickleDict;
 
 /// <summary>A list of a pickle.</summary>
 internal sealed class PickleList
@@ -48,22 +51,25 @@ internal ref struct PickleMachine
     private static readonly object Mark = new();
 
     private readonly string _source;
+    private readonly bool _program;
     private readonly ReadOnlySpan<byte> _bytes;
     private readonly Stack<object?> _stack = new();
     private readonly Dictionary<uint, object?> _memo = [];
     private int _at;
 
-    private PickleMachine(ReadOnlySpan<byte> bytes, string source)
+    private PickleMachine(ReadOnlySpan<byte> bytes, string source, bool program)
     {
+        _program = program;
         _bytes = bytes;
         _source = source;
     }
 
     /// <summary>The value that a pickle describes, and the bytes it takes.</summary>
+    /// <param name="program">The pickle of a TorchScript archive: objects of the program's classes are dictionaries of their members.</param>
     /// <exception cref="CheckpointException">It uses an opcode or a name that weights do not need, or is damaged. Nothing of it was executed.</exception>
-    public static (object? Value, int Length) Run(ReadOnlySpan<byte> bytes, string source)
+    public static (object? Value, int Length) Run(ReadOnlySpan<byte> bytes, string source, bool program = false)
     {
-        var machine = new PickleMachine(bytes, source);
+        var machine = new PickleMachine(bytes, source, program);
         object? value = machine.Run();
         return (value, machine._at);
     }
@@ -226,9 +232,17 @@ internal ref struct PickleMachine
         }
     }
 
-    // The state of an ordinary dictionary (_metadata of a state_dict) says nothing about tensors.
+    // The state of an ordinary dictionary (_metadata of a state_dict) says nothing about tensors; that of a program's object is its members.
     private readonly void SetState(object? state, object? target, int at)
     {
+        if (target is PickleObject scripted)
+        {
+            if (state is PickleDict members)
+            {
+                scripted.Items.AddRange(members.Items);
+            }
+            return;
+        }
         if (target is not (PickleDict or PickleOpaque or PickleTensor) || state is PickleTensor)
         {
             throw Damaged(at, "a state for something that has none");
@@ -238,7 +252,7 @@ internal ref struct PickleMachine
     private readonly PickleName Name(string module, string name, int at)
     {
         var found = new PickleName(module, name);
-        return PickleNames.IsAllowed(found) ? found
+        return PickleNames.IsAllowed(found) || (_program && PickleNames.IsOfProgram(found)) ? found
             : throw Damaged(at, $"it asks for {found}, which weights do not need; nothing was run. Load the file in a sandbox and save its tensors as safetensors");
     }
 
@@ -251,6 +265,10 @@ internal ref struct PickleMachine
         if (function is not PickleName name || arguments is not object?[] args)
         {
             throw Damaged(at, "a call of something that is no name");
+        }
+        if (_program && PickleNames.IsOfProgram(name))
+        {
+            return PickleNames.IsClass(name) ? new PickleObject() : PickleOpaque.Instance;
         }
         switch (name.ToString())
         {
@@ -459,6 +477,12 @@ internal static class PickleNames
         return full == "collections.OrderedDict" || TensorParts.Contains(full) || Notes.Contains(full) || StorageTypeOf(name) is not null
             || (name.Module == "torch" && Torch.Contains(name.Name));
     }
+
+    /// <summary>Whether a name belongs to a TorchScript archive: a class of its program, or lists of numbers among a module's members.</summary>
+    public static bool IsOfProgram(PickleName name) => IsClass(name) || name.Module == "torch.jit._pickle";
+
+    /// <summary>Whether a name is a class of a TorchScript program.</summary>
+    public static bool IsClass(PickleName name) => name.Module == "__torch__" || name.Module.StartsWith("__torch__.", StringComparison.Ordinal);
 
     /// <summary>Whether a name makes tensors, so that a call of it must be understood.</summary>
     public static bool IsTensorPart(PickleName name) => TensorParts.Contains(name.ToString());

@@ -1,4 +1,4 @@
-// The directory of a zip archive whose entries are stored as they are, so that they can be mapped.
+// The directory of a zip archive; entries that are stored as they are can be mapped.
 // Source: PKWARE APPNOTE 6.3.10, sections 4.3 (records) and 4.5.3 (zip64).
 
 using System.Buffers.Binary;
@@ -15,8 +15,11 @@ internal static class ZipDirectory
     private const int MaxComment = 1 << 16;
     private const int MaxNameBytes = 1024;
 
+    /// <summary>The offset of an entry that is compressed or encrypted, and so cannot be mapped.</summary>
+    public const long Unreadable = -1;
+
     /// <summary>Offset and length of every entry by name.</summary>
-    /// <exception cref="CheckpointException">The archive is damaged, or an entry is compressed or encrypted.</exception>
+    /// <exception cref="CheckpointException">The archive is damaged.</exception>
     public static Dictionary<string, (long Offset, long Length)> Read(MappedFile file)
     {
         var (start, size, count) = FindDirectory(file);
@@ -44,12 +47,9 @@ internal static class ZipDirectory
             }
             string name = Encoding.UTF8.GetString(Bytes(file, at + EntryBytes, nameBytes, end));
             ReadZip64(Bytes(file, at + EntryBytes + nameBytes, extraBytes, end), ref length, ref compressed, ref local);
-            if (method != 0 || (flags & 1) != 0 || compressed != length)
-            {
-                throw Damaged(file, $"the entry '{name}' is compressed or encrypted; torch.save stores entries as they are");
-            }
-            long offset = DataOffset(file, local, name);
-            if (length > (ulong)(file.Length - offset))
+            bool readable = method == 0 && (flags & 1) == 0 && compressed == length;
+            long offset = readable ? DataOffset(file, local, name) : Unreadable;
+            if (readable && length > (ulong)(file.Length - offset))
             {
                 throw Damaged(file, Invariant($"the entry '{name}' has {length} bytes at {offset}, beyond the end of the file"));
             }

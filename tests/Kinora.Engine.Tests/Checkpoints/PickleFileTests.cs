@@ -32,6 +32,37 @@ public sealed class PickleFileTests
         file.Read("d.bf", DType.Float32).ToArray<float>().ShouldBe([1.5f, -2f, 3f]);
     }
 
+    // Oracle: torch.jit.save of PyTorch 1.13 wrote the archive: a unit (conv3d without bias, batch norm, a list, a text and a number) called
+    // "first", two in a Sequential called "branch_1", and a transposed buffer; sums of state_dict() in float64.
+    [Fact]
+    public void Open_TorchScriptArchive_GivesTheWeightsOfItsModules()
+    {
+        using var scope = TensorScope.Enter();
+        using Checkpoint file = Checkpoint.Open(Fixture("torchscript.pt"));
+
+        string[] unit = ["batch3d.bias", "batch3d.num_batches_tracked", "batch3d.running_mean", "batch3d.running_var", "batch3d.weight", "conv3d.weight"];
+        file.Names.Order(StringComparer.Ordinal).ShouldBe([.. unit.Select(n => "branch_1.0." + n), .. unit.Select(n => "branch_1.1." + n), .. unit.Select(n => "first." + n), "grid"]);
+        file.Find("first.conv3d.weight")!.Shape.ShouldBe([2, 3, 1, 1, 1]);
+        double Sum(string name) => file.Read(name, DType.Float64).Sum().Item();
+        Sum("first.conv3d.weight").ShouldBe(-0.6622348614037037, 1e-12);
+        Sum("branch_1.0.conv3d.weight").ShouldBe(0.6710052872076631, 1e-12);
+        Sum("branch_1.1.conv3d.weight").ShouldBe(-1.057994820177555, 1e-12);
+        file.Read("grid").ToArray<float>().ShouldBe([0f, 3f, 1f, 4f, 2f, 5f]);
+    }
+
+    // Without the program's marks the same names are refused: only an archive with constants.pkl may have classes of its own.
+    [Fact]
+    public void Open_ClassesOfAProgramOutsideOfOne_AreRefused()
+    {
+        using var folder = new TemporaryFolder();
+        byte[] whole = File.ReadAllBytes(Fixture("torchscript.pt"));
+        byte[] name = "constants.pkl"u8.ToArray();
+        for (int at = whole.AsSpan().IndexOf(name); at >= 0; at = whole.AsSpan().IndexOf(name))
+            whole[at] = (byte)'k';
+        File.WriteAllBytes(folder.File("renamed.pt"), whole);
+        Should.Throw<CheckpointException>(() => PickleFile.Open(folder.File("renamed.pt"))).Message.ShouldContain("asks for __torch__.");
+    }
+
     [Fact]
     public void Open_PickleThatNamesAnotherFunction_IsRefusedAndNothingRuns()
     {
@@ -46,7 +77,7 @@ public sealed class PickleFileTests
     public void Open_AnyTruncation_IsRefused()
     {
         using var folder = new TemporaryFolder();
-        foreach (string name in (string[])["state-dict.pt", "legacy.bin"])
+        foreach (string name in (string[])["state-dict.pt", "legacy.bin", "torchscript.pt"])
         {
             byte[] whole = File.ReadAllBytes(Fixture(name));
             for (int length = 0; length < whole.Length; length += 7)

@@ -60,6 +60,42 @@ public sealed class NetworkScoresTests : IDisposable
         values[ClipScores.Consistency].ShouldBe(0.13414408186, 1e-9);
     }
 
+    // Oracle: a plain module in PyTorch 1.13 with the names and the padding of hassony2/kinetics_i3d_pytorch (src/i3dpt.py), every tensor filled from
+    // the stream of its name, on 10 frames of the stream 7: 10 is no multiple of 8, so the two layouts pad differently.
+    [Fact]
+    public void I3d_NamesOfTheTorchScriptArchive_AreReadAndPaddedAsThere()
+    {
+        using var inference = GradMode.Inference();
+        using var scope = TensorScope.Enter();
+        string path = Path.Combine(_folder, "i3d.safetensors");
+        SafetensorsWriter.Write(path, ScriptedI3d());
+        var (model, layout) = InceptionI3dWeights.Load(path, Device.Cpu);
+        using var store = model.Path.Store;
+        layout.ShouldBe(InceptionI3dLayout.TorchScript);
+        double[] y = model.Forward(Tensor.FromArray(Lcg.Values(7, 3 * 10 * 224 * 224).Select(v => (float)(2 * v - 1)).ToArray(), 1, 3, 10, 224, 224)).To(DType.Float64).ToArray<double>();
+        y.Sum().ShouldBe(-44.46709996461868, 0.02);
+        y.Average(Math.Abs).ShouldBe(4.724261047206819, 1e-4);
+        double[] first = [1.1289453506469727, 7.162352561950684, -3.842682361602783, -6.165888786315918, 2.842839479446411, 10.528182983398438];
+        for (int i = 0; i < first.Length; i++)
+            y[i].ShouldBe(first[i], 1e-3);
+    }
+
+    // The network of the tests above under the archive's names: the table read backwards.
+    private static IEnumerable<KeyValuePair<string, Tensor>> ScriptedI3d()
+    {
+        var i3d = new InceptionI3dModel(ParameterPath.Root(new ShapeOnlyParameters()));
+        using var store = i3d.Path.Store;
+        foreach (var (name, parameter) in i3d.Parameters())
+        {
+            string published = InceptionI3dWeights.Scripted.ToPublished(name)!.Value.Published;
+            int count = (int)parameter.NumElements;
+            double scale = Math.Sqrt(24.0 / ((double)count / parameter.Size(0)));
+            bool matrix = parameter.Shape.Length >= 2;
+            double Value(double u) => published.EndsWith("running_var", StringComparison.Ordinal) ? 0.5 + u : matrix ? (u - 0.5) * scale : published.EndsWith(".weight", StringComparison.Ordinal) ? 0.75 + 0.5 * u : 0.2 * (u - 0.5);
+            yield return KeyValuePair.Create(published, Tensor.FromArray(Lcg.Values(Lcg.Crc32(published), count).Select(u => (float)Value(u)).ToArray(), [.. parameter.Shape]));
+        }
+    }
+
     [Fact]
     public void Video_WrongWeightsOrTooFewFrames_AreRefused()
     {

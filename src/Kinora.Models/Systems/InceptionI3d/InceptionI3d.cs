@@ -1,10 +1,11 @@
 // I3D: Inception v1 inflated to three dimensions, the network behind the Fréchet video distance.
 // Paper: Carreira and Zisserman, "Quo vadis, action recognition?", arXiv:1705.07750.
-// Parameter names follow piergiaj/pytorch-i3d at 05783d11f9632b25fe3d50395a9c9bb51f848d6d.
+// Parameter names follow piergiaj/pytorch-i3d at 05783d11f9632b25fe3d50395a9c9bb51f848d6d; InceptionI3dWeights reads the other layout.
 //
 // Shapes    B clips  F frames  H,W height, width  K classes
 // Numerics  Batch norm is float32; convolutions run in the autocast type. Padding is TensorFlow's "SAME": as much as the size at hand
-//           needs, the odd one behind, zeros before max pooling too.
+//           needs, the odd one behind, zeros before max pooling too. The port of hassony2 pads before pooling as if the stride divided the
+//           size, and lets windows reach over the end; with 16 frames both are the same.
 
 using Kinora.Engine;
 using Kinora.Engine.Layers;
@@ -34,7 +35,8 @@ public sealed class InceptionI3dModel : Module
     /// <param name="path">Root of the parameter names.</param>
     /// <param name="classes">Classes of the logits.</param>
     /// <param name="endpoint">The last part to build, by its published name.</param>
-    public InceptionI3dModel(ParameterPath path, int classes = KineticsClasses, string endpoint = LogitsEndpoint) : base(path)
+    /// <param name="padding">How sizes that a pooling's stride does not divide are padded.</param>
+    public InceptionI3dModel(ParameterPath path, int classes = KineticsClasses, string endpoint = LogitsEndpoint, PoolPadding padding = PoolPadding.Same) : base(path)
     {
         ArgumentNullException.ThrowIfNull(path);
         long channels = 3;
@@ -56,7 +58,7 @@ public sealed class InceptionI3dModel : Module
         void Pool(string name, Size3 kernel, Size3 stride)
         {
             if (!done)
-                Add(name, x => SamePadding.MaxPool(x, kernel, stride));
+                Add(name, x => SamePadding.MaxPool(x, kernel, stride, padding));
         }
 
         void Mixed(string name, long b0, long b1a, long b1b, long b2a, long b2b, long b3b)
@@ -131,6 +133,16 @@ public sealed class InceptionI3dModel : Module
     }
 }
 
+/// <summary>How a max pooling pads.</summary>
+public enum PoolPadding
+{
+    /// <summary>TensorFlow's "SAME" for the size at hand.</summary>
+    Same,
+
+    /// <summary>As if the stride divided the size, with windows over the end: hassony2/kinetics_i3d_pytorch, src/i3dpt.py at 10f0068.</summary>
+    Fixed,
+}
+
 /// <summary>Convolution, batch norm, ReLU.</summary>
 internal sealed class Unit3d : Module
 {
@@ -175,7 +187,7 @@ internal sealed class InceptionBlock : Module
     public Tensor Forward(Tensor x)
     {
         using var scope = TensorScope.Enter();
-        return scope.Keep(Tensor.Cat([_b0.Forward(x), _b1b.Forward(_b1a.Forward(x)), _b2b.Forward(_b2a.Forward(x)), _b3b.Forward(SamePadding.MaxPool(x, 3, 1))], 1));
+        return scope.Keep(Tensor.Cat([_b0.Forward(x), _b1b.Forward(_b1a.Forward(x)), _b2b.Forward(_b2a.Forward(x)), _b3b.Forward(SamePadding.MaxPool(x, 3, 1, PoolPadding.Same))], 1));
     }
 }
 
@@ -191,10 +203,26 @@ internal static class SamePadding
         return f0 + f1 + h0 + h1 + w0 + w1 == 0 ? x : F.Pad(x, [w0, w1, h0, h1, f0, f1]);
     }
 
-    public static Tensor MaxPool(Tensor x, Size3 kernel, Size3 stride)
+    // What is pooled is never negative, so zeros behind the end are the same as no values there.
+    public static Tensor MaxPool(Tensor x, Size3 kernel, Size3 stride, PoolPadding padding)
     {
         using var scope = TensorScope.Enter();
-        return scope.Keep(F.MaxPool3d(Pad(x, kernel, stride), kernel, stride));
+        if (padding == PoolPadding.Same)
+            return scope.Keep(F.MaxPool3d(Pad(x, kernel, stride), kernel, stride));
+        var (_, _, f, h, w) = x.Dims5();
+        var (f0, f1) = FixedAmount(f, kernel.Frames, stride.Frames);
+        var (h0, h1) = FixedAmount(h, kernel.Height, stride.Height);
+        var (w0, w1) = FixedAmount(w, kernel.Width, stride.Width);
+        return scope.Keep(F.MaxPool3d(f0 + f1 + h0 + h1 + w0 + w1 == 0 ? x : F.Pad(x, [w0, w1, h0, h1, f0, f1]), kernel, stride));
+    }
+
+    // The fixed padding and what the last window reaches over the end (torch.nn.MaxPool3d with ceil_mode: it must begin inside).
+    private static (long Before, long After) FixedAmount(long size, long kernel, long stride)
+    {
+        long total = Math.Max(0, kernel - stride), padded = size + total;
+        long windows = (padded - kernel + stride - 1) / stride + 1;
+        windows -= (windows - 1) * stride >= padded ? 1 : 0;
+        return (total / 2, total - total / 2 + Math.Max(0, (windows - 1) * stride + kernel - padded));
     }
 
     private static (long Before, long After) Amount(long size, long kernel, long stride)
