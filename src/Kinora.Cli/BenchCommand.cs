@@ -10,6 +10,7 @@ using Kinora.Evaluation.Probes;
 using Kinora.Evaluation.Quality;
 using Kinora.Evaluation.Speed;
 using Kinora.Models;
+using Kinora.Models.Generation;
 using Kinora.Models.Systems.KinoraWorld;
 
 namespace Kinora.Cli;
@@ -25,11 +26,12 @@ public static class BenchCommand
             "kinora bench ops                               operators, attention, transformer block, training step",
             "kinora bench model                             components, a whole clip, a training step",
             "kinora bench networks --only wan               published networks at their real sizes, random weights",
+            "kinora bench cache                             what step caching saves and what it costs",
             "kinora bench selftest --device cuda            is the engine right on this device?",
             "kinora bench cuts                              precision and recall of the cut detectors",
             "kinora bench fuzz                              damaged files through every reader")
         {
-            CreateQuality(), CreateOps(), CreateModel(), CreateNetworks(), CreateSelfTest(), BenchCutsCommand.Create(), BenchCurateCommand.Create(), FuzzCommand.Create(),
+            CreateQuality(), CreateOps(), CreateModel(), CreateNetworks(), CreateCache(), CreateSelfTest(), BenchCutsCommand.Create(), BenchCurateCommand.Create(), FuzzCommand.Create(),
         };
 
     private static Command CreateQuality()
@@ -147,6 +149,42 @@ public static class BenchCommand
         };
         command.SetAction((result, cancellationToken) => EngineWork.Run(() =>
             Time("networks", NetworkCases.All, result.GetValue(only), Device.Parse(result.GetValue(device)!), result.GetValue(seconds), result.GetValue(output), cancellationToken), cancellationToken));
+        return command;
+    }
+
+    private static Command CreateCache()
+    {
+        const int Prompts = 8;
+        double[] thresholds = [0.05, 0.08, 0.1, 0.15, 0.2, 0.4];
+        var model = ModelOption();
+        var (device, output, dtype) = (DeviceOption(), OutputOption(), DTypeOption());
+        var tried = new Option<double[]>("--threshold") { Description = $"Drift up to which work is reused; may be repeated. Default: {string.Join(", ", thresholds.Select(t => t.ToString(CultureInfo.InvariantCulture)))}.", HelpName = "drift" };
+        var prompts = new Option<int>("--prompts") { Description = "Clips, for the first held-out prompts.", HelpName = "n", DefaultValueFactory = _ => Prompts };
+        var seed = new Option<ulong>("--seed") { Description = "Seed of the first clip; clip i has seed + i.", HelpName = "n" };
+        var steps = new Option<int?>("--steps") { Description = "Sampling steps; the model's own by default.", HelpName = "n" };
+        var json = new Option<bool>("--json") { Description = "Print the report as JSON instead of the table." };
+        var command = new Verb("cache", "Measure step caching: calls skipped, speed, and PSNR against the same clips without it.",
+            "kinora bench cache",
+            "kinora bench cache --threshold 0.1 --threshold 0.15 --prompts 32")
+        {
+            model, device, dtype, tried, prompts, seed, steps, output, json,
+        };
+        command.SetAction((result, cancellationToken) => EngineWork.Run(() =>
+        {
+            ModelFolder folder = ModelFolder.Find(result.GetValue(model)!);
+            int count = result.GetValue(prompts);
+            if (count < 1 || count > HeldOutPrompts.Available) { throw CommandException.Usage($"--prompts {count}: expected 1 to {HeldOutPrompts.Available}."); }
+            using var progress = new ConsoleProgress();
+            var options = new VideoGenerationOptions { Seed = result.GetValue(seed), Steps = result.GetValue(steps) };
+            CacheReport report = CacheBench.Measure(folder, result.GetValue(tried) is { Length: > 0 } own ? own : thresholds, options, count, Device.Parse(result.GetValue(device)!), Compute(result.GetValue(dtype)), (done, total) => progress.Report("clips", done, total), cancellationToken);
+            if (result.GetValue(output) is { } file)
+            {
+                if (Path.GetDirectoryName(Path.GetFullPath(file)) is { } parent) { Directory.CreateDirectory(parent); }
+                File.WriteAllText(file, report.ToJson());
+            }
+            CommandSession.Current.Result(result.GetValue(json) ? report.ToJson() : report.Table());
+            return ExitCodes.Success;
+        }, cancellationToken));
         return command;
     }
 

@@ -8,8 +8,10 @@ using Kinora.Cli.Doctor;
 using Kinora.Cli.Generation;
 using Kinora.Cli.Shell;
 using Kinora.Engine;
+using Kinora.Evaluation.Frames;
 using Kinora.Media;
 using Kinora.Models;
+using Kinora.Models.Diffusion;
 using Kinora.Models.Diffusion.Samplers;
 using Kinora.Models.Generation;
 
@@ -42,6 +44,8 @@ public static class GenerateCommand
         var controlStrength = new Option<double?>("--control-strength") { Description = "Strength of the ControlNet; 1 as it was trained.", HelpName = "factor" };
         var keyframes = new Option<string[]>("--keyframe") { Description = "A later frame that is to be this picture, as N=file with the first frame 0, or last=file; may be repeated.", HelpName = "frame=file" };
         var continued = new Option<string?>("--continue") { Description = "The clip to continue.", HelpName = "file" };
+        var cache = new Option<double?>("--cache") { Description = $"Reuse work of the step before while it drifts less than this; without a number {StepCache.DefaultThreshold.ToString(CultureInfo.InvariantCulture)}. For transformer models.", HelpName = "drift", Arity = ArgumentArity.ZeroOrOne };
+        var cacheCompare = new Option<bool>("--cache-compare") { Description = "Make every clip without --cache too, as NAME-uncached, and print the PSNR between them." };
         var count = new Option<int>("--count") { Description = "How many clips.", HelpName = "number", DefaultValueFactory = _ => 1 };
         var model = new Option<string>("--model") { Description = "A model folder, or the name of one under models/.", HelpName = "model", DefaultValueFactory = _ => KinoraOptions.DefaultModel };
         var device = new Option<string>("--device") { Description = "cpu, cuda, cuda:1, or auto.", HelpName = "device", DefaultValueFactory = _ => "auto" };
@@ -56,7 +60,7 @@ public static class GenerateCommand
             "kinora generate \"a red balloon rises\" --continue balloon.mp4 -o longer.mp4       what happens next",
             "kinora generate \"a star spins in space\" --count 4 --seed 7 -o star.gif           four seeds")
         {
-            prompt, output, seed, steps, guidance, sampler, negative, size, frames, fps, image, imageModel, motionAdapter, strength, motion, imageNoise, mask, control, controlNet, controlStrength, keyframes, continued, count, model, device, dtype, json, dryRun,
+            prompt, output, seed, steps, guidance, sampler, negative, size, frames, fps, image, imageModel, motionAdapter, strength, motion, imageNoise, mask, control, controlNet, controlStrength, keyframes, continued, cache, cacheCompare, count, model, device, dtype, json, dryRun,
         };
         command.SetAction(async (result, cancellationToken) =>
         {
@@ -79,7 +83,12 @@ public static class GenerateCommand
                 FrameRate = result.GetValue(fps), Steps = result.GetValue(steps), Guidance = result.GetValue(guidance), Sampler = result.GetValue(sampler),
                 ImageStrength = result.GetValue(strength), ControlNet = result.GetValue(controlNet), ControlStrength = result.GetValue(controlStrength),
                 Motion = result.GetValue(motion), ImageNoise = result.GetValue(imageNoise),
+                Cache = result.GetResult(cache) is null ? null : result.GetValue(cache) ?? StepCache.DefaultThreshold,
             };
+            if (result.GetValue(cacheCompare) && options.Cache is null)
+            {
+                throw CommandException.Usage("--cache-compare compares clips made with --cache; give that too.");
+            }
             var later = KeyframeArguments.Parse(result.GetValue(keyframes) ?? []);
             request = request with { Keyframes = [.. later.Select(k => new Keyframe(k.Frame, ImageFile.Read(k.Path)))] };
             GenerationPlan plan;
@@ -106,7 +115,7 @@ public static class GenerateCommand
             }
             return result.GetValue(dryRun)
                 ? DryRun(plan, kinora, result.GetValue(json))
-                : await RunAsync(plan, kinora, result.GetValue(output), result.GetValue(json), cancellationToken).ConfigureAwait(false);
+                : await RunAsync(plan, kinora, result.GetValue(output), result.GetValue(json), result.GetValue(cacheCompare), cancellationToken).ConfigureAwait(false);
         });
         return command;
     }
@@ -119,7 +128,7 @@ public static class GenerateCommand
         return ExitCodes.Success;
     }
 
-    private static async Task<int> RunAsync(GenerationPlan plan, KinoraOptions kinora, string? output, bool json, CancellationToken cancellationToken)
+    private static async Task<int> RunAsync(GenerationPlan plan, KinoraOptions kinora, string? output, bool json, bool cacheCompare, CancellationToken cancellationToken)
     {
         var session = CommandSession.Current;
         string[] paths = OutputPaths.For(output, plan);
@@ -138,6 +147,18 @@ public static class GenerateCommand
                 video.Clip.Save(paths[i]);
                 written.Add(new GeneratedFile(paths[i], video.Manifest));
                 progress.Line(string.Create(CultureInfo.InvariantCulture, $"{paths[i]}: {video.Clip.Width}x{video.Clip.Height}, {(video.Clip.Frames.Count == 1 ? "1 frame" : $"{video.Clip.Frames.Count} frames")}, seed {video.Manifest.Seed}"));
+                if (video.Manifest.Cache is { } saved)
+                {
+                    progress.Line(string.Create(CultureInfo.InvariantCulture, $"cache {saved.Threshold}: {saved.Skipped} of {saved.Calls} network calls skipped but for their first block"));
+                }
+                if (cacheCompare)
+                {
+                    GeneratedVideo whole = (await generator.GenerateAsync(one with { Cache = null }, new GenerationConsole(progress), cancellationToken).ConfigureAwait(false))[0];
+                    string beside = OutputPaths.Beside(paths[i], "-uncached");
+                    whole.Clip.Save(beside);
+                    written.Add(new GeneratedFile(beside, whole.Manifest));
+                    progress.Line(string.Create(CultureInfo.InvariantCulture, $"{beside}: PSNR {PeakSignalToNoise.Of(Bytes(video), Bytes(whole)):0.0} dB between the two"));
+                }
             }
         }
         TimeSpan took = Stopwatch.GetElapsedTime(start);
@@ -152,6 +173,8 @@ public static class GenerateCommand
         session.Remark($"made in {ConsoleProgress.Duration(took)}");
         return ExitCodes.Success;
     }
+
+    private static byte[] Bytes(GeneratedVideo video) => [.. video.Clip.Frames.SelectMany(f => f.Rgb)];
 
     private static void CheckMemory(GenerationPlan plan, KinoraOptions kinora)
     {

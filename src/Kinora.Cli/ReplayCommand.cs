@@ -100,7 +100,7 @@ public static class ReplayCommand
             Seed = recorded.Seed, Width = recorded.Width, Height = recorded.Height, Frames = recorded.Frames, FrameRate = recorded.FrameRate,
             Steps = recorded.Steps, Guidance = recorded.Guidance, GuidanceRescale = recorded.GuidanceRescale, Sampler = recorded.Sampler,
             ImageStrength = recorded.Input?.Strength, ControlNet = recorded.Control?.ControlNet, ControlStrength = recorded.Control?.Strength,
-            Motion = recorded.Input?.Motion, ImageNoise = recorded.Input?.Noise,
+            Cache = recorded.Cache?.Threshold, Motion = recorded.Input?.Motion, ImageNoise = recorded.Input?.Noise,
         });
         if (plan.ControlInput?.Sha256 != recorded.Control?.Sha256)
         {

@@ -32,10 +32,13 @@ internal static class OutputPaths
     }
 
     /// <summary>clip.mp4 → clip-2.mp4.</summary>
-    public static string Numbered(string path, int index)
+    public static string Numbered(string path, int index) => Beside(path, string.Create(CultureInfo.InvariantCulture, $"-{index}"));
+
+    /// <summary>clip.mp4 → clip-and.mp4.</summary>
+    public static string Beside(string path, string suffix)
     {
         string extension = Path.GetExtension(path);
-        return string.Create(CultureInfo.InvariantCulture, $"{path[..^extension.Length].TrimEnd('/')}-{index}{extension}");
+        return $"{path[..^extension.Length].TrimEnd('/')}{suffix}{extension}";
     }
 
     private static string Slug(string prompt)

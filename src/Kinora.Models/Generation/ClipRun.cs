@@ -1,4 +1,5 @@
 using Kinora.Media;
+using Kinora.Models.Diffusion;
 
 namespace Kinora.Models.Generation;
 
@@ -21,6 +22,9 @@ public sealed class ClipRun(GenerationPlan plan, ulong seed, CancellationToken c
 
     /// <summary>The frames so far.</summary>
     public IReadOnlyList<VideoFrame> Frames => _frames;
+
+    /// <summary>Step caching for this clip; null for none. Whoever makes the run frees it.</summary>
+    public StepCache? Cache { get; init; }
 
     /// <summary>Hears of every finished step, with a picture when one is due.</summary>
     public Action<int, VideoFrame?>? OnStep { get; init; }

@@ -39,6 +39,8 @@ public sealed record GenerationManifest
     public ManifestControl? Control { get; init; }
     /// <summary>Folder of a motion adapter that was put to the model; null for none.</summary>
     public string? MotionAdapter { get; init; }
+    /// <summary>Step caching; null for none.</summary>
+    public ManifestCache? Cache { get; init; }
     /// <summary>Pictures that later frames were to be; null for none.</summary>
     public IReadOnlyList<ManifestKeyframe>? Keyframes { get; init; }
     public required string Device { get; init; }
@@ -107,6 +109,17 @@ public sealed record ManifestInput
     public string? MaskPath { get; init; }
     /// <summary>SHA-256 of the mask's RGB bytes before it was resized; null without one.</summary>
     public string? MaskSha256 { get; init; }
+}
+
+/// <summary>Step caching, and what it saved.</summary>
+public sealed record ManifestCache
+{
+    /// <summary>Drift up to which work was reused.</summary>
+    public required double Threshold { get; init; }
+    /// <summary>Network calls.</summary>
+    public required int Calls { get; init; }
+    /// <summary>Those of them in which only the first block ran.</summary>
+    public required int Skipped { get; init; }
 }
 
 /// <summary>A picture that a later frame was to be.</summary>

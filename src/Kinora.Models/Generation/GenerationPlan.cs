@@ -40,6 +40,8 @@ public record GenerationPlan
     /// <summary>What a ControlNet reads; null without one.</summary>
     public ManifestControl? ControlInput { get; init; }
     public required int PreviewEverySteps { get; init; }
+    /// <summary>Threshold of step caching; null for none.</summary>
+    public double? Cache { get; init; }
     /// <summary>Floating point operations of one clip.</summary>
     public required double Flops { get; init; }
     /// <summary>Bytes in use at the peak, about.</summary>
@@ -65,7 +67,8 @@ public record GenerationPlan
         GenerationPlan plan = GenerationSystems.Of(folder).Plan(folder, request, options);
         // What a system reads besides the picture itself stands in its plan's input; anything else was asked for in vain.
         RequestChecks.Refuse(folder.Name, ("motion", options.Motion is not null && plan.Input?.Motion is null), ("image noise", options.ImageNoise is not null && plan.Input?.Noise is null),
-            ("controlling picture", request.Control is not null && plan.ControlInput is null), ("ControlNet", options.ControlNet is not null && plan.ControlInput is null), ("control strength", options.ControlStrength is not null && plan.ControlInput is null));
+            ("controlling picture", request.Control is not null && plan.ControlInput is null), ("ControlNet", options.ControlNet is not null && plan.ControlInput is null), ("control strength", options.ControlStrength is not null && plan.ControlInput is null),
+            ("step caching", options.Cache is not null && plan.Cache is null));
         return request.Keyframes.Count == plan.Keyframes.Count ? plan
             : throw new GenerationRequestException("keyframe", $"{folder.Name} takes no keyframes; Wan's first-and-last-frame models take the last, LTX-Video any.");
     }

@@ -4,6 +4,7 @@ using System.Runtime.CompilerServices;
 using System.Threading.Channels;
 using Kinora.Engine;
 using Kinora.Media;
+using Kinora.Models.Diffusion;
 
 namespace Kinora.Models.Generation;
 
@@ -111,8 +112,10 @@ public sealed class KinoraVideoGenerator : IVideoGenerator, IDisposable
         activity?.SetTag("kinora.model", plan.Folder.Name).SetTag("kinora.seed", plan.Seed + (ulong)index).SetTag("kinora.steps", plan.Steps);
         long start = Stopwatch.GetTimestamp();
         using var scope = TensorScope.Enter();
+        using StepCache? cache = plan.Cache is { } threshold ? new StepCache(threshold) : null;
         var run = new ClipRun(plan, plan.Seed + (ulong)index, cancellationToken)
         {
+            Cache = cache,
             OnStep = (done, preview) =>
             {
                 clock.Step();
@@ -125,7 +128,10 @@ public sealed class KinoraVideoGenerator : IVideoGenerator, IDisposable
         model.Pipeline.Generate(run);
         IReadOnlyList<VideoFrame> frames = run.Frames;
 
-        GenerationManifest manifest = Describe(model, plan, index, frames);
+        GenerationManifest manifest = Describe(model, plan, index, frames) with
+        {
+            Cache = cache is null ? null : new ManifestCache { Threshold = plan.Cache!.Value, Calls = cache.Calls, Skipped = cache.Skipped },
+        };
         var clip = new Clip(frames, plan.FrameRate);
         clip.Metadata[MediaMetadata.ManifestKey] = manifest.ToJson();
         KinoraTelemetry.Clips.Add(1);

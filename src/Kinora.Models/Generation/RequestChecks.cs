@@ -9,7 +9,7 @@ namespace Kinora.Models.Generation;
 internal static class RequestChecks
 {
     private const int MaxSide = 4096, MaxFrames = 1025, MaxSteps = 1000, MaxCount = 10_000;
-    private const double MaxGuidance = 100, MaxFrameRate = 240;
+    private const double MaxGuidance = 100, MaxFrameRate = 240, LeastCache = 1e-6, MostCache = 10;
 
     /// <summary>The seed asked for, or one drawn at random.</summary>
     public static ulong Seed(VideoGenerationOptions options) => options.Seed ?? (ulong)RandomNumberGenerator.GetInt32(int.MaxValue);
@@ -21,6 +21,8 @@ internal static class RequestChecks
     public static double Guidance(VideoGenerationOptions options, double otherwise) => InRange("guidance", options.Guidance ?? otherwise, 0, MaxGuidance);
 
     public static double GuidanceRescale(VideoGenerationOptions options, double otherwise) => InRange("guidance rescale", options.GuidanceRescale ?? otherwise, 0, 1);
+
+    public static double? Cache(VideoGenerationOptions options) => options.Cache is { } threshold ? InRange("cache", threshold, LeastCache, MostCache) : null;
 
     public static double FrameRate(double value) => InRange("frame rate", value, 0.1, MaxFrameRate);
 

@@ -84,6 +84,9 @@ public sealed record VideoGenerationOptions
     /// <summary>Standard deviation of the noise added to a given image, for models that read one: more lets the clip leave the image further.</summary>
     public double? ImageNoise { get; init; }
 
+    /// <summary>Drift up to which a transformer's steps reuse the work of the step before, above 0 up to 10; null computes every step. Models without a transformer refuse it.</summary>
+    public double? Cache { get; init; }
+
     /// <summary>Every so many steps a picture of the clip's beginning as it stands comes with the progress; 0 for never.</summary>
     public int PreviewEverySteps { get; init; }
 }

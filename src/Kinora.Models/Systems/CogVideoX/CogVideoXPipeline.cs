@@ -106,7 +106,7 @@ public sealed class CogVideoXPipeline : IDisposable
             using var inner = TensorScope.Enter();
             Tensor input = image is null ? x : Tensor.Cat([x, image], 2);
             Tensor t = Tensor.Full([text.Size(0)], timestep, DType.Float32, _device);
-            Tensor output = Transformer.Forward(guided ? Tensor.Cat([input, input], 0) : input, t, text, offset);
+            Tensor output = Transformer.Forward(guided ? Tensor.Cat([input, input], 0) : input, t, text, offset, request.Cache?.For(0, whole: timestep <= sampler.Timesteps[^1]));
             if (!guided)
             {
                 return inner.Keep(output);

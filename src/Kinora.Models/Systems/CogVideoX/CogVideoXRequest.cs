@@ -1,4 +1,5 @@
 using Kinora.Engine;
+using Kinora.Models.Diffusion;
 
 namespace Kinora.Models.Systems.CogVideoX;
 
@@ -21,6 +22,8 @@ public sealed record CogVideoXRequest
     public required double Guidance { get; init; }
     /// <summary>Share of guidance rescaling in [0, 1].</summary>
     public double GuidanceRescale { get; init; }
+    /// <summary>Step caching; null computes every call.</summary>
+    public StepCache? Cache { get; init; }
     /// <summary>The first frame for image to video, [1, 3, 1, H, W] in [−1, 1]; null for text to video.</summary>
     public Tensor? FirstFrame { get; init; }
 }

@@ -80,7 +80,7 @@ public sealed class CogVideoXSystem : IGenerationSystem
             Folder = folder, Prompt = request.Prompt, NegativePrompt = request.NegativePrompt, Seed = RequestChecks.Seed(options), Count = RequestChecks.Count(options),
             Width = width, Height = height, Frames = frames, FrameRate = RequestChecks.FrameRate(options.FrameRate ?? (group > 1 ? FrameRateOfGroups : FrameRate)),
             Steps = steps, Guidance = guidance, GuidanceRescale = RequestChecks.GuidanceRescale(options, 0), Sampler = sampler, NetworkCalls = steps, MadeFor = madeFor,
-            HeldFrames = given.Count, Input = input, GivenFrames = given, PreviewEverySteps = options.PreviewEverySteps,
+            HeldFrames = given.Count, Input = input, GivenFrames = given, PreviewEverySteps = options.PreviewEverySteps, Cache = RequestChecks.Cache(options),
             Flops = flops, PeakBytes = EstimatePeak(folder, transformer, vae, predictions, padded, height, width, frames),
         };
 
@@ -141,7 +141,7 @@ public sealed class CogVideoXSystem : IGenerationSystem
             var request = new CogVideoXRequest
             {
                 Prompt = plan.Prompt, NegativePrompt = plan.NegativePrompt, Seed = run.Seed, Width = plan.Width, Height = plan.Height, Frames = plan.Frames, Steps = plan.Steps,
-                Sampler = Samplers.First(row => row.Name == plan.Sampler).ClassName, Guidance = plan.Guidance, GuidanceRescale = plan.GuidanceRescale,
+                Sampler = Samplers.First(row => row.Name == plan.Sampler).ClassName, Guidance = plan.Guidance, GuidanceRescale = plan.GuidanceRescale, Cache = run.Cache,
                 FirstFrame = plan.GivenFrames.Count > 0 ? FramePixels.ToModel(plan.GivenFrames) : null,
             };
             Tensor latents = pipeline.Sample(request, (step, clean) => run.Step(step, clean is null ? null : () => Preview(clean)), run.Cancellation);

@@ -1,6 +1,7 @@
 using Kinora.Engine;
 using Kinora.Engine.Checkpoints;
 using Kinora.Engine.Layers;
+using Kinora.Models.Diffusion;
 using Kinora.Models.Modules;
 
 namespace Kinora.Models.Systems.CogVideoX;
@@ -43,7 +44,8 @@ public sealed class CogVideoXTransformer : Module
     /// <param name="timestep">Training timestep of each sample, [B].</param>
     /// <param name="text">Text embeddings, [B, T, E].</param>
     /// <param name="offset">For networks with an offset embedding (version 1.5, image to video), [B]; else null.</param>
-    public Tensor Forward(Tensor x, Tensor timestep, Tensor text, Tensor? offset = null)
+    /// <param name="cache">Step caching; null computes every call.</param>
+    public Tensor Forward(Tensor x, Tensor timestep, Tensor text, Tensor? offset = null, StepCache.Branch? cache = null)
     {
         using var scope = TensorScope.Enter();
         Check(x, timestep, text, offset);
@@ -56,12 +58,15 @@ public sealed class CogVideoXTransformer : Module
         var tokens = (int)text.Size(1);
         var h = _patchEmbed.Forward(text, x);                                                    // [B, L, D]
         var rotary = Config.UseRotaryPositionalEmbeddings ? Rotary(tokens, f, rows, columns, x.Device) : null;
-        foreach (var block in _blocks)
-        {
-            var next = block.Forward(h, tokens, time, rotary);
-            if (!h.RequiresGrad) h.Dispose();
-            h = next;
-        }
+        Tensor Through(Tensor stream, Block block) => block.Forward(stream, tokens, time, rotary);
+        if (cache is not null) h = cache.Forward(h, _blocks, Through);
+        else
+            foreach (var block in _blocks)
+            {
+                var next = Through(h, block);
+                if (!h.RequiresGrad) h.Dispose();
+                h = next;
+            }
         var video = ForwardTrace.Report(_normFinal, _normFinal.Forward(h.Narrow(1, tokens, h.Size(1) - tokens))); // [B, V, D]
         var (shift, scale) = _normOut.Modulation(time).Chunk2(1);
         return scope.Keep(Unpatch(_projOut.Forward(_normOut.Forward(video, shift, scale)).To(DType.Float32), f, rows, columns));

@@ -93,6 +93,7 @@ public sealed class KinoraWorldPipeline : IDisposable
 
         var config = Autoencoder.Config;
         long[] shape = [config.LatentChannels, config.LatentFrames(request.Frames), request.Height / config.SpatialCompression, request.Width / config.SpatialCompression];
+        IReadOnlyList<double> levels = Schedule.Sigmas(request.Steps);
         Tensor noise = Tensor.Stack([.. request.Seeds.Select(seed => new Generator(seed).Normal(shape))], 0).To(_device); // [B, C, f, h, w]
 
         Tensor Velocity(Tensor x, double sigma)                                                  // [G·B, C, f, h, w]
@@ -100,7 +101,7 @@ public sealed class KinoraWorldPipeline : IDisposable
             cancellationToken.ThrowIfCancellationRequested();
             using var call = TensorScope.Enter();
             float[] sigmas = [.. Enumerable.Range(0, (int)(x.Size(0) * shape[1])).Select(i => i % shape[1] < n ? 0f : (float)sigma)];
-            return call.Keep(Transformer.Forward(Hold(x, known), Tensor.FromArray<float>(sigmas, x.Size(0), shape[1]).To(_device), text, mask));
+            return call.Keep(Transformer.Forward(Hold(x, known), Tensor.FromArray<float>(sigmas, x.Size(0), shape[1]).To(_device), text, mask, request.Cache?.For(0, whole: sigma <= levels[^2])));
         }
 
         void Step(SamplerStep step)
@@ -110,7 +111,7 @@ public sealed class KinoraWorldPipeline : IDisposable
         }
 
         Func<Tensor, double, Tensor> velocity = guided ? ClassifierFreeGuidance.Guide(Velocity, request.Guidance, request.GuidanceRescale) : Velocity;
-        return scope.Keep(Hold(request.Sampler(velocity, noise, Schedule.Sigmas(request.Steps), Step), known));
+        return scope.Keep(Hold(request.Sampler(velocity, noise, levels, Step), known));
     }
 
     /// <summary>Turns latents of <see cref="Sample"/> into pixels, part by part: [B, 3, n, H, W] around [−1, 1], freed after each call of <paramref name="use"/>.</summary>

@@ -1,4 +1,5 @@
 using Kinora.Engine;
+using Kinora.Models.Diffusion;
 using Kinora.Models.Diffusion.Samplers;
 
 namespace Kinora.Models.Systems.KinoraWorld;
@@ -31,6 +32,8 @@ public sealed record KinoraWorldRequest
     public required double Guidance { get; init; }
     /// <summary>Share of guidance rescaling in [0, 1].</summary>
     public double GuidanceRescale { get; init; }
+    /// <summary>Step caching; null computes every call.</summary>
+    public StepCache? Cache { get; init; }
     /// <summary>
     /// The first frames [1, 3, n, H, W] in [−1, 1], n of 1 + 4k and fewer than <see cref="Frames"/>: held while the others are made.
     /// One frame is image-to-video; more continue a clip.

@@ -68,7 +68,7 @@ public sealed class KinoraWorldSystem : IGenerationSystem
             Folder = folder, Prompt = request.Prompt, NegativePrompt = request.NegativePrompt, Seed = RequestChecks.Seed(options), Count = count,
             Width = width, Height = height, Frames = frames, FrameRate = rate, Steps = steps, Guidance = guidance, GuidanceRescale = rescale,
             Sampler = sampler, Shift = scheduler.Shift, NetworkCalls = calls, MadeFor = new ClipSize(defaults.Width, defaults.Height, defaults.Frames),
-            HeldFrames = held, Input = input, GivenFrames = given, PreviewEverySteps = options.PreviewEverySteps,
+            HeldFrames = held, Input = input, GivenFrames = given, PreviewEverySteps = options.PreviewEverySteps, Cache = RequestChecks.Cache(options),
             Flops = flops, PeakBytes = EstimatePeak(folder, transformer, vae, predictions, latentFrames, h, w, frames, height, width),
         };
     }
@@ -129,7 +129,7 @@ public sealed class KinoraWorldSystem : IGenerationSystem
             {
                 Prompt = plan.Prompt, NegativePrompt = plan.NegativePrompt, Seeds = [run.Seed],
                 Width = plan.Width, Height = plan.Height, Frames = plan.Frames,
-                Sampler = FlowSamplers.Find(plan.Sampler)!, Steps = plan.Steps, Guidance = plan.Guidance, GuidanceRescale = plan.GuidanceRescale,
+                Sampler = FlowSamplers.Find(plan.Sampler)!, Steps = plan.Steps, Guidance = plan.Guidance, GuidanceRescale = plan.GuidanceRescale, Cache = run.Cache,
                 KnownFrames = plan.HeldFrames > 0 ? FramePixels.ToModel([.. plan.GivenFrames.TakeLast(plan.HeldFrames)]) : null,
             };
             Tensor latents = pipeline.Sample(request, step => run.Step(step.Index, plan.HeldFrames == 0 ? () => Preview(step.Denoised) : null), run.Cancellation);

@@ -1,5 +1,6 @@
 using Kinora.Engine;
 using Kinora.Engine.Layers;
+using Kinora.Models.Diffusion;
 using Kinora.Models.Modules;
 
 namespace Kinora.Models.Systems.KinoraWorld;
@@ -56,7 +57,8 @@ public sealed class VideoTransformer : Module
     /// <param name="sigma">Noise level in [0, 1], [B] for whole clips or [B, f] for every frame.</param>
     /// <param name="text">Output of the text encoder [B, K, E].</param>
     /// <param name="textMask">True at real tokens, [B, K]; at least one in every row.</param>
-    public Tensor Forward(Tensor x, Tensor sigma, Tensor text, Tensor textMask)
+    /// <param name="cache">Step caching; null computes every call.</param>
+    public Tensor Forward(Tensor x, Tensor sigma, Tensor text, Tensor textMask, StepCache.Branch? cache = null)
     {
         using var scope = TensorScope.Enter();
         var (b, _, f, h, w) = x.Dims5();
@@ -74,7 +76,9 @@ public sealed class VideoTransformer : Module
         var inverse = (((1.0 - level) * std).Square() + level.Square()).Rsqrt();                 // 1 / std of x, [B, C, 1 or f, 1, 1]
         var known = (level - (1.0 - level) * std.Square()) * inverse;
         var stream = _patchEmbedding.Forward(Patchify(x * inverse)).To(DType.Float32);           // [B·f, S, D]
-        foreach (var block in _blocks) stream = block.Forward(stream, b, modulation, context, mask, cos, sin);
+        Tensor Through(Tensor z, Block block) => block.Forward(z, b, modulation, context, mask, cos, sin);
+        if (cache is not null) stream = cache.Forward(stream, _blocks, Through);
+        else foreach (var block in _blocks) stream = Through(stream, block);
 
         var (shift, scale) = (temb.Unsqueeze(1) + _scaleShiftTable).Chunk2(1);                   // 2 × [B·f, 1, D]
         var y = F.LayerNormModulate(stream, shift.Reshape(b * f, d), scale.Reshape(b * f, d), Config.Eps, Autocast.Target);

@@ -7,6 +7,7 @@
 
 using Kinora.Engine;
 using Kinora.Engine.Random;
+using Kinora.Models.Diffusion;
 using Kinora.Models.Diffusion.Samplers.Stepwise;
 using Kinora.Models.Generation;
 using Kinora.Models.Systems.T5;
@@ -96,9 +97,10 @@ public sealed class LtxPipeline : IDisposable
     /// <param name="guidance">Guidance scale; 1 is none.</param>
     /// <param name="random">Draws the noise of known frames; needed with any.</param>
     /// <param name="onStep">Called after every step.</param>
+    /// <param name="cache">Step caching; null computes every call.</param>
     /// <param name="cancellationToken">Looked at before every network call.</param>
     public Tensor Sample(LtxText text, LtxText? negative, IReadOnlyList<LtxKnownFrames> known, Tensor noise, double frameRate, StepwiseSampler sampler, double guidance,
-        Generator? random = null, Action<int, StepwiseResult>? onStep = null, CancellationToken cancellationToken = default)
+        Generator? random = null, Action<int, StepwiseResult>? onStep = null, StepCache? cache = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(text);
         ArgumentNullException.ThrowIfNull(known);
@@ -115,7 +117,7 @@ public sealed class LtxPipeline : IDisposable
             using var step = TensorScope.Enter();
             double t = sampler.Timesteps[call];
             if (known.Count > 0 && Index.IsCondition) x = Stir(x, tokens, t / TrainingSteps, random!);
-            var velocity = Velocity(x, known.Count > 0 ? ((1 - tokens.Strength) * TrainingSteps).Clamp(max: t) : Tensor.Full([1], t, device: _device), text, negative, tokens.Coordinates, guidance, cancellationToken);
+            var velocity = Velocity(x, known.Count > 0 ? ((1 - tokens.Strength) * TrainingSteps).Clamp(max: t) : Tensor.Full([1], t, device: _device), text, negative, tokens.Coordinates, guidance, guides => cache?.For(guides ? 1 : 0, whole: call == sampler.Timesteps.Count - 1), cancellationToken);
             var result = sampler.Step(velocity, call, x, () => throw new InvalidOperationException("Flow samplers of LTX-Video draw no noise."));
             onStep?.Invoke(call, result);
             // Known tokens begin to move at the level that their strength leaves to them.
@@ -148,17 +150,17 @@ public sealed class LtxPipeline : IDisposable
         _textEncoder.Dispose();
     }
 
-    private Tensor Velocity(Tensor x, Tensor timestep, LtxText text, LtxText? negative, Tensor coordinates, double guidance, CancellationToken cancellationToken)
+    private Tensor Velocity(Tensor x, Tensor timestep, LtxText text, LtxText? negative, Tensor coordinates, double guidance, Func<bool, StepCache.Branch?> branch, CancellationToken cancellationToken)
     {
         using var scope = TensorScope.Enter();
-        Tensor Ask(LtxText what)
+        Tensor Ask(LtxText what, bool guides)
         {
             cancellationToken.ThrowIfCancellationRequested();
-            return _transformer.Value.Forward(x, timestep, what.Embeddings, what.Mask, coordinates);
+            return _transformer.Value.Forward(x, timestep, what.Embeddings, what.Mask, coordinates, branch(guides));
         }
-        var velocity = Ask(text);
+        var velocity = Ask(text, guides: true);
         if (guidance == 1 || negative is null) return scope.Keep(velocity);
-        var unguided = Ask(negative);
+        var unguided = Ask(negative, guides: false);
         return scope.Keep(unguided + (velocity - unguided) * guidance);
     }
 

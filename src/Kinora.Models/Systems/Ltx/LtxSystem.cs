@@ -67,7 +67,7 @@ public sealed class LtxSystem : IGenerationSystem
             Width = width, Height = height, Frames = frames, FrameRate = RequestChecks.FrameRate(options.FrameRate ?? FrameRate), Steps = steps, Guidance = guidance, GuidanceRescale = 0,
             Sampler = Sampler, NetworkCalls = calls, MadeFor = new ClipSize(Width, Height, Frames),
             HeldFrames = given.Length, GivenFrames = given, Input = given.Length == 0 ? null : new ManifestInput { Kind = "image", HeldFrames = 1, Sha256 = GenerationManifest.HashFrames([request.FirstFrame!]) },
-            PreviewEverySteps = options.PreviewEverySteps, Keyframes = keyframes, KeyframeInputs = keyframeInputs,
+            PreviewEverySteps = options.PreviewEverySteps, Cache = RequestChecks.Cache(options), Keyframes = keyframes, KeyframeInputs = keyframeInputs,
             Flops = calls * (double)LtxTransformer.Flops(pipeline.TransformerConfig, tokens, TextTokens), PeakBytes = EstimatePeak(folder, pipeline.TransformerConfig, vae, tokens, frames, height, width),
         };
     }
@@ -105,7 +105,7 @@ public sealed class LtxSystem : IGenerationSystem
                 .. plan.Keyframes.Select(keyframe => new LtxKnownFrames(FramePixels.ToModel([keyframe.Picture]), keyframe.Frame)),
             ];
             using var sampler = pipeline.CreateSampler(plan.Steps, f * h * w);
-            var latents = pipeline.Sample(text, negative, known, noise, plan.FrameRate, sampler, plan.Guidance, random.Derive(NoiseOfKnown), (call, _) => run.Step(call + 1), run.Cancellation);
+            var latents = pipeline.Sample(text, negative, known, noise, plan.FrameRate, sampler, plan.Guidance, random.Derive(NoiseOfKnown), (call, _) => run.Step(call + 1), run.Cache, run.Cancellation);
             run.Decoding();
             foreach (VideoFrame frame in FramePixels.FromModel(pipeline.Decode(latents, random.Derive(NoiseOfDecoder)), 0)) run.Frame(frame);
         }

@@ -1,5 +1,6 @@
 using Kinora.Engine;
 using Kinora.Engine.Layers;
+using Kinora.Models.Diffusion;
 using Kinora.Models.Modules;
 
 namespace Kinora.Models.Systems.Ltx;
@@ -41,7 +42,8 @@ public sealed class LtxTransformer : Module
     /// <param name="text">Output of the text encoder [B, K, E].</param>
     /// <param name="textMask">1 at real text tokens, 0 at padding: [B, K]; null when all take part.</param>
     /// <param name="coordinates">Second, row and column of every token, [S, 3]; see <see cref="LtxRope"/>.</param>
-    public Tensor Forward(Tensor x, Tensor timestep, Tensor text, Tensor? textMask, Tensor coordinates)
+    /// <param name="cache">Step caching; null computes every call.</param>
+    public Tensor Forward(Tensor x, Tensor timestep, Tensor text, Tensor? textMask, Tensor coordinates, StepCache.Branch? cache = null)
     {
         using var scope = TensorScope.Enter();
         Check(x, timestep, text, textMask, coordinates);
@@ -53,8 +55,9 @@ public sealed class LtxTransformer : Module
         var (modulation, embedded) = _timeEmbed.Forward(timestep.Flatten());                     // [B·G, 6D], [B·G, D]
         modulation = modulation.View(b, -1, 6, d);
         var context = _captionProjection.Forward(text);                                          // [B, K, D]
-        foreach (var block in _blocks)
-            TensorScope.Replace(ref stream, block.Forward(stream, modulation, context, mask, cos, sin));
+        Tensor Through(Tensor h, LtxBlock block) => block.Forward(h, modulation, context, mask, cos, sin);
+        if (cache is not null) stream = cache.Forward(stream, _blocks, Through);
+        else foreach (var block in _blocks) TensorScope.Replace(ref stream, Through(stream, block));
 
         long groups = embedded.Size(0);
         var (shift, scale) = (embedded.Unsqueeze(1) + _scaleShiftTable).Chunk2(1);               // 2 × [B·G, 1, D]

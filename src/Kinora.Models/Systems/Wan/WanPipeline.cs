@@ -8,6 +8,7 @@
 
 using Kinora.Engine;
 using Kinora.Media;
+using Kinora.Models.Diffusion;
 using Kinora.Models.Diffusion.Samplers.Stepwise;
 using Kinora.Models.Generation;
 using Kinora.Models.Systems.Clip;
@@ -157,9 +158,10 @@ public sealed class WanPipeline : IDisposable
     /// <param name="guidance">Guidance scale; 1 is none.</param>
     /// <param name="lowNoiseGuidance">That of the expert for low noise; null for the same.</param>
     /// <param name="onStep">Called after every step.</param>
+    /// <param name="cache">Step caching; null computes every call.</param>
     /// <param name="cancellationToken">Looked at before every network call.</param>
     public Tensor Sample(WanConditioning conditioning, Tensor noise, StepwiseSampler sampler, double guidance, double? lowNoiseGuidance = null,
-        Action<int, StepwiseResult>? onStep = null, CancellationToken cancellationToken = default)
+        Action<int, StepwiseResult>? onStep = null, StepCache? cache = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(conditioning);
         ArgumentNullException.ThrowIfNull(sampler);
@@ -180,14 +182,15 @@ public sealed class WanPipeline : IDisposable
             var x = Hold(latents, known);
             if (conditioning.Concatenated is { } beside) x = Tensor.Cat([x, beside.Expand(x.Size(0), beside.Size(1), x.Size(2), x.Size(3), x.Size(4))], 1);
             var t = Timesteps(timestep, latents, (int)(known?.Size(2) ?? 0));
-            Tensor Ask(Tensor text)
+            Tensor Ask(Tensor text, bool guides)
             {
                 cancellationToken.ThrowIfCancellationRequested();
-                return network.Forward(x, t, text, conditioning.Image);
+                var kind = (low ? 2 : 0) + (guides ? 1 : 0);
+                return network.Forward(x, t, text, conditioning.Image, cache?.For(kind, whole: timestep <= sampler.Timesteps[^1]));
             }
-            var velocity = Ask(conditioning.Text);
+            var velocity = Ask(conditioning.Text, guides: true);
             if (scale == 1 || conditioning.NegativeText is null) return call.Keep(velocity);
-            var unguided = Ask(conditioning.NegativeText);
+            var unguided = Ask(conditioning.NegativeText, guides: false);
             return call.Keep(unguided + (velocity - unguided) * scale);
         }
 

@@ -81,7 +81,7 @@ public sealed class WanSystem : IGenerationSystem
             Width = width, Height = height, Frames = frames, FrameRate = RequestChecks.FrameRate(options.FrameRate ?? presets.FrameRate), Steps = steps, Guidance = guidance, GuidanceRescale = 0,
             Sampler = Sampler, Shift = pipeline.Scheduler.FlowShift ?? pipeline.Scheduler.Shift, NetworkCalls = steps * (guidance == 1 ? 1 : 2), MadeFor = new ClipSize(presets.Width, presets.Height, presets.Frames),
             HeldFrames = given.Length, GivenFrames = given, Input = given.Length == 0 ? null : new ManifestInput { Kind = "image", HeldFrames = 1, Sha256 = GenerationManifest.HashFrames([request.FirstFrame!]) },
-            PreviewEverySteps = options.PreviewEverySteps, Keyframes = keyframes, KeyframeInputs = keyframeInputs, LowNoiseGuidance = guidance == presets.Guidance ? presets.LowNoiseGuidance : null,
+            PreviewEverySteps = options.PreviewEverySteps, Cache = RequestChecks.Cache(options), Keyframes = keyframes, KeyframeInputs = keyframeInputs, LowNoiseGuidance = guidance == presets.Guidance ? presets.LowNoiseGuidance : null,
             Flops = steps * (guidance == 1 ? 1 : 2) * network + WanAutoencoder.DecodeFlops(vae, latentFrames, h, w), PeakBytes = EstimatePeak(folder, transformer, vae, latentFrames, h, w, frames),
         };
     }
@@ -135,7 +135,7 @@ public sealed class WanSystem : IGenerationSystem
             var vae = pipeline.AutoencoderConfig;
             var noise = new Generator(run.Seed).Normal(1, vae.ZDim, vae.LatentFrames(plan.Frames), plan.Height / vae.ScaleFactorSpatial, plan.Width / vae.ScaleFactorSpatial);
             using var sampler = pipeline.CreateSampler(plan.Steps);
-            var latents = pipeline.Sample(Condition(plan, text, negative), noise, sampler, plan.Guidance, plan.LowNoiseGuidance, (call, _) => run.Step(call + 1), run.Cancellation);
+            var latents = pipeline.Sample(Condition(plan, text, negative), noise, sampler, plan.Guidance, plan.LowNoiseGuidance, (call, _) => run.Step(call + 1), run.Cache, run.Cancellation);
             run.Decoding();
             pipeline.Decode(latents, part =>
             {

@@ -1,5 +1,6 @@
 using Kinora.Engine;
 using Kinora.Engine.Layers;
+using Kinora.Models.Diffusion;
 using Kinora.Models.Modules;
 
 namespace Kinora.Models.Systems.Wan;
@@ -48,7 +49,8 @@ public sealed class WanTransformer : Module
     /// <param name="timestep">1000 σ, from 0 to 1000: [B], or [B, G] with G the number of token frames or of tokens.</param>
     /// <param name="text">Output of the text encoder [B, K, E], zero beyond the prompt; every position takes part.</param>
     /// <param name="image">Output of the image encoder: [B, I, J], and [2B, I/2, J] (first, last) where image positions are learned. Null where the model has no image encoder.</param>
-    public Tensor Forward(Tensor x, Tensor timestep, Tensor text, Tensor? image = null)
+    /// <param name="cache">Step caching; null computes every call.</param>
+    public Tensor Forward(Tensor x, Tensor timestep, Tensor text, Tensor? image = null, StepCache.Branch? cache = null)
     {
         using var scope = TensorScope.Enter();
         Check(x, timestep, text, image);
@@ -62,8 +64,9 @@ public sealed class WanTransformer : Module
         var imageContext = image is null ? null : _imageEmbedder!.Forward(image);                // [B, I, D]
         var (cos, sin) = Angles(frames, rows, columns, x.Device);                                // [S, D/2]
 
-        foreach (var block in _blocks)
-            TensorScope.Replace(ref stream, block.Forward(stream, modulation, context, imageContext, cos, sin));
+        Tensor Through(Tensor h, WanBlock block) => block.Forward(h, modulation, context, imageContext, cos, sin);
+        if (cache is not null) stream = cache.Forward(stream, _blocks, Through);
+        else foreach (var block in _blocks) TensorScope.Replace(ref stream, Through(stream, block));
 
         var groups = temb.Size(0);
         var (shift, scale) = (temb.Unsqueeze(1) + _scaleShiftTable).Chunk2(1);                   // 2 × [B·G, 1, D]
