@@ -1,26 +1,8 @@
 using Kinora.Engine;
+using Kinora.Engine.Checkpoints;
 using Kinora.Models.Checkpoints.Lora;
 
 namespace Kinora.Models;
-
-/// <summary>How the weights of networks lie in memory.</summary>
-public enum WeightStorage
-{
-    /// <summary>In the type of matrix products.</summary>
-    Compute,
-
-    /// <summary>As the files store them, float8 and GGUF's blocks included; a layer widens its own on use.</summary>
-    AsStored,
-
-    /// <summary>In float16; a layer converts its own on use.</summary>
-    Float16,
-
-    /// <summary>In 8-bit floating point (E4M3) with a scale for each row; a layer widens its own on use.</summary>
-    Float8,
-
-    /// <summary>In 8-bit integers with a scale for each row; a layer widens its own on use.</summary>
-    Int8,
-}
 
 /// <summary>What leaves the device or memory while it is not needed.</summary>
 public enum Offload
@@ -44,8 +26,8 @@ public sealed record LoadOptions
     /// <summary>Type of matrix products: float32 or bfloat16.</summary>
     public DType Compute { get; init; } = DType.Float32;
 
-    /// <summary>How weights lie in memory.</summary>
-    public WeightStorage Storage { get; init; } = WeightStorage.Compute;
+    /// <summary>In which form matrices and kernels lie in memory.</summary>
+    public WeightStorage Storage { get; init; } = WeightStorage.Auto;
 
     /// <summary>What leaves while it is not needed.</summary>
     public Offload Offload { get; init; } = Offload.None;

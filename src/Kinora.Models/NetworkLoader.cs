@@ -77,7 +77,7 @@ public sealed class NetworkLoader : IDisposable
         {
             weights = Changed(component, weights, published?.Map);
         }
-        return Checkpoint.Build(weights, build, dtype ?? Compute, Device, isOmitted: isOmitted);
+        return Checkpoint.Build(weights, build, dtype ?? Compute, Device, isOmitted: isOmitted, storage: Options.Storage, streamed: Options.Offload == Offload.Block);
     }
 
     /// <summary>Closes the LoRA files. Networks that were loaded stay.</summary>

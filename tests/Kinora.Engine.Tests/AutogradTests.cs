@@ -73,8 +73,8 @@ public sealed class AutogradTests
             y.DType.ShouldBe(DType.BFloat16);
             y.To(DType.Float32).Sum().Backward();
         }
-        layer.Weight.Grad!.DType.ShouldBe(DType.Float32);
-        layer.Weight.Grad!.ToArray<float>().ShouldAllBe(g => g == 4f);
+        ((ResidentWeight)layer.Weight).Value.Grad!.DType.ShouldBe(DType.Float32);
+        ((ResidentWeight)layer.Weight).Value.Grad!.ToArray<float>().ShouldAllBe(g => g == 4f);
         layer.Path.Store.Dispose();
     }
 

@@ -88,6 +88,22 @@ struct kn_adamw_args {
   float gradient_scale;
 };
 
+// Forms in which weights are stored: StorageType of src/Kinora.Engine/Checkpoints/StorageType.cs.
+enum kn_stored {
+  KN_STORED_INT8 = 2, KN_STORED_E4M3 = 3, KN_STORED_E5M2 = 4, KN_STORED_F16 = 7, KN_STORED_BF16 = 8, KN_STORED_F32 = 11,
+  KN_STORED_Q4_0 = 15, KN_STORED_Q5_0 = 16, KN_STORED_Q8_0 = 17, KN_STORED_Q4_K = 18, KN_STORED_Q5_K = 19, KN_STORED_Q6_K = 20
+};
+
+// out [rows, columns] = data in a stored form, times scales [rows], [1] or none.
+struct kn_dequantize_args {
+  int type;                            // kn_stored
+  int out_bf16, scale_per_row;
+  int64_t columns;                     // whole blocks
+  const void* data;
+  const float* scales;
+  void* out;
+};
+
 struct kn_kernels {
   const char* name;
   // Rows [row0, row1) of sample n. The backward kernels add their share of the sums over rows to buffers of D floats.
@@ -115,6 +131,8 @@ struct kn_kernels {
   void (*attention_forward)(const kn_attention_args*, int64_t head, int64_t query0, const void* packed, void* scratch);
   void (*attention_backward)(const kn_attention_args*, int64_t head, int64_t key0, int64_t key1, float* partial_dq, void* scratch);
   void (*adamw)(const kn_adamw_args*, const void* gradient, int gradient_bf16, float* parameter, float* first_moment, float* second_moment, int64_t n);
+  // Elements [first, last), both at the border of a block of 256 or at the end of a row.
+  void (*dequantize)(const kn_dequantize_args*, int64_t first, int64_t last);
 };
 
 extern "C" {

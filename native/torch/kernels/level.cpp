@@ -3,6 +3,7 @@
 
 #include "adamw.h"
 #include "attention.h"
+#include "dequantize.h"
 #include "fused.h"
 
 #define KN_JOIN_(a, b) a##b
@@ -33,6 +34,7 @@ const kn_kernels kTable = {
     attention_forward,
     attention_backward,
     adamw,
+    dequantize,
 };
 
 }  // namespace

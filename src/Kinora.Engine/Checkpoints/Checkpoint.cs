@@ -100,6 +100,9 @@ public sealed class Checkpoint : IWeights
             ? file.Read(name, dtype, device)
             : throw new CheckpointException($"{Path} has no tensor `{name}`.");
 
+    /// <inheritdoc/>
+    public StoredElements? ReadStored(string name) => _fileOfTensor.TryGetValue(name, out IWeightFile? file) ? file.ReadStored(name) : null;
+
     /// <summary>Builds a network from this checkpoint: every parameter present, none left over, every shape right.</summary>
     /// <param name="path">What <see cref="Open"/> takes.</param>
     /// <param name="build">Makes the network from the root of its parameter names.</param>
@@ -107,12 +110,15 @@ public sealed class Checkpoint : IWeights
     /// <param name="device">Where they go.</param>
     /// <param name="trainable">Whether they take part in training.</param>
     /// <param name="isOmitted">Tensors of the file that the network leaves out on purpose.</param>
+    /// <param name="storage">In which form matrices and kernels stay in memory.</param>
+    /// <param name="streamed">Whether they stay in the file and pass through memory block by block.</param>
     /// <exception cref="CheckpointException">The weights are not exactly those of the network; the message lists every difference.</exception>
-    public static TModule Load<TModule>(string path, Func<ParameterPath, TModule> build, DType dtype = DType.Float32, Device? device = null, bool trainable = false, Func<string, bool>? isOmitted = null)
+    public static TModule Load<TModule>(string path, Func<ParameterPath, TModule> build, DType dtype = DType.Float32, Device? device = null, bool trainable = false, Func<string, bool>? isOmitted = null,
+        WeightStorage storage = WeightStorage.Auto, bool streamed = false)
         where TModule : Module
     {
         using Checkpoint checkpoint = Open(path);
-        return Build(checkpoint, build, dtype, device, trainable, isOmitted);
+        return Build(checkpoint, build, dtype, device, trainable, isOmitted, storage, streamed);
     }
 
     /// <summary>Builds a network from weights, wherever they come from; the rest as <see cref="Load"/>.</summary>
@@ -122,13 +128,16 @@ public sealed class Checkpoint : IWeights
     /// <param name="device">Where they go.</param>
     /// <param name="trainable">Whether they take part in training.</param>
     /// <param name="isOmitted">Tensors of the weights that the network leaves out on purpose.</param>
+    /// <param name="storage">In which form matrices and kernels stay in memory.</param>
+    /// <param name="streamed">Whether they stay in the file and pass through memory block by block.</param>
     /// <exception cref="CheckpointException">The weights are not exactly those of the network; the message lists every difference.</exception>
-    public static TModule Build<TModule>(IWeights weights, Func<ParameterPath, TModule> build, DType dtype = DType.Float32, Device? device = null, bool trainable = false, Func<string, bool>? isOmitted = null)
+    public static TModule Build<TModule>(IWeights weights, Func<ParameterPath, TModule> build, DType dtype = DType.Float32, Device? device = null, bool trainable = false, Func<string, bool>? isOmitted = null,
+        WeightStorage storage = WeightStorage.Auto, bool streamed = false)
         where TModule : Module
     {
         ArgumentNullException.ThrowIfNull(weights);
         ArgumentNullException.ThrowIfNull(build);
-        var source = new CheckpointParameters(weights, trainable, isOmitted);
+        var source = new CheckpointParameters(weights, trainable, isOmitted, storage, streamed);
         ParameterPath root = ParameterPath.Root(source, dtype, device);
         try
         {

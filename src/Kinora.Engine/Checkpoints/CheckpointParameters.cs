@@ -7,8 +7,12 @@ namespace Kinora.Engine.Checkpoints;
 /// <param name="weights">The weights; it may be disposed once the network is built.</param>
 /// <param name="trainable">Whether parameters take part in training; they are then copies instead of views of the file.</param>
 /// <param name="isOmitted">Tensors of the file that the network leaves out on purpose.</param>
-public sealed class CheckpointParameters(IWeights weights, bool trainable = false, Func<string, bool>? isOmitted = null) : IParameterSource
+/// <param name="storage">In which form matrices and kernels stay in memory; parameters that are trained are always tensors.</param>
+/// <param name="streamed">Whether matrices and kernels stay in the file and pass through memory block by block.</param>
+public sealed class CheckpointParameters(IWeights weights, bool trainable = false, Func<string, bool>? isOmitted = null,
+    WeightStorage storage = WeightStorage.Auto, bool streamed = false) : IParameterSource
 {
+    private readonly WeightStream? _stream = streamed && !trainable ? new WeightStream() : null;
     private readonly HashSet<string> _used = new(StringComparer.Ordinal);
     private readonly LoadReport _report = new(weights.Path);
     private bool _complete;
@@ -34,7 +38,39 @@ public sealed class CheckpointParameters(IWeights weights, bool trainable = fals
     }
 
     /// <inheritdoc/>
-    public Tensor Get(string fullName, ReadOnlySpan<long> shape, Init init, DType dtype, Device device)
+    public Tensor Get(string fullName, ReadOnlySpan<long> shape, Init init, DType dtype, Device device) =>
+        Check(fullName, shape, dtype) is null ? Placeholder(shape, dtype) : Read(fullName, dtype, device);
+
+    /// <inheritdoc/>
+    public Weight GetWeight(string fullName, ReadOnlySpan<long> shape, Init init, DType dtype, Device device)
+    {
+        if (Check(fullName, shape, dtype) is not { } stored)
+        {
+            return new ResidentWeight(Placeholder(shape, dtype));
+        }
+        bool streams = _stream is not null && device.Type == DeviceType.Cpu;
+        StorageType? form = trainable || !dtype.IsFloatingPoint() ? null : streams ? stored.Type : storage.FormOf(stored.Type, dtype);
+        if (form is not { } kept || !StoredWeight.CanStayOn(device, kept))
+        {
+            return new ResidentWeight(Read(fullName, dtype, device));
+        }
+        using var scope = TensorScope.Enter();
+        if (kept == stored.Type)
+        {
+            if (_stream is not null)
+            {
+                _stream.Name = fullName;
+            }
+            // A change on top (a LoRA) or another order of elements leaves nothing in the file to come back to.
+            return weights.ReadStored(fullName) is { } elements && elements.Shape.SequenceEqual(shape.ToArray())
+                ? StoredWeight.Of(elements, dtype, device, streams ? _stream : null)
+                : new ResidentWeight(scope.Keep(Read(fullName, dtype, device)));
+        }
+        return StoredWeight.Quantize(kept, weights.Read(fullName, null, device), dtype);
+    }
+
+    /// <summary>How the weights store a parameter, or null after noting why it cannot be read.</summary>
+    private StoredTensor? Check(string fullName, ReadOnlySpan<long> shape, DType dtype)
     {
         if (_complete)
         {
@@ -44,26 +80,31 @@ public sealed class CheckpointParameters(IWeights weights, bool trainable = fals
         if (weights.Find(fullName) is not { } stored)
         {
             _report.AddMissing(fullName);
-            return Placeholder(shape, dtype);
+            return null;
         }
         if (!shape.SequenceEqual([.. stored.Shape]))
         {
             _report.AddWrongShape(fullName, shape, stored);
-            return Placeholder(shape, dtype);
+            return null;
         }
         DType own = stored.Type.ToDType();
         bool bothFloat = own.IsFloatingPoint() && dtype.IsFloatingPoint();
         if (own != dtype && !bothFloat)
         {
             _report.AddWrongKind(fullName, stored.Type, dtype);
-            return Placeholder(shape, dtype);
+            return null;
         }
         if (stored.Type != StorageTypes.Of(dtype))
         {
             _report.AddConverted(fullName, stored.Type, dtype);
         }
+        return stored;
+    }
+
+    private Tensor Read(string name, DType dtype, Device device)
+    {
         using var scope = TensorScope.Enter();
-        Tensor value = weights.Read(fullName, dtype, device);
+        Tensor value = weights.Read(name, dtype, device);
         return scope.Keep(trainable ? value.Clone() : value);
     }
 

@@ -61,6 +61,9 @@ public sealed class GgufFile : IWeightFile
             : throw new CheckpointException($"{Path} has no tensor `{name}`.");
 
     /// <inheritdoc/>
+    public StoredElements? ReadStored(string name) => _header.Tensors.TryGetValue(name, out StoredTensor? stored) ? _file.ReadStored(stored) : null;
+
+    /// <inheritdoc/>
     public void Dispose() => _file.Dispose();
 
     /// <summary>Reads front to back; every length is checked against what is left before anything of that length is made.</summary>

@@ -21,6 +21,10 @@ public interface IWeights : IDisposable
     /// <param name="device">Where to; the CPU by default.</param>
     /// <exception cref="CheckpointException">There is no tensor of that name, or a value does not fit.</exception>
     Tensor Read(string name, DType? dtype = null, Device? device = null);
+
+    /// <summary>The elements of a tensor in the form of the file, undecoded; null when they cannot be had so (reordered, changed, or of a type that is only read).</summary>
+    /// <param name="name">The tensor's name.</param>
+    StoredElements? ReadStored(string name) => null;
 }
 
 /// <summary>Weights that are one file.</summary>

@@ -95,6 +95,23 @@ internal sealed unsafe partial class MappedFile : IDisposable
         return scope.Keep(tensor);
     }
 
+    /// <summary>The elements of one tensor as they are stored; null for the types that are only read (unsigned integers of 16 bits and more).</summary>
+    public StoredElements? ReadStored(StoredTensor stored)
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        if (stored.NumBytes == 0 || stored.Type is StorageType.UInt16 or StorageType.UInt32 or StorageType.UInt64)
+        {
+            return null;
+        }
+        using var scope = TensorScope.Enter();
+        byte* data = _base + stored.Offset;
+        bool isBytes = stored.Type.IsQuantized() || stored.Type is StorageType.Float8E4M3 or StorageType.Float8E5M2;
+        bool isMapped = isBytes || IsAligned(data, stored.Type.Size());
+        long[] shape = [.. stored.Shape];
+        Tensor elements = isBytes ? View([stored.NumBytes], DType.UInt8, data) : isMapped ? View(shape, stored.Type.ToDType(), data) : Copy(stored, shape, data);
+        return new StoredElements(stored.Type, shape, scope.Keep(elements), isMapped);
+    }
+
     /// <summary>
     /// Gives the pages of a tensor that was copied back to the system, so that loading holds the weights once, not once as stored and once
     /// as converted. Nothing is lost: the pages come back from the file, or from swap where somebody wrote to them.
@@ -134,7 +151,7 @@ internal sealed unsafe partial class MappedFile : IDisposable
         try
         {
             handle.DangerousAddRef(ref held);
-            return ReadStored(stored);
+            return ReadWidened(stored);
         }
         finally
         {
@@ -145,23 +162,17 @@ internal sealed unsafe partial class MappedFile : IDisposable
         }
     }
 
-    private Tensor ReadStored(StoredTensor stored)
+    private Tensor ReadWidened(StoredTensor stored)
     {
         byte* data = _base + stored.Offset;
         long n = stored.NumElements;
         long[] shape = [.. stored.Shape];
-        if (stored.Type.IsQuantized())
+        if (stored.Type.IsQuantized() || stored.Type is StorageType.Float8E4M3 or StorageType.Float8E5M2)
         {
-            Tensor values = Tensor.Empty(shape, DType.Float32);
-            GgufBlocks.Decode(stored.Type, data, (float*)values.Info.Data, n);
-            return values;
+            return n == 0 ? Tensor.Empty(shape, DType.Float32) : StoredWeight.Decode(stored.Type, View([stored.NumBytes], DType.UInt8, data), null, 1, DType.Float32).View(shape);
         }
         switch (stored.Type)
         {
-            case StorageType.Float8E4M3:
-                return Decode(shape, data, n, Float8.E4M3);
-            case StorageType.Float8E5M2:
-                return Decode(shape, data, n, Float8.E5M2);
             case StorageType.UInt16:
                 Tensor int32 = Tensor.Empty(shape, DType.Int32);
                 for (long i = 0; i < n; i++)
@@ -179,20 +190,20 @@ internal sealed unsafe partial class MappedFile : IDisposable
             case StorageType.UInt64:
                 return DecodeUInt64(stored, shape, data, n);
             default:
-                return IsAligned(data, stored.Type.Size()) && n > 0 ? View(stored, shape, data) : Copy(stored, shape, data);
+                return IsAligned(data, stored.Type.Size()) && n > 0 ? View(shape, stored.Type.ToDType(), data) : Copy(stored, shape, data);
         }
     }
 
     private static bool IsAligned(byte* data, int size) => ((nuint)data & (nuint)(size - 1)) == 0;
 
-    private Tensor View(StoredTensor stored, long[] shape, byte* data)
+    private Tensor View(long[] shape, DType dtype, byte* data)
     {
         var handle = _view.SafeMemoryMappedViewHandle;
         bool held = false;
         handle.DangerousAddRef(ref held);
         try
         {
-            Tensor view = Tensor.FromMemory(data, shape, stored.Type.ToDType(), () => handle.DangerousRelease());
+            Tensor view = Tensor.FromMemory(data, shape, dtype, () => handle.DangerousRelease());
             held = false;
             return view;
         }
@@ -210,17 +221,6 @@ internal sealed unsafe partial class MappedFile : IDisposable
         Tensor copy = Tensor.Empty(shape, stored.Type.ToDType());
         Buffer.MemoryCopy(data, copy.Info.Data, stored.NumBytes, stored.NumBytes);
         return copy;
-    }
-
-    private static Tensor Decode(long[] shape, byte* data, long n, float[] table)
-    {
-        Tensor result = Tensor.Empty(shape, DType.Float32);
-        float* to = (float*)result.Info.Data;
-        for (long i = 0; i < n; i++)
-        {
-            to[i] = table[data[i]];
-        }
-        return result;
     }
 
     private Tensor DecodeUInt64(StoredTensor stored, long[] shape, byte* data, long n)

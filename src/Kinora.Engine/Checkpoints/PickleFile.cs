@@ -84,6 +84,10 @@ public sealed unsafe class PickleFile : IWeightFile
     }
 
     /// <inheritdoc/>
+    public StoredElements? ReadStored(string name) =>
+        _tensors.TryGetValue(name, out StoredTensor? stored) && !_strided.ContainsKey(name) ? _file.ReadStored(stored) : null;
+
+    /// <inheritdoc/>
     public void Dispose() => _file.Dispose();
 
     private object? OpenArchive(out Func<PickleStorage, (long Offset, long Length)?> storages)

@@ -59,6 +59,9 @@ public sealed class SafetensorsFile : IWeightFile
             ? _file.Read(stored, dtype, device)
             : throw new CheckpointException($"{Path} has no tensor `{name}`.");
 
+    /// <inheritdoc/>
+    public StoredElements? ReadStored(string name) => _header.Tensors.TryGetValue(name, out StoredTensor? stored) ? _file.ReadStored(stored) : null;
+
     /// <summary>Ends the use of the file; tensors that view it stay valid.</summary>
     public void Dispose() => _file.Dispose();
 }

@@ -3,24 +3,25 @@ namespace Kinora.Engine.Layers;
 /// <summary>2-D convolution. Inside <see cref="Autocast"/> it runs in its type, else in the type of the weight.</summary>
 public sealed class Conv2d : Module
 {
-    private readonly Tensor _weight;
+    private readonly Weight _weight;
     private readonly Tensor? _bias;
     private readonly Size2 _stride, _padding;
 
     public Conv2d(ParameterPath path, long inChannels, long outChannels, Size2 kernel, Size2 stride = default, Size2 padding = default, bool bias = true, Init? init = null) : base(path)
     {
-        _weight = path.Create("weight", [outChannels, inChannels, kernel.Height, kernel.Width], init ?? Init.TorchLinear);
+        _weight = path.CreateWeight("weight", [outChannels, inChannels, kernel.Height, kernel.Width], init ?? Init.TorchLinear);
         _bias = bias ? path.Create("bias", [outChannels], init is null ? Init.TorchBias(inChannels * kernel.Height * kernel.Width) : Init.Zeros) : null;
         _stride = stride;
         _padding = padding;
     }
 
-    public Tensor Weight => _weight;
+    public Weight Weight => _weight;
     public Tensor? Bias => _bias;
 
     public Tensor Forward(Tensor x)                                                    // [B, C, H, W]
     {
+        using var scope = TensorScope.Enter();
         DType t = Autocast.Target ?? _weight.DType;
-        return F.Conv2d(x.To(t), _weight.To(t), _bias?.To(t), _stride, _padding);
+        return scope.Keep(F.Conv2d(x.To(t), _weight.Use(t), _bias?.To(t), _stride, _padding));
     }
 }

@@ -3,24 +3,25 @@ namespace Kinora.Engine.Layers;
 /// <summary>3-D convolution. Inside <see cref="Autocast"/> it runs in its type, else in the type of the weight.</summary>
 public sealed class Conv3d : Module
 {
-    private readonly Tensor _weight;
+    private readonly Weight _weight;
     private readonly Tensor? _bias;
     private readonly Size3 _stride, _padding;
 
     public Conv3d(ParameterPath path, long inChannels, long outChannels, Size3 kernel, Size3 stride = default, Size3 padding = default, bool bias = true, Init? init = null) : base(path)
     {
-        _weight = path.Create("weight", [outChannels, inChannels, kernel.Frames, kernel.Height, kernel.Width], init ?? Init.TorchLinear);
+        _weight = path.CreateWeight("weight", [outChannels, inChannels, kernel.Frames, kernel.Height, kernel.Width], init ?? Init.TorchLinear);
         _bias = bias ? path.Create("bias", [outChannels], init is null ? Init.TorchBias(inChannels * kernel.Frames * kernel.Height * kernel.Width) : Init.Zeros) : null;
         _stride = stride;
         _padding = padding;
     }
 
-    public Tensor Weight => _weight;
+    public Weight Weight => _weight;
     public Tensor? Bias => _bias;
 
     public Tensor Forward(Tensor x)                                                    // [B, C, F, H, W]
     {
+        using var scope = TensorScope.Enter();
         DType t = Autocast.Target ?? _weight.DType;
-        return F.Conv3d(x.To(t), _weight.To(t), _bias?.To(t), _stride, _padding);
+        return scope.Keep(F.Conv3d(x.To(t), _weight.Use(t), _bias?.To(t), _stride, _padding));
     }
 }

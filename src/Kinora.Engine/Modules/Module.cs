@@ -12,7 +12,7 @@ public abstract class Module
     /// <summary>Where the parameters of this module stand in the network's name tree.</summary>
     public ParameterPath Path { get; }
 
-    /// <summary>The parameters of this module and of those below it, by full name, in the order of their creation.</summary>
+    /// <summary>The parameters of this module and of those below it that are tensors, by full name, in the order of their creation: all of them, unless weights were loaded in another form.</summary>
     public IEnumerable<(string Name, Tensor Value)> Parameters() => Path.Store.Under(Path.Prefix);
 
     /// <summary>Number of elements in all parameters.</summary>

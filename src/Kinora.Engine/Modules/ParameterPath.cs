@@ -11,25 +11,50 @@ public interface IParameterSource
 
     /// <summary>The tensor of the given full name; its shape is as asked.</summary>
     Tensor Get(string fullName, ReadOnlySpan<long> shape, Init init, DType dtype, Device device);
+
+    /// <summary>The matrix or kernel of the given full name: a tensor unless the source keeps such weights in another form.</summary>
+    Weight GetWeight(string fullName, ReadOnlySpan<long> shape, Init init, DType dtype, Device device) => new ResidentWeight(Get(fullName, shape, init, dtype, device));
 }
 
 /// <summary>Every parameter of a network by its full name, in the order of creation.</summary>
 public sealed class ParameterStore : IDisposable
 {
     private readonly List<(string Name, Tensor Value)> _ordered = [];
+    private readonly List<(string Name, Weight Value)> _stored = [];
+    private readonly HashSet<string> _names = new(StringComparer.Ordinal);
     private readonly Dictionary<string, Tensor> _byName = new(StringComparer.Ordinal);
 
-    public int Count => _ordered.Count;
+    /// <summary>Number of parameters.</summary>
+    public int Count => _ordered.Count + _stored.Count;
 
+    /// <summary>Parameters that are tensors: all of them, unless weights were loaded in another form.</summary>
     public IReadOnlyList<(string Name, Tensor Value)> All => _ordered;
+
+    /// <summary>Weights that are kept in the form of their file and decoded on use.</summary>
+    public IReadOnlyList<(string Name, Weight Value)> Stored => _stored;
+
+    /// <summary>Bytes of all parameters in the form in which they are kept.</summary>
+    public long NumBytes => _ordered.Sum(p => p.Value.NumBytes) + _stored.Sum(p => p.Value.NumBytes);
 
     public bool TryGet(string fullName, [MaybeNullWhen(false)] out Tensor value) => _byName.TryGetValue(fullName, out value);
 
     internal void Add(string fullName, Tensor value)
     {
-        if (!_byName.TryAdd(fullName, value))
-            throw new InvalidOperationException($"parameter '{fullName}' is declared twice.");
+        Declare(fullName);
+        _byName.Add(fullName, value);
         _ordered.Add((fullName, value));
+    }
+
+    internal void Add(string fullName, Weight value)
+    {
+        Declare(fullName);
+        _stored.Add((fullName, value));
+    }
+
+    private void Declare(string fullName)
+    {
+        if (!_names.Add(fullName))
+            throw new InvalidOperationException($"parameter '{fullName}' is declared twice.");
     }
 
     internal IEnumerable<(string Name, Tensor Value)> Under(string prefix) =>
@@ -40,7 +65,11 @@ public sealed class ParameterStore : IDisposable
     {
         foreach (var (_, value) in _ordered)
             value.Dispose();
+        foreach (var (_, value) in _stored)
+            value.Dispose();
         _ordered.Clear();
+        _stored.Clear();
+        _names.Clear();
         _byName.Clear();
     }
 }
@@ -93,7 +122,25 @@ public sealed class ParameterPath
     public Tensor Create(string name, ReadOnlySpan<long> shape, Init init, DType? dtype = null)
     {
         string fullName = Join(name);
-        Tensor value = _source.Get(fullName, shape, init, dtype ?? _dtype, _device).Own();
+        return Add(fullName, _source.Get(fullName, shape, init, dtype ?? _dtype, _device));
+    }
+
+    /// <summary>Declares a matrix or kernel that a layer multiplies with; a network that only infers may keep it in fewer bytes.</summary>
+    /// <inheritdoc cref="Create"/>
+    public Weight CreateWeight(string name, ReadOnlySpan<long> shape, Init init, DType? dtype = null)
+    {
+        string fullName = Join(name);
+        Weight weight = _source.GetWeight(fullName, shape, init, dtype ?? _dtype, _device);
+        if (weight is ResidentWeight resident)
+            Add(fullName, resident.Value);
+        else
+            Store.Add(fullName, weight);
+        return weight;
+    }
+
+    private Tensor Add(string fullName, Tensor value)
+    {
+        value.Own();
         if (_source.Trainable && value.DType.IsFloatingPoint())
             value.RequiresGradInPlace();
         Store.Add(fullName, value);

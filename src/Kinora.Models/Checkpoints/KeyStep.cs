@@ -1,6 +1,7 @@
 // What happens to a tensor on its way from one layout to another. Every step has an inverse, so a file can go both ways.
 
 using Kinora.Engine;
+using Kinora.Engine.Checkpoints;
 
 namespace Kinora.Models.Checkpoints;
 
@@ -29,6 +30,9 @@ public abstract record KeyStep
     /// <summary>The parameter, from the published tensor.</summary>
     internal abstract Tensor Apply(Tensor published);
 
+    /// <summary>The same of elements that are not decoded; null where that takes more than a view of them.</summary>
+    internal virtual StoredElements? Apply(StoredElements published) => null;
+
     /// <summary>The published tensor, from the parameter; for parts, what they contribute.</summary>
     internal abstract Tensor Revert(Tensor own);
 
@@ -37,6 +41,8 @@ public abstract record KeyStep
         internal override IReadOnlyList<long> ShapeOf(IReadOnlyList<long> published) => published;
 
         internal override Tensor Apply(Tensor published) => published;
+
+        internal override StoredElements Apply(StoredElements published) => published;
 
         internal override Tensor Revert(Tensor own) => own;
     }
@@ -57,6 +63,8 @@ public abstract record KeyStep
 
         internal override Tensor Apply(Tensor published) => published.Shape is [var o, var i, 1, 1] ? published.Reshape(o, i) : published;
 
+        internal override StoredElements Apply(StoredElements published) => published.Shape is [var o, var i, 1, 1] ? published.WithShape(o, i) : published;
+
         internal override Tensor Revert(Tensor own) => own.Reshape(own.Size(0), own.Size(1), 1, 1);
     }
 
@@ -71,6 +79,13 @@ public abstract record KeyStep
             long rows = published.Size(0) / Count;
             Tensor[] parts = [.. Taken.Select(part => published.Narrow(0, part * rows, rows))];
             return scope.Keep(parts.Length == 1 ? parts[0].Contiguous() : Tensor.Cat(parts, 0));
+        }
+
+        // Neighboring parts are one stretch of the file.
+        internal override StoredElements? Apply(StoredElements published)
+        {
+            long rows = published.Shape[0] / Count;
+            return Enumerable.Range(1, Taken.Length - 1).All(i => Taken[i] == Taken[i - 1] + 1) ? published.Rows(Taken[0] * rows, Taken.Length * rows) : null;
         }
 
         internal override Tensor Revert(Tensor own) => own;

@@ -87,6 +87,10 @@ public sealed class MappedWeights : IWeights
         return scope.Keep(source.Step.Apply(_file.Read(source.Published, dtype, device)));
     }
 
+    /// <inheritdoc/>
+    public StoredElements? ReadStored(string name) =>
+        _sources.TryGetValue(name, out var source) && _file.ReadStored(source.Published) is { } elements ? source.Step.Apply(elements) : null;
+
     /// <summary>Nothing: the file belongs to whoever opened it.</summary>
     public void Dispose()
     {

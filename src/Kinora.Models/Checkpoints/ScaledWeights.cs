@@ -31,18 +31,31 @@ internal sealed class ScaledWeights : IWeights
 
     public Tensor Read(string name, DType? dtype = null, Device? device = null)
     {
-        string scale = name.EndsWith(Weight, StringComparison.Ordinal) ? name[..^Weight.Length] + WeightScale : "";
-        if (scale.Length == 0 || _file.Find(scale) is null)
+        if (ScaleOf(name) is not { } factor)
         {
             return _file.Read(name, dtype, device);
         }
         using var scope = TensorScope.Enter();
-        Tensor value = _file.Read(name, DType.Float32) * _file.Read(scale, DType.Float32).Reshape(-1).Mean();
+        Tensor value = _file.Read(name, DType.Float32) * factor;
         value = dtype is { } wanted ? value.To(wanted) : value;
         return scope.Keep(device is { } place ? value.To(place) : value);
     }
 
+    public StoredElements? ReadStored(string name) =>
+        IsNote(name) || _file.ReadStored(name) is not { } elements ? null : elements with { Scale = elements.Scale * (ScaleOf(name) ?? 1) };
+
     public void Dispose() => _file.Dispose();
+
+    private float? ScaleOf(string name)
+    {
+        string scale = name.EndsWith(Weight, StringComparison.Ordinal) ? name[..^Weight.Length] + WeightScale : "";
+        if (scale.Length == 0 || _file.Find(scale) is null)
+        {
+            return null;
+        }
+        using var scope = TensorScope.Enter();
+        return (float)_file.Read(scale, DType.Float32).Mean().Item();
+    }
 
     private static bool IsNote(string name) =>
         name.EndsWith(WeightScale, StringComparison.Ordinal) || name.EndsWith(InputScale, StringComparison.Ordinal) || name == Marker || name.EndsWith("." + Marker, StringComparison.Ordinal);

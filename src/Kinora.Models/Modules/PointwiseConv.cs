@@ -8,7 +8,8 @@ namespace Kinora.Models.Modules;
 // Numerics  runs in the autocast type and returns it.
 public sealed class PointwiseConv : Module
 {
-    private readonly Tensor _weight, _bias;
+    private readonly Weight _weight;
+    private readonly Tensor _bias;
 
     /// <param name="path">Where <c>weight</c> and <c>bias</c> stand.</param>
     /// <param name="inChannels">C</param>
@@ -17,7 +18,7 @@ public sealed class PointwiseConv : Module
     public PointwiseConv(ParameterPath path, int inChannels, int outChannels, int dimensions) : base(path)
     {
         long[] shape = [outChannels, inChannels, .. Enumerable.Repeat(1L, dimensions)];
-        _weight = path.Create("weight", shape, Init.TorchLinear);
+        _weight = path.CreateWeight("weight", shape, Init.TorchLinear);
         _bias = path.Create("bias", [outChannels], Init.TorchBias(inChannels));
     }
 
@@ -25,6 +26,6 @@ public sealed class PointwiseConv : Module
     {
         using var scope = TensorScope.Enter();
         var t = Autocast.Target ?? _weight.DType;
-        return scope.Keep(F.Linear(x.To(t), _weight.View(_weight.Size(0), _weight.Size(1)).To(t), _bias.To(t)));
+        return scope.Keep(F.Linear(x.To(t), _weight.Use(t).Flatten(1), _bias.To(t)));
     }
 }

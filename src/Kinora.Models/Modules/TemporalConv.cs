@@ -10,11 +10,12 @@ namespace Kinora.Models.Modules;
 public sealed class TemporalConv : Module
 {
     private const int Kernel = 3;
-    private readonly Tensor _weight, _bias;
+    private readonly Weight _weight;
+    private readonly Tensor _bias;
 
     public TemporalConv(ParameterPath path, int inChannels, int outChannels, Init? init = null) : base(path)
     {
-        _weight = path.Create("weight", [outChannels, inChannels, Kernel, 1, 1], init ?? Init.TorchLinear);
+        _weight = path.CreateWeight("weight", [outChannels, inChannels, Kernel, 1, 1], init ?? Init.TorchLinear);
         _bias = path.Create("bias", [outChannels], init is null ? Init.TorchBias(inChannels * Kernel) : Init.Zeros);
     }
 
@@ -22,6 +23,6 @@ public sealed class TemporalConv : Module
     {
         using var scope = TensorScope.Enter();
         var t = Autocast.Target ?? _weight.DType;
-        return scope.Keep(F.Conv2d(x.To(t), _weight.Flatten(3).To(t), _bias.To(t), padding: (1, 0))); // [B, C', F, P]
+        return scope.Keep(F.Conv2d(x.To(t), _weight.Use(t).Flatten(3), _bias.To(t), padding: (1, 0))); // [B, C', F, P]
     }
 }

@@ -14,7 +14,8 @@ public sealed class Transformer2D : Module
 {
     private const double NormEps = 1e-6;
     private readonly GroupNorm _norm;
-    private readonly Tensor _projInWeight, _projInBias, _projOutWeight, _projOutBias;
+    private readonly Weight _projInWeight, _projOutWeight;
+    private readonly Tensor _projInBias, _projOutBias;
     private readonly BasicTransformerBlock[] _blocks;
 
     /// <param name="path">Where the parameters stand.</param>
@@ -52,12 +53,13 @@ public sealed class Transformer2D : Module
         return scope.Keep(x + h);
     }
 
-    private static (Tensor Weight, Tensor Bias) Projection(ParameterPath path, int inDim, int outDim, bool linear) =>
-        (path.Create("weight", linear ? [outDim, inDim] : [outDim, inDim, 1, 1], Init.TorchLinear), path.Create("bias", [outDim], Init.TorchBias(inDim)));
+    private static (Weight Weight, Tensor Bias) Projection(ParameterPath path, int inDim, int outDim, bool linear) =>
+        (path.CreateWeight("weight", linear ? [outDim, inDim] : [outDim, inDim, 1, 1], Init.TorchLinear), path.Create("bias", [outDim], Init.TorchBias(inDim)));
 
-    private static Tensor Project(Tensor x, Tensor weight, Tensor bias)
+    private static Tensor Project(Tensor x, Weight weight, Tensor bias)
     {
+        using var scope = TensorScope.Enter();
         var t = Autocast.Target ?? weight.DType;
-        return F.Linear(x.To(t), weight.Flatten(1).To(t), bias.To(t));
+        return scope.Keep(F.Linear(x.To(t), weight.Use(t).Flatten(1), bias.To(t)));
     }
 }

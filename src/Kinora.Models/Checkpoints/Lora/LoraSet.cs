@@ -208,6 +208,9 @@ public sealed class LoraSet : IDisposable
             return scope.Keep(device is { } place && place != Device.Cpu ? value.To(place) : value);
         }
 
+        public StoredElements? ReadStored(string name) =>
+            name.LastIndexOf('.') is var dot and >= 0 && changes.ContainsKey(name[..dot]) ? null : weights.ReadStored(name);
+
         public void Dispose()
         {
         }
