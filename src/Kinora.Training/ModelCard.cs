@@ -24,11 +24,11 @@ internal static class ModelCard
         ("vae", "diffusion_pytorch_model.safetensors", "causal video autoencoder"),
     ];
 
-    public static void Write(RunFolder run, Recipe recipe, StageResult generator, int clips, Device device)
+    public static void Write(RunFolder run, Recipe recipe, StageResult generator, int clips, string? fingerprint, Device device)
     {
         var text = new StringBuilder();
         text.Append(CultureInfo.InvariantCulture, $"# {recipe.Name}\n\n");
-        text.Append("A text-to-video model trained from nothing on Kinora's procedural world. One set of weights makes clips from text, images from text, clips from a first frame, and continuations of clips.\n\n");
+        text.Append(CultureInfo.InvariantCulture, $"A text-to-video model trained from nothing on {(recipe.Dataset is null ? "Kinora's procedural world" : "a curated dataset")}. One set of weights makes clips from text, images from text, clips from a first frame, and continuations of clips.\n\n");
         text.Append("    kinora generate \"a red balloon rises over a night city\" -o balloon.mp4\n\n");
 
         text.Append("## Parts\n\n| folder | what | parameters | size |\n|---|---|---:|---:|\n");
@@ -43,7 +43,10 @@ internal static class ModelCard
         text.Append(CultureInfo.InvariantCulture, $"\nClips are {world.Width}×{world.Height}, {world.Frames} frames at {world.FrameRate:G} frames per second. Weights are exponential moving averages, stored in bfloat16.\n\n");
 
         text.Append("## Data\n\n");
-        text.Append(CultureInfo.InvariantCulture, $"Rendered from seeds: {Vocabulary.Nouns.Count} nouns, {Vocabulary.Colors.Count} colors, {Vocabulary.Motions.Count} motions, {Vocabulary.Settings.Count} settings, one or two actors, captions by grammar. The autoencoder saw a new clip at every step; the transformer saw {clips} clips, each with a new caption in every epoch. {HeldOut.All.Count} combinations of noun, color, motion and setting are held out: no training clip shows one.\n\n");
+        if (recipe.Dataset is null)
+            text.Append(CultureInfo.InvariantCulture, $"Rendered from seeds: {Vocabulary.Nouns.Count} nouns, {Vocabulary.Colors.Count} colors, {Vocabulary.Motions.Count} motions, {Vocabulary.Settings.Count} settings, one or two actors, captions by grammar. The autoencoder saw a new clip at every step; the transformer saw {clips} clips, each with a new caption in every epoch. {HeldOut.All.Count} combinations of noun, color, motion and setting are held out: no training clip shows one.\n\n");
+        else
+            text.Append(CultureInfo.InvariantCulture, $"{clips} windows of a dataset that `kinora curate` made, with its captions. Root of the dataset and number of windows: `{fingerprint}`. {recipe.Dataset.HeldOut:P0} of its clips were held out.\n\n");
 
         text.Append("## Training\n\n| stage | steps | minutes | final loss |\n|---|---:|---:|---:|\n");
         foreach (string stage in TrainingRun.Stages)
@@ -56,7 +59,10 @@ internal static class ModelCard
         }
         text.Append(CultureInfo.InvariantCulture, $"\n`kinora train recipes/{recipe.Name}.yaml`, seed {recipe.Seed}, on {Machine(device)}, with Kinora {Version()}, {DateTime.UtcNow:yyyy-MM-dd}.\n\n");
         text.Append(CultureInfo.InvariantCulture, $"{ScoresHeading}\n\nNot measured yet: `kinora bench quality` measures them.\n\n");
-        text.Append("## Limits\n\nIt knows the world it was trained on and nothing else: words outside its captions are read as best they can be, and pictures of real places or people do not come out of it.\n\n## License\n\nApache-2.0, like the code. Glyphs in the training clips are Noto Emoji (SIL Open Font License 1.1).\n");
+        text.Append("## Limits\n\nIt knows what it was trained on and nothing else: words outside its captions are read as best they can be");
+        text.Append(recipe.Dataset is null
+            ? ", and pictures of real places or people do not come out of it.\n\n## License\n\nApache-2.0, like the code. Glyphs in the training clips are Noto Emoji (SIL Open Font License 1.1).\n"
+            : ".\n\n## License\n\nThat of the dataset's footage decides.\n");
         File.WriteAllText(Path.Combine(run.Model, "README.md"), text.ToString());
     }
 

@@ -46,7 +46,7 @@ public static class TextClipRun
         if (run.Result(TextClipStage.StageName) is not null)
             return run.Model;
         // Every process learns the same tokenizer from the same seed.
-        var tokenizer = CaptionTokenizer.Train(recipe.Seed, recipe.Text.TokenizerCaptions, recipe.Text.VocabSize);
+        var tokenizer = CaptionTokenizer.Train(new WorldSource(recipe.World, recipe.Seed), recipe.Seed, recipe.Text.TokenizerCaptions, recipe.Text.VocabSize);
         using var stage = new TextClipStage(recipe, tokenizer, new BatchShare(recipe.Optimization.BatchSize, group.Rank, group.WorldSize, 1), device);
         string hash = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(json)));
         new TrainingLoop(run, stage, recipe.Optimization, recipe.Precision, hash, group, progress, options.ProfileSteps)

@@ -6,6 +6,7 @@ using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Kinora.Engine;
+using Kinora.Engine.Checkpoints;
 using Kinora.Engine.Distributed;
 using Kinora.Models.Systems.KinoraWorld;
 using Kinora.Models.Text;
@@ -28,15 +29,14 @@ public sealed class TrainingRun
     private readonly RunFolder _run;
     private readonly ProcessGroup _group;
     private readonly Device _device;
-    private readonly WorldSource _world;
+    private readonly IClipSource _source;
     private readonly IProgress<TrainingProgress> _progress;
 
-    private TrainingRun(Recipe recipe, TrainingOptions options, Device device, ProcessGroup group, IProgress<TrainingProgress> progress)
+    private TrainingRun(Recipe recipe, TrainingOptions options, IClipSource source, Device device, ProcessGroup group, IProgress<TrainingProgress> progress)
     {
-        (_recipe, _options, _group, _progress) = (recipe, options, group, progress);
+        (_recipe, _options, _source, _group, _progress) = (recipe, options, source, group, progress);
         _run = new RunFolder(options.Folder ?? Path.Combine("runs", recipe.Name));
         _device = device;
-        _world = new WorldSource(recipe.World);
     }
 
     /// <summary>Trains what <paramref name="recipe"/> describes, or continues; returns the model folder.</summary>
@@ -51,9 +51,21 @@ public sealed class TrainingRun
         var device = Device.Parse(options.Device);
         using var group = ProcessGroup.FromEnvironment(device.Type == DeviceType.Cuda ? "nccl" : "gloo");
         CheckBatches(recipe, group);
-        var run = new TrainingRun(recipe, options, ProcessGroup.LocalDevice(device), group, progress);
+        using var source = OpenSource(recipe, line => progress.Report(new TrainingProgress("dataset", 0, 0, Line: line)));
+        var run = new TrainingRun(recipe, options, source, ProcessGroup.LocalDevice(device), group, progress);
         run.Execute(cancellationToken);
         return run._run.Model;
+    }
+
+    /// <summary>Opens what the recipe learns from and closes it again: throws when it cannot serve, says what it holds.</summary>
+    /// <exception cref="ConfigException">The dataset has no clip that is long enough.</exception>
+    /// <exception cref="FileNotFoundException">The recipe's dataset is not there or not complete.</exception>
+    /// <exception cref="InvalidDataException">The recipe's dataset was changed since it was made.</exception>
+    public static void CheckData(Recipe recipe, Action<string> report)
+    {
+        ArgumentNullException.ThrowIfNull(recipe);
+        ArgumentNullException.ThrowIfNull(report);
+        OpenSource(recipe, report).Dispose();
     }
 
     /// <summary>Asks a run to begin the final decay of the stage it is in, now or when it is next started.</summary>
@@ -72,6 +84,7 @@ public sealed class TrainingRun
 
     private void Execute(CancellationToken cancellationToken)
     {
+        CheckClips();
         if (_group.Rank == 0)
             File.WriteAllText(Path.Combine(_run.Root, "recipe.json"), JsonSerializer.Serialize(_recipe, RecipeJson.Default.Recipe) + "\n");
         if (_run.Result(CodecStage.StageName) is null)
@@ -94,17 +107,32 @@ public sealed class TrainingRun
             TrainingReport.Write(_run, _recipe.Name, Stages);
     }
 
+    private static IClipSource OpenSource(Recipe recipe, Action<string> report)
+        => recipe.Dataset is { } dataset ? DatasetSource.Open(dataset, recipe.World, recipe.Seed, report) : new WorldSource(recipe.World, recipe.Seed);
+
+    // Latents and batches are found by number: with other clips a number would mean another clip.
+    private void CheckClips()
+    {
+        string path = Path.Combine(_run.Root, "clips.txt"), now = _source.Fingerprint ?? "";
+        bool begun = File.Exists(Path.Combine(_run.Root, "recipe.json"));
+        if (begun && (File.Exists(path) ? File.ReadAllText(path) : "") != now)
+            throw new ConfigException($"{_run.Root}: this run began with other clips than the recipe names now. Name a new folder with --run.");
+        if (!begun && _group.Rank == 0 && now.Length > 0)
+            AtomicFile.Write(path, stream => stream.Write(Encoding.UTF8.GetBytes(now)));
+        _group.Barrier();
+    }
+
     private bool Ends(string stage) => _options.Until == stage;
 
     private void TrainCodec(CancellationToken cancellationToken)
     {
-        using var stage = new CodecStage(_recipe, _world, Share(_recipe.Codec.Optimization), _device);
+        using var stage = new CodecStage(_recipe, _source, Share(_recipe.Codec.Optimization), _device);
         Loop(stage, _recipe.Codec.Optimization).Run(Report, _ => ModelExport.WriteCodec(_run.Model, stage.Autoencoder), cancellationToken);
     }
 
     private void TrainCodecOnWholeClips(OptimizationRecipe optimization, CancellationToken cancellationToken)
     {
-        using var stage = new CodecStage(_recipe, _world, Share(optimization), _device, wholeClips: true);
+        using var stage = new CodecStage(_recipe, _source, Share(optimization), _device, wholeClips: true);
         ModelExport.ReadCodec(_run.Model, stage.Autoencoder);
         Loop(stage, optimization).Run(Report, _ => ModelExport.WriteCodec(_run.Model, stage.Autoencoder), cancellationToken);
     }
@@ -116,7 +144,7 @@ public sealed class TrainingRun
         if (_group.Rank == 0)
         {
             _progress.Report(new TrainingProgress(TextStage.StageName, 0, 0, Line: string.Create(CultureInfo.InvariantCulture, $"text: learning a tokenizer from {_recipe.Text.TokenizerCaptions} captions")));
-            var tokenizer = CaptionTokenizer.Train(_recipe.Seed, _recipe.Text.TokenizerCaptions, _recipe.Text.VocabSize);
+            var tokenizer = CaptionTokenizer.Train(_source, _recipe.Seed, _recipe.Text.TokenizerCaptions, _recipe.Text.VocabSize);
             ModelExport.WriteTokenizer(_run.Model, tokenizer, _recipe.Text.Network.MaxPositionEmbeddings);
         }
         _group.Barrier();
@@ -125,7 +153,7 @@ public sealed class TrainingRun
 
     private void TrainText(ByteLevelBpeTokenizer tokenizer, CancellationToken cancellationToken)
     {
-        using var stage = new TextStage(_recipe, _world, tokenizer, Share(_recipe.Text.Optimization), _device);
+        using var stage = new TextStage(_recipe, _source, tokenizer, Share(_recipe.Text.Optimization), _device);
         Loop(stage, _recipe.Text.Optimization).Run(Report, _ => ModelExport.WriteTextEncoder(_run.Model, stage.Encoder), cancellationToken);
     }
 
@@ -136,7 +164,7 @@ public sealed class TrainingRun
             var autoencoder = ModelExport.ReadCodec(_run.Model, _device);
             try
             {
-                LatentsStage.Run(_recipe, _world, autoencoder, _device, _run.Latents, _progress, cancellationToken);
+                LatentsStage.Run(_recipe, _source, autoencoder, _device, _run.Latents, _progress, cancellationToken);
             }
             finally
             {
@@ -155,7 +183,7 @@ public sealed class TrainingRun
         var autoencoder = ModelExport.ReadCodec(_run.Model, _device);
         try
         {
-            using var stage = new GeneratorStage(_recipe, tokenizer, cache, autoencoder, Share(_recipe.Generator.Optimization), _device);
+            using var stage = new GeneratorStage(_recipe, _source, tokenizer, cache, autoencoder, Share(_recipe.Generator.Optimization), _device);
             ModelExport.ReadTextEncoder(_run.Model, stage.Encoder);
             Loop(stage, _recipe.Generator.Optimization).Run(Report, result => ExportGenerator(stage, result, cache.Index.Clips), cancellationToken);
         }
@@ -171,7 +199,7 @@ public sealed class TrainingRun
         ModelExport.WriteTransformer(_run.Model, stage.Transformer);
         ModelExport.WriteScheduler(_run.Model, _recipe.Generator.Flow);
         ModelExport.WriteIndex(_run.Model, _recipe);
-        ModelCard.Write(_run, _recipe, result, clips, _device);
+        ModelCard.Write(_run, _recipe, result, clips, _source.Fingerprint, _device);
     }
 
     private void Report(TrainingLog log) => TrainingReport.Write(_run, _recipe.Name, Stages);
@@ -184,7 +212,7 @@ public sealed class TrainingRun
     private string Hash(string stage)
     {
         var root = JsonSerializer.SerializeToNode(_recipe, RecipeJson.Default.Recipe)!;
-        string text = $"{root["seed"]}{root["precision"]}{root["world"]}{root[stage] ?? root[CodecStage.StageName]}";
+        string text = $"{root["seed"]}{root["precision"]}{root["world"]}{root["dataset"]}{_source.Fingerprint}{root[stage] ?? root[CodecStage.StageName]}";
         return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text)));
     }
 

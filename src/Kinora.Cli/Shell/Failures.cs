@@ -32,6 +32,7 @@ internal static class Failures
             KinoraException e => (ExitCodes.Internal, $"{who}: {e.Message}"),
             MediaException e => (ForMedia(e.Kind), $"{who}: {e.Message}"),
             IOException e when IsDiskFull(e) => (ExitCodes.Input, $"{who}: the disk is full: {e.Message} Free some space or write elsewhere; no partial file was kept."),
+            InvalidDataException e => (ExitCodes.Integrity, $"{who}: {e.Message}"),
             FileNotFoundException e => (ExitCodes.Input, $"{who}: {e.Message}"),
             IOException or UnauthorizedAccessException => (ExitCodes.Input, $"{who}: {cause.Message}"),
             _ => (ExitCodes.Internal, $"{who}: internal error: {cause.Message} ({cause.GetType().Name})"),

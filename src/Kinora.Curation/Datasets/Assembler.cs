@@ -49,7 +49,7 @@ internal sealed class Assembler(Workspace workspace, Recipe recipe, IReadOnlyLis
                     failures.Add(new SourceProblem($"{file.Name} {clip.StartTime:0.###}–{clip.EndTime:0.###} s", failure));
                     continue;
                 }
-                string bucket = Bucket.Of(written.Width, written.Height, written.Frames, ClipCutter.ParseRate(written.FrameRate).ToDouble());
+                string bucket = Bucket.Of(written.Width, written.Height, written.Frames, written.FramesPerSecond);
                 string folder = recipe.Output.Buckets ? $"{Workspace.ShardsName}/{bucket}" : Workspace.ShardsName;
                 counts.TryGetValue(folder, out int count);
                 counts[folder] = count + 1;

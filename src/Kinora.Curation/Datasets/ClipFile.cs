@@ -26,6 +26,10 @@ public sealed record ClipFile
     /// <summary>Frames per second as a fraction.</summary>
     public required string FrameRate { get; init; }
 
+    /// <summary><see cref="FrameRate"/> as a number.</summary>
+    [JsonIgnore]
+    public double FramesPerSecond => ClipCutter.ParseRate(FrameRate).ToDouble();
+
     /// <summary>PSNR in dB of the first frame read back against the source's; 99 when equal.</summary>
     public required double FirstFramePsnr { get; init; }
 

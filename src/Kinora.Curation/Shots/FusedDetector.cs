@@ -127,18 +127,21 @@ public sealed class FusedDetector(FusedOptions options) : IShotDetector
         return kept;
     }
 
-    // The largest change within a step to one side, not across a hard cut.
+    // The largest change within a step to one side, not across a hard cut. Where the shot is shorter than the step, motion is taken to go
+    // on at its pace; a shot that shows nothing on that side says nothing about its motion, and then there is no transition.
     private double Drift(int at, int step, int[] cutsUpTo)
     {
         double most = 0;
-        int direction = Math.Sign(step);
+        int direction = Math.Sign(step), seen = 0;
         for (int k = 2; k <= Math.Abs(step); k += 2)
         {
             int other = at + (direction * k);
             if (other < 0 || other >= _frames.Count || cutsUpTo[other] != cutsUpTo[at]) { break; }
             most = Math.Max(most, Distance(at, other));
+            seen = k;
         }
-        return most;
+        int full = Math.Abs(step) / 2 * 2;
+        return seen == 0 ? double.PositiveInfinity : most * full / seen;
     }
 
     private int Middle(int from, int to)

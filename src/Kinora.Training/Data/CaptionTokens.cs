@@ -1,30 +1,23 @@
 using System.Globalization;
 using Kinora.Engine;
 using Kinora.Models.Text;
-using Kinora.World;
 
 namespace Kinora.Training.Data;
 
 /// <summary>Captions as token ids [count, length], with the number of real tokens of each.</summary>
 internal sealed class CaptionTokens
 {
-    private const ulong Wordings = 16;
     private readonly int _count, _length;
     private readonly long[] _ids;
     private readonly bool[] _mask;
 
     public CaptionTokens(int count, int length) => (_count, _length, _ids, _mask) = (count, length, new long[count * length], new bool[count * length]);
 
-    /// <summary>Encodes a caption of <paramref name="scene"/> as row <paramref name="index"/> and returns it. Where the wording of <paramref name="seed"/> is too long, that of a following seed serves.</summary>
-    public string Set(int index, ByteLevelBpeTokenizer tokenizer, Scene scene, ulong seed)
+    /// <summary>Encodes the first of <paramref name="captions"/> that is not too long as row <paramref name="index"/> and returns it.</summary>
+    public string Set(int index, ByteLevelBpeTokenizer tokenizer, IEnumerable<string> captions)
     {
-        for (ulong attempt = 0; attempt < Wordings; attempt++)
-        {
-            string caption = CaptionGrammar.Describe(scene, seed + attempt);
-            if (TrySet(index, tokenizer, caption))
-                return caption;
-        }
-        throw new ConfigException(string.Create(CultureInfo.InvariantCulture, $"no caption of scene {scene.Seed} fits {_length} tokens. Raise text.caption_tokens or text.vocab_size in the recipe."));
+        string? caption = captions.FirstOrDefault(c => TrySet(index, tokenizer, c));
+        return caption ?? throw new ConfigException(string.Create(CultureInfo.InvariantCulture, $"no wording of a caption (\"{captions.First()}\") fits {_length} tokens. Raise text.caption_tokens or text.vocab_size in the recipe."));
     }
 
     /// <summary>Encodes a text as row <paramref name="index"/>; false when it is too long.</summary>

@@ -1,6 +1,6 @@
-// Latents on disk: clips.f16 holds posterior means, one clip after the other, float16, each [C, f, h, w]. Clip i is the world clip of
-// seed i of the recipe; its scene is drawn again from that seed when a caption is needed. index.json is written when the cache is
-// complete; until then the length of clips.f16 says how far it got.
+// Latents on disk: clips.f16 holds posterior means, one clip after the other, float16, each [C, f, h, w]. Clip i is clip i of
+// the source for that purpose, which is asked again when a caption is needed. index.json is written when the cache is complete; until
+// then the length of clips.f16 says how far it got.
 
 using System.IO.MemoryMappedFiles;
 using System.Text.Json;

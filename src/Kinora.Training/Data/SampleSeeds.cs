@@ -16,6 +16,7 @@ internal enum Purpose
     Validation = 9,
     ClipScene = 10,
     ClipDisturbance = 11,
+    DatasetOrder = 12,
 }
 
 /// <summary>Generators addressed by purpose and sample number. A sample's number counts over all processes, so data-parallel runs draw what one process would.</summary>
@@ -25,4 +26,12 @@ internal static class SampleSeeds
 
     /// <summary>A 64-bit seed for code that takes seeds.</summary>
     public static ulong Seed(ulong seed, Purpose purpose, long sample) => For(seed, purpose, sample).NextUInt64();
+
+    /// <summary>The seed of a sample's wording: what its generator draws after <see cref="Seed"/>.</summary>
+    public static ulong Wording(ulong seed, Purpose purpose, long sample)
+    {
+        var random = For(seed, purpose, sample);
+        random.NextUInt64();
+        return random.NextUInt64();
+    }
 }

@@ -19,8 +19,11 @@ public sealed record Recipe : ITrainingRecipe
     /// <summary>Dtype of matrix products: <c>bfloat16</c> or <c>float32</c>. Weights, norms, residuals and the optimizer are always float32.</summary>
     public ComputePrecision Precision { get; set; } = ComputePrecision.Bfloat16;
 
-    /// <summary>The clips to learn from.</summary>
+    /// <summary>Size, length and rate of the clips to learn from; the world's, unless a dataset is named.</summary>
     public required WorldRecipe World { get; init; }
+
+    /// <summary>A dataset to learn from; absent for the world.</summary>
+    public DatasetRecipe? Dataset { get; set; }
 
     /// <summary>Stage 1: the causal video autoencoder.</summary>
     public required CodecRecipe Codec { get; init; }
@@ -40,6 +43,7 @@ public sealed record Recipe : ITrainingRecipe
         var violations = new List<string>();
         CheckName(violations, Name);
         World.Collect(violations, Codec);
+        Dataset?.Collect(violations);
         Codec.Optimization.Collect(violations, "codec.optimization");
         Codec.Collect(violations, World);
         Text.Optimization.Collect(violations, "text.optimization");

@@ -1,4 +1,4 @@
-// Stage 1: the causal video autoencoder learns to reproduce world clips. Clips are rendered as they are needed; none is seen twice.
+// Stage 1: the causal video autoencoder learns to reproduce clips. The world renders them as they are needed and shows none twice.
 // It may have a second part, codec_clips: short windows of many clips teach most, but a window never shows a latent frame with more
 // history than itself has; whole clips at the end teach that.
 
@@ -8,7 +8,6 @@ using Kinora.Models.Systems.KinoraWorld;
 using Kinora.Training.Data;
 using Kinora.Training.Loop;
 using Kinora.Training.Recipes;
-using Kinora.World;
 
 namespace Kinora.Training.Stages;
 
@@ -17,7 +16,7 @@ internal sealed class CodecStage : ITrainingStage
     public const string StageName = "codec", WholeClipsName = "codec_clips";
     private const int SampleClips = 4;
     private readonly Recipe _recipe;
-    private readonly WorldSource _world;
+    private readonly IClipSource _source;
     private readonly BatchShare _share;
     private readonly Device _device;
     private readonly ParameterPath _root;
@@ -25,9 +24,9 @@ internal sealed class CodecStage : ITrainingStage
     private readonly int _frames, _clipFrames;
     private OrderedStream<byte[]>? _clips;
 
-    public CodecStage(Recipe recipe, WorldSource world, BatchShare share, Device device, bool wholeClips = false)
+    public CodecStage(Recipe recipe, IClipSource source, BatchShare share, Device device, bool wholeClips = false)
     {
-        (_recipe, _world, _share, _device) = (recipe, world, share, device);
+        (_recipe, _source, _share, _device) = (recipe, source, share, device);
         Name = wholeClips ? WholeClipsName : StageName;
         _clipFrames = recipe.World.Frames;
         _frames = recipe.Codec.Frames > 0 && !wholeClips ? recipe.Codec.Frames : _clipFrames;
@@ -76,10 +75,7 @@ internal sealed class CodecStage : ITrainingStage
         using var scope = TensorScope.Enter();
         var pixels = new byte[SampleClips * ClipBytes];
         for (int i = 0; i < SampleClips; i++)
-        {
-            var scene = SceneSampler.Sample(SampleSeeds.Seed(_recipe.Seed, Purpose.Validation, i), WorldSplit.HeldOut);
-            _world.Render(scene, pixels.AsSpan(i * ClipBytes, ClipBytes));
-        }
+            _source.Render(Purpose.Validation, i, pixels.AsSpan(i * ClipBytes, ClipBytes));
         var x = PixelTensor.ToModel(pixels, SampleClips, _clipFrames, _recipe.World.Height, _recipe.World.Width, _device);
         Tensor reconstruction;
         using (Autocast.Enter(_recipe.Precision == ComputePrecision.Bfloat16 ? DType.BFloat16 : null))
@@ -103,7 +99,7 @@ internal sealed class CodecStage : ITrainingStage
         _root.Store.Dispose();
     }
 
-    // A window of every clip, its start drawn with the scene.
+    // A window of every clip, its start drawn with the clip.
     private byte[] Render(long firstSample)
     {
         int window = _frames * FrameBytes;
@@ -111,9 +107,8 @@ internal sealed class CodecStage : ITrainingStage
         var clip = new byte[ClipBytes];
         for (int i = 0; i < _share.PartSize; i++)
         {
-            ulong seed = SampleSeeds.Seed(_recipe.Seed, Purpose.CodecScene, firstSample + i);
-            _world.Render(SceneSampler.Sample(seed), clip);
-            int start = (int)(seed % (ulong)(_clipFrames - _frames + 1));
+            _source.Render(Purpose.CodecScene, firstSample + i, clip);
+            int start = (int)(SampleSeeds.Seed(_recipe.Seed, Purpose.CodecScene, firstSample + i) % (ulong)(_clipFrames - _frames + 1));
             clip.AsSpan(start * FrameBytes, window).CopyTo(pixels.AsSpan(i * window, window));
         }
         return pixels;

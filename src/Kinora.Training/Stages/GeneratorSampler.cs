@@ -10,11 +10,10 @@ using Kinora.Models.Systems.KinoraWorld;
 using Kinora.Models.Text;
 using Kinora.Training.Data;
 using Kinora.Training.Recipes;
-using Kinora.World;
 
 namespace Kinora.Training.Stages;
 
-internal sealed class GeneratorSampler(Recipe recipe, ByteLevelBpeTokenizer tokenizer, VideoAutoencoder autoencoder, TextEncoder encoder, VideoTransformer transformer, Device device)
+internal sealed class GeneratorSampler(Recipe recipe, IClipSource source, ByteLevelBpeTokenizer tokenizer, VideoAutoencoder autoencoder, TextEncoder encoder, VideoTransformer transformer, Device device)
 {
     private const int Clips = 8;
 
@@ -27,9 +26,8 @@ internal sealed class GeneratorSampler(Recipe recipe, ByteLevelBpeTokenizer toke
         var captions = new string[Clips];
         for (int i = 0; i < Clips; i++)
         {
-            var random = SampleSeeds.For(recipe.Seed, Purpose.Validation, i);
             tokens.TrySet(i, tokenizer, "");
-            captions[i] = tokens.Set(Clips + i, tokenizer, SceneSampler.Sample(random.NextUInt64(), WorldSplit.HeldOut), random.NextUInt64());
+            captions[i] = tokens.Set(Clips + i, tokenizer, source.Captions(Purpose.Validation, i, SampleSeeds.Wording(recipe.Seed, Purpose.Validation, i)));
         }
         var clips = Generate(tokens, Clips);
         string name = Path.Combine(folder, string.Create(CultureInfo.InvariantCulture, $"step-{step:D8}"));

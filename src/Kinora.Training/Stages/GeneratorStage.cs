@@ -13,7 +13,6 @@ using Kinora.Models.Text;
 using Kinora.Training.Data;
 using Kinora.Training.Loop;
 using Kinora.Training.Recipes;
-using Kinora.World;
 
 namespace Kinora.Training.Stages;
 
@@ -24,6 +23,7 @@ internal sealed class GeneratorStage : ITrainingStage
     private readonly BatchShare _share;
     private readonly Device _device;
     private readonly ByteLevelBpeTokenizer _tokenizer;
+    private readonly IClipSource _source;
     private readonly LatentCache _cache;
     private readonly double[] _scales;
     private readonly ParameterPath _root;
@@ -32,9 +32,9 @@ internal sealed class GeneratorStage : ITrainingStage
     private OrderedStream<Batch>? _batches;
     private (long Epoch, int[] Order) _order = (-1, []);
 
-    public GeneratorStage(Recipe recipe, ByteLevelBpeTokenizer tokenizer, LatentCache cache, VideoAutoencoder autoencoder, BatchShare share, Device device)
+    public GeneratorStage(Recipe recipe, IClipSource source, ByteLevelBpeTokenizer tokenizer, LatentCache cache, VideoAutoencoder autoencoder, BatchShare share, Device device)
     {
-        (_recipe, _share, _device, _tokenizer, _cache) = (recipe, share, device, tokenizer, cache);
+        (_recipe, _source, _share, _device, _tokenizer, _cache) = (recipe, source, share, device, tokenizer, cache);
         _scales = cache.Index.Scales(recipe.Latents.Whitening);
         _objective = new FlowMatchingObjective(recipe.Generator.Flow.LogitMean, recipe.Generator.Flow.LogitStd, recipe.Generator.Flow.Shift);
         _root = ParameterPath.Root(new InitializedParameters(recipe.Seed), DType.Float32, device);
@@ -46,7 +46,7 @@ internal sealed class GeneratorStage : ITrainingStage
                 value.RequiresGradInPlace(false);
         }
         Parameters = [.. _root.Store.All.Where(p => p.Value.RequiresGrad)];
-        _sampler = new GeneratorSampler(recipe, tokenizer, autoencoder, Encoder, Transformer, device);
+        _sampler = new GeneratorSampler(recipe, source, tokenizer, autoencoder, Encoder, Transformer, device);
     }
 
     public TextEncoder Encoder { get; }
@@ -178,7 +178,7 @@ internal sealed class GeneratorStage : ITrainingStage
         if (withoutCaption)
             batch.Tokens.TrySet(i, _tokenizer, "");
         else
-            batch.Tokens.Set(i, _tokenizer, SceneSampler.Sample(LatentsStage.SceneSeed(_recipe, clip)), captionSeed);
+            batch.Tokens.Set(i, _tokenizer, _source.Captions(Purpose.LatentScene, clip, captionSeed));
     }
 
     // Half of the conditioned samples know one latent frame (an image), the others any number that leaves one to make.

@@ -1,4 +1,4 @@
-// Stage 3: world clips encoded once with the trained autoencoder. The generator then trains on latents and never sees a pixel.
+// Stage 3: clips encoded once with the trained autoencoder. The generator then trains on latents and never sees a pixel.
 
 using System.Diagnostics;
 using System.Globalization;
@@ -7,7 +7,6 @@ using Kinora.Models.Systems.KinoraWorld;
 using Kinora.Training.Data;
 using Kinora.Training.Loop;
 using Kinora.Training.Recipes;
-using Kinora.World;
 
 namespace Kinora.Training.Stages;
 
@@ -16,7 +15,7 @@ internal static class LatentsStage
 {
     public const string StageName = "latents";
 
-    public static LatentIndex Run(Recipe recipe, WorldSource world, VideoAutoencoder autoencoder, Device device, string folder, IProgress<TrainingProgress> progress, CancellationToken cancellationToken)
+    public static LatentIndex Run(Recipe recipe, IClipSource source, VideoAutoencoder autoencoder, Device device, string folder, IProgress<TrainingProgress> progress, CancellationToken cancellationToken)
     {
         Directory.CreateDirectory(folder);
         if (LatentCache.FindIndex(folder) is { } complete)
@@ -26,23 +25,25 @@ internal static class LatentsStage
         int[] shape = [config.LatentChannels, config.LatentFrames(frames), height / config.SpatialCompression, width / config.SpatialCompression];
         int clipSize = shape.Aggregate(1, (a, b) => a * b), pixelBytes = frames * height * width * 3;
 
+        int clips = Math.Min(recipe.Latents.Clips, source.Clips ?? int.MaxValue);
+
         using var file = new FileStream(LatentCache.DataPath(folder), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.Read);
-        int done = (int)Math.Min(recipe.Latents.Clips, file.Length / (clipSize * sizeof(ushort)));
+        int done = (int)Math.Min(clips, file.Length / (clipSize * sizeof(ushort)));
         done -= done % recipe.Latents.BatchSize;
         file.SetLength((long)done * clipSize * sizeof(ushort));
         file.Seek(0, SeekOrigin.End);
 
         int batch = recipe.Latents.BatchSize;
-        using var pixels = new OrderedStream<byte[]>(done / batch, number => Render(recipe, world, (int)number * batch, Math.Min(batch, recipe.Latents.Clips - (int)number * batch), pixelBytes));
+        using var pixels = new OrderedStream<byte[]>(done / batch, number => Render(source, (int)number * batch, Math.Min(batch, clips - (int)number * batch), pixelBytes));
         long begin = Stopwatch.GetTimestamp();
-        while (done < recipe.Latents.Clips)
+        while (done < clips)
         {
-            int count = Math.Min(batch, recipe.Latents.Clips - done);
+            int count = Math.Min(batch, clips - done);
             file.Write(System.Runtime.InteropServices.MemoryMarshal.AsBytes<ushort>(Encode(autoencoder, pixels.Take(), count, recipe, device)));
             done += count;
             double seconds = Stopwatch.GetElapsedTime(begin).TotalSeconds;
-            progress.Report(new TrainingProgress(StageName, done, recipe.Latents.Clips, string.Create(CultureInfo.InvariantCulture, $"{done / seconds:F1} clips/s")));
-            if (cancellationToken.IsCancellationRequested && done < recipe.Latents.Clips)
+            progress.Report(new TrainingProgress(StageName, done, clips, string.Create(CultureInfo.InvariantCulture, $"{done / seconds:F1} clips/s")));
+            if (cancellationToken.IsCancellationRequested && done < clips)
             {
                 file.Flush(flushToDisk: true);
                 cancellationToken.ThrowIfCancellationRequested();
@@ -58,18 +59,15 @@ internal static class LatentsStage
         return index;
     }
 
-    private static byte[] Render(Recipe recipe, WorldSource world, int first, int count, int clipBytes)
+    private static byte[] Render(IClipSource source, int first, int count, int clipBytes)
     {
         if (count <= 0)
             return [];
         var pixels = new byte[count * clipBytes];
         for (int i = 0; i < count; i++)
-            world.Render(SceneSampler.Sample(SceneSeed(recipe, first + i)), pixels.AsSpan(i * clipBytes, clipBytes));
+            source.Render(Purpose.LatentScene, first + i, pixels.AsSpan(i * clipBytes, clipBytes));
         return pixels;
     }
-
-    /// <summary>The world seed of a cached clip.</summary>
-    public static ulong SceneSeed(Recipe recipe, int clip) => SampleSeeds.Seed(recipe.Seed, Purpose.LatentScene, clip);
 
     private static ushort[] Encode(VideoAutoencoder autoencoder, byte[] pixels, int count, Recipe recipe, Device device)
     {

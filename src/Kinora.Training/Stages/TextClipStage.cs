@@ -28,7 +28,7 @@ internal sealed class TextClipStage : ITrainingStage
 
     public TextClipStage(TextClipRecipe recipe, ByteLevelBpeTokenizer tokenizer, BatchShare share, Device device)
     {
-        (_recipe, _world, _share, _device, _tokenizer) = (recipe, new WorldSource(recipe.World), share, device, tokenizer);
+        (_recipe, _world, _share, _device, _tokenizer) = (recipe, new WorldSource(recipe.World, recipe.Seed), share, device, tokenizer);
         _root = ParameterPath.Root(new InitializedParameters(recipe.Seed), DType.Float32, device);
         Model = new TextClipModel(_root["model"], recipe.Config(tokenizer.VocabularySize));
         _objective = new ContrastiveObjective(_root["heads"], recipe.Clip.ProjectionDim, _world.Attributes);
@@ -123,7 +123,7 @@ internal sealed class TextClipStage : ITrainingStage
             _world.Render(scene, pixels.AsSpan(i * clipBytes, clipBytes));
             if (text is not null && !tokens.TrySet(i, _tokenizer, text))
                 throw new ConfigException($"'{text}' does not fit {_recipe.Text.CaptionTokens} tokens. Raise text.caption_tokens in the recipe.");
-            string caption = text ?? tokens.Set(i, _tokenizer, scene, wording);
+            string caption = text ?? tokens.Set(i, _tokenizer, WorldSource.Captions(scene, wording));
             var (shown, told) = (WorldSource.Labels(scene), WorldSource.Labels(scene, caption));
             for (int a = 0; a < clipLabels.Length; a++)
                 (clipLabels[a][i], textLabels[a][i]) = (shown[a], told[a]);

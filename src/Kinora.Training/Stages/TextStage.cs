@@ -1,5 +1,6 @@
-// Stage 2: the text encoder learns to say what a caption's scene is. Attribute heads read its embeddings linearly and are thrown away
-// afterwards; what stays is an encoder in whose embeddings nouns, colors, motions and relations are easy to find.
+// Stage 2: the text encoder learns to say what a caption tells: of the world, its scene; of a dataset, which of the telling words it has.
+// Attribute heads read its embeddings linearly and are thrown away afterwards; what stays is an encoder in whose embeddings nouns,
+// colors, motions and relations are easy to find.
 
 using System.Globalization;
 using Kinora.Engine;
@@ -8,7 +9,6 @@ using Kinora.Models.Text;
 using Kinora.Training.Data;
 using Kinora.Training.Loop;
 using Kinora.Training.Recipes;
-using Kinora.World;
 
 namespace Kinora.Training.Stages;
 
@@ -17,7 +17,7 @@ internal sealed class TextStage : ITrainingStage
     public const string StageName = "text";
     private const int SampleCaptions = 512;
     private readonly Recipe _recipe;
-    private readonly WorldSource _world;
+    private readonly IClipSource _source;
     private readonly BatchShare _share;
     private readonly Device _device;
     private readonly ByteLevelBpeTokenizer _tokenizer;
@@ -26,12 +26,12 @@ internal sealed class TextStage : ITrainingStage
     private readonly TextEncoderObjective _objective = new();
     private OrderedStream<Batch>? _batches;
 
-    public TextStage(Recipe recipe, WorldSource world, ByteLevelBpeTokenizer tokenizer, BatchShare share, Device device)
+    public TextStage(Recipe recipe, IClipSource source, ByteLevelBpeTokenizer tokenizer, BatchShare share, Device device)
     {
-        (_recipe, _world, _share, _device, _tokenizer) = (recipe, world, share, device, tokenizer);
+        (_recipe, _source, _share, _device, _tokenizer) = (recipe, source, share, device, tokenizer);
         _root = ParameterPath.Root(new InitializedParameters(recipe.Seed), DType.Float32, device);
         Encoder = new TextEncoder(_root["encoder"], EncoderConfig(recipe, tokenizer));
-        _heads = new AttributeHeads(_root["heads"], Encoder.Config.HiddenSize, world.Attributes);
+        _heads = new AttributeHeads(_root["heads"], Encoder.Config.HiddenSize, source.Attributes);
         Parameters = [.. _root.Store.All];
     }
 
@@ -58,7 +58,7 @@ internal sealed class TextStage : ITrainingStage
     {
         int parts = _share.Parts;
         _batches?.Dispose();
-        _batches = new OrderedStream<Batch>(firstStep * parts, number => Make(_share.First(number / parts, (int)(number % parts)), _share.PartSize, Purpose.TextScene, WorldSplit.Train));
+        _batches = new OrderedStream<Batch>(firstStep * parts, number => Make(_share.First(number / parts, (int)(number % parts)), _share.PartSize, Purpose.TextScene));
     }
 
     public (Tensor Loss, Tensor[] Metrics) Loss(long step, int part)
@@ -73,9 +73,9 @@ internal sealed class TextStage : ITrainingStage
     {
         using var noGrad = GradMode.NoGrad();
         using var scope = TensorScope.Enter();
-        var loss = Compute(Make(0, SampleCaptions, Purpose.Validation, WorldSplit.HeldOut));
-        string accuracies = string.Join(", ", _world.Attributes.Zip(loss.Accuracies, (a, r) => string.Create(CultureInfo.InvariantCulture, $"{a.Name} {r:P1}")));
-        return string.Create(CultureInfo.InvariantCulture, $"text: step {step}: on unseen scenes {accuracies}");
+        var loss = Compute(Make(0, SampleCaptions, Purpose.Validation));
+        string accuracies = string.Join(", ", _source.Attributes.Zip(loss.Accuracies, (a, r) => string.Create(CultureInfo.InvariantCulture, $"{a.Name} {r:P1}")));
+        return string.Create(CultureInfo.InvariantCulture, $"text: step {step}: on unseen clips {accuracies}");
     }
 
     public void Dispose()
@@ -86,16 +86,14 @@ internal sealed class TextStage : ITrainingStage
 
     private TextEncoderLoss Compute(Batch batch) => _objective.Loss(Encoder, _heads, batch.Tokens.Ids(_device), batch.Tokens.Mask(_device), [.. batch.Labels.Select(l => Tensor.FromArray<long>(l, [l.Length]).To(_device))]);
 
-    private Batch Make(long firstSample, int count, Purpose purpose, WorldSplit split)
+    private Batch Make(long firstSample, int count, Purpose purpose)
     {
         var tokens = new CaptionTokens(count, _recipe.Text.CaptionTokens);
-        long[][] labels = [.. _world.Attributes.Select(_ => new long[count])];
+        long[][] labels = [.. _source.Attributes.Select(_ => new long[count])];
         for (int i = 0; i < count; i++)
         {
-            var random = SampleSeeds.For(_recipe.Seed, purpose, firstSample + i);
-            var scene = SceneSampler.Sample(random.NextUInt64(), split);
-            string caption = tokens.Set(i, _tokenizer, scene, random.NextUInt64());
-            var answers = WorldSource.Labels(scene, caption);
+            string caption = tokens.Set(i, _tokenizer, _source.Captions(purpose, firstSample + i, SampleSeeds.Wording(_recipe.Seed, purpose, firstSample + i)));
+            var answers = _source.Labels(purpose, firstSample + i, caption);
             for (int a = 0; a < labels.Length; a++)
                 labels[a][i] = answers[a];
         }

@@ -10,7 +10,7 @@ public sealed class WorldSourceTests
     [Fact]
     public void Labels_ManyScenes_StayWithinTheirClassesAndTellTheTruth()
     {
-        var attributes = new WorldSource(new WorldRecipe()).Attributes;
+        var attributes = new WorldSource(new WorldRecipe(), 1).Attributes;
         var seen = attributes.Select(_ => new HashSet<long>()).ToArray();
         for (ulong seed = 0; seed < 4000; seed++)
         {
