@@ -52,7 +52,8 @@ public static class CurateCommand
             var (part, parts) = ParsePart(result.GetValue(shard));
             var options = new CurationOptions { Output = folder, Recipe = chosen, Part = part, Parts = parts };
             var networks = WeightedScorers.Parse(result.GetValue(weights) ?? []);
-            int Go(IReadOnlyList<IClipScorer> scorers) => Run(footage, options with { Scorers = scorers }, result.GetValue(json), cancellationToken);
+            IReadOnlyList<IClipScorer> local = LocalScorers.Create();
+            int Go(IReadOnlyList<IClipScorer> given) => Run(footage, options with { Scorers = [.. local, .. given] }, result.GetValue(json), cancellationToken);
             if (networks.Count == 0) { return Task.FromResult(Go([])); }
             var where = Device.Parse(result.GetValue(device)!);
             return EngineWork.Run(() =>

@@ -68,8 +68,9 @@ public static partial class PassBench
 
     private static List<PassBenchRow> Time(IReadOnlyList<string> files, Action<string>? tell, CancellationToken cancellationToken)
     {
+        var scorers = LocalScorers.Create();
         // The first use of everything is not what is measured.
-        MeasurePass.Run(files[0], "", new MeasureOptions(), cancellationToken: cancellationToken);
+        MeasurePass.Run(files[0], "", new MeasureOptions(), scorers, cancellationToken: cancellationToken);
         tell?.Invoke("kinora");
         var process = Process.GetCurrentProcess();
         TimeSpan cpuBefore = process.TotalProcessorTime;
@@ -77,7 +78,7 @@ public static partial class PassBench
         double seconds = 0;
         foreach (string file in files)
         {
-            var measures = MeasurePass.Run(file, "", new MeasureOptions(), cancellationToken: cancellationToken);
+            var measures = MeasurePass.Run(file, "", new MeasureOptions(), scorers, cancellationToken: cancellationToken);
             seconds += measures.Facts?.Seconds ?? throw new MediaException(MediaErrorKind.NotMedia, $"{file}: {measures.Failure}", file);
         }
         TimeSpan wall = Stopwatch.GetElapsedTime(started);

@@ -26,7 +26,7 @@ internal static class ClipScorer
         scores.AddRange(Frozen(pairs, end));
         scores.Add(Mean(ScoreNames.VmafMotion, pairs, f => f.Luma.Motion, "a clip of one frame has no motion"));
         scores.AddRange(Codec(samples));
-        scores.AddRange(Camera(samples, frames[0].Index, size));
+        scores.AddRange(CameraScores.Of([.. samples.Where(s => s.CameraFrom >= frames[0].Index && s.CameraSeconds > 0).Select(s => new CameraPair(s.Camera, s.CameraSeconds, size.Width, size.Height))]));
         scores.Add(Mean(ScoreNames.SpatialInformation, frames, f => f.Luma.SpatialInformation, ""));
         scores.Add(Mean(ScoreNames.TemporalInformation, pairs, f => f.Luma.TemporalInformation, "a clip of one frame has no motion"));
         scores.Add(Mean(ScoreNames.Sharpness, samples, s => s.Laplacian, NoPicture));
@@ -78,27 +78,6 @@ internal static class ClipScorer
         [
             new Score(ScoreNames.CodecMotion, RoundFine(known.Average(m => m.Mean)), confidence),
             patches.Count > 0 ? new Score(ScoreNames.CodecMotionPatch, RoundFine(patches.Min()), confidence) : Scores.Score.Missing(ScoreNames.CodecMotionPatch, "the picture is smaller than 256 pixels"),
-        ];
-    }
-
-    // Per second, in percent of the working picture: its diagonal for lengths, its sides for pan and tilt.
-    private static IEnumerable<Score> Camera(List<PictureMeasures> samples, long first, (int Width, int Height) size)
-    {
-        string[] names = [ScoreNames.CameraMotion, ScoreNames.ObjectMotion, ScoreNames.Pan, ScoreNames.Tilt, ScoreNames.Zoom, ScoreNames.Roll];
-        PictureMeasures[] inside = [.. samples.Where(s => s.CameraFrom >= first && s.CameraSeconds > 0)];
-        PictureMeasures[] known = [.. inside.Where(s => s.Camera is not null)];
-        if (known.Length == 0) { return names.Select(name => Scores.Score.Missing(name, inside.Length == 0 ? "no pair of pictures lies in the clip" : "too little texture can be followed")); }
-        double diagonal = Math.Sqrt(((double)size.Width * size.Width) + ((double)size.Height * size.Height)), confidence = Round(known.Sum(s => s.Camera!.Confidence) / inside.Length);
-        double PerSecond(Func<CameraMotion, double> value) => Round(known.Average(s => value(s.Camera!) / s.CameraSeconds));
-        return
-        [
-            new Score(names[0], PerSecond(m => 100 * m.Camera / diagonal), confidence),
-            new Score(names[1], PerSecond(m => 100 * m.Object / diagonal), confidence),
-            // The camera turns against the content.
-            new Score(names[2], PerSecond(m => -100 * m.PanX / size.Width), confidence),
-            new Score(names[3], PerSecond(m => 100 * m.PanY / size.Height), confidence),
-            new Score(names[4], PerSecond(m => 100 * m.Zoom), confidence),
-            new Score(names[5], PerSecond(m => -m.Roll * 180 / Math.PI), confidence),
         ];
     }
 

@@ -23,8 +23,11 @@ public sealed record FlowPair
     /// <summary>Between the two.</summary>
     public required double Seconds { get; init; }
 
-    /// <summary>Diagonal of the compared pictures, pixels.</summary>
-    public required double Diagonal { get; init; }
+    /// <summary>Pixels of the compared pictures.</summary>
+    public required int Width { get; init; }
+
+    /// <summary>Pixels of the compared pictures.</summary>
+    public required int Height { get; init; }
 
     /// <summary>Mean length of the flow of all pixels, in pixels of the compared pictures.</summary>
     public required double Mean { get; init; }
@@ -70,7 +73,7 @@ public sealed record FlowPair
         double share = (double)followed / gray.Length;
         return new FlowPair
         {
-            From = from.Index, To = to.Index, Seconds = to.Time - from.Time, Diagonal = Math.Sqrt(((double)width * width) + ((double)height * height)),
+            From = from.Index, To = to.Index, Seconds = to.Time - from.Time, Width = width, Height = height,
             Mean = sum / gray.Length, FollowedMean = followed == 0 ? 0 : followedSum / followed, Followed = share,
             Camera = moves.Count < LeastPlaces ? null : SimilarityFit.Of(moves, share),
         };

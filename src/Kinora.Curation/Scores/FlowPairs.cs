@@ -32,6 +32,6 @@ public static class FlowPairs
     public static double Speed(FlowPair pair)
     {
         ArgumentNullException.ThrowIfNull(pair);
-        return 100 * pair.FollowedMean / pair.Diagonal / pair.Seconds;
+        return 100 * pair.FollowedMean / Math.Sqrt(((double)pair.Width * pair.Width) + ((double)pair.Height * pair.Height)) / pair.Seconds;
     }
 }

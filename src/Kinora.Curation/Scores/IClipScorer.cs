@@ -30,7 +30,7 @@ public interface IClipScorerPass : IDisposable
     /// <summary>No picture follows: runs what still waits.</summary>
     void Finish();
 
-    /// <summary>The scores of a clip after <see cref="Finish"/>: one of each name whose <see cref="ScoreMeaning.Needs"/> is this scorer; what it could not measure is missing with the reason.</summary>
+    /// <summary>The scores of a clip after <see cref="Finish"/>: one of each name whose <see cref="ScoreMeaning.Needs"/> is this scorer; what it could not measure is missing with the reason. It may also give a better value of a score that every machine has.</summary>
     /// <param name="clip">The clip with the scores that every machine has.</param>
     IReadOnlyList<Score> Score(ClipMeasures clip);
 }
@@ -40,11 +40,12 @@ public interface IClipScorerPass : IDisposable
 /// <param name="Remedy">What makes its scores available.</param>
 public sealed record ScorerSlot(string Name, string Remedy)
 {
-    public const string Raft = "raft";
+    public const string Raft = "raft", OpenCv = "opencv";
 
     /// <summary>Every optional scorer.</summary>
     public static IReadOnlyList<ScorerSlot> All { get; } =
     [
+        new(OpenCv, "install libopencv-core-dev libopencv-imgproc-dev libopencv-video-dev and run \"kinora setup --force\""),
         new(Raft, "give torchvision's raft_large or raft_small with --weights raft=FILE"),
     ];
 

@@ -35,7 +35,8 @@ public static class MeasurePass
     {
         using var meter = new LumaMeter();
         var graph = new FrameGraph(reader.Info.Width, reader.Info.Height);
-        var pictures = new PictureMeter(graph);
+        // Optical flow, where there is any, knows the camera better than blocks do.
+        var pictures = new PictureMeter(graph, blocks: scorers.All(s => s.Name != ScorerSlot.OpenCv));
         var grid = new FrameGrid(reader.Info);
         var trace = new ShotTrace();
         double fps = grid.Rate.ToDouble(), total = reader.Info.Duration?.TotalSeconds ?? 0;

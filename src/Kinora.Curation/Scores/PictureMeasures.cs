@@ -66,7 +66,9 @@ internal sealed record PictureMeasures
 internal readonly record struct Bars(int Top, int Bottom, int Left, int Right);
 
 /// <summary>Measures pictures of one clip; keeps its buffers.</summary>
-internal sealed class PictureMeter(FrameGraph graph)
+/// <param name="graph">The small forms of the current frame.</param>
+/// <param name="blocks">Whether the camera is measured here, by matching blocks.</param>
+internal sealed class PictureMeter(FrameGraph graph, bool blocks = true)
 {
     private const int HashSide = 8, HashLowPass = 4, DarkEnd = 8, BrightEnd = 247, Grid = 8, ThumbnailWidth = 64;
     private const double BarLimit = 24;
@@ -78,6 +80,7 @@ internal sealed class PictureMeter(FrameGraph graph)
     /// <summary>Remembers the graph's current frame: motion is measured from it to the next picture.</summary>
     public void Remember()
     {
+        if (!blocks) { return; }
         graph.Gray.CopyTo(_earlier);
         _earlierAt = (graph.Index, graph.Time.ToDouble());
     }

@@ -12,7 +12,7 @@ public static class ScoreNames
 {
     public const string Seconds = "length.seconds", ShortSide = "size.short_side", BlackShare = "black.share", FreezeShare = "freeze.share", FreezeLongest = "freeze.longest",
         SpatialInformation = "complexity.si", TemporalInformation = "complexity.ti", VmafMotion = "motion.vmaf", CodecMotion = "motion.codec", CodecMotionPatch = "motion.codec_patch",
-        RaftMotion = "motion.raft", CameraMotion = "motion.camera", ObjectMotion = "motion.object", Pan = "camera.pan", Tilt = "camera.tilt", Zoom = "camera.zoom", Roll = "camera.roll",
+        FarnebackMotion = "motion.farneback", DisMotion = "motion.dis", RaftMotion = "motion.raft", CameraMotion = "motion.camera", ObjectMotion = "motion.object", Pan = "camera.pan", Tilt = "camera.tilt", Zoom = "camera.zoom", Roll = "camera.roll",
         Sharpness = "sharpness.laplacian", Blockiness = "blockiness.grid", Letterbox = "letterbox.share", Colorfulness = "color.colorfulness",
         Exposure = "exposure.mean", ClippedDark = "exposure.dark", ClippedBright = "exposure.bright", Contrast = "contrast.rms", Thirds = "composition.thirds";
 
@@ -27,9 +27,11 @@ public static class ScoreNames
         new(VmafMotion, "0..", "Mean difference of blurred consecutive frames (VMAF motion)."),
         new(CodecMotion, "of w + h", "Mean length of the codec's motion vectors (cosmos-curate); unavailable where the codec exports none."),
         new(CodecMotionPatch, "of w + h", "The same in the stillest of the sampled patches."),
+        new(FarnebackMotion, "% of diagonal/s", "Mean length of Farnebäck's flow where the flow back returns.", ScorerSlot.OpenCv),
+        new(DisMotion, "% of diagonal/s", "Mean length of DIS flow where the flow back returns.", ScorerSlot.OpenCv),
         new(RaftMotion, "% of diagonal/s", "Mean length of RAFT's flow.", ScorerSlot.Raft),
-        new(CameraMotion, "% of diagonal/s", "Motion that one turn, shift and zoom of the whole picture explains; blocks matched forward and back."),
-        new(ObjectMotion, "% of diagonal/s", "Motion of blocks that the camera does not explain."),
+        new(CameraMotion, "% of diagonal/s", "Motion that one turn, shift and zoom of the whole picture explains: of DIS flow, or of matched blocks without OpenCV."),
+        new(ObjectMotion, "% of diagonal/s", "Motion that the camera does not explain."),
         new(Pan, "% of width/s", "Camera to the right (+) or left (−)."),
         new(Tilt, "% of height/s", "Camera up (+) or down (−)."),
         new(Zoom, "%/s", "In (+) or out (−)."),

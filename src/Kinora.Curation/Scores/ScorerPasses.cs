@@ -40,7 +40,8 @@ internal sealed class ScorerPasses : IDisposable
     /// <summary>The clip with all its scores, in the order of <see cref="ScoreNames.All"/>.</summary>
     public ClipMeasures Complete(ClipMeasures clip)
     {
-        var scores = clip.Scores.Concat(_passes.SelectMany(pass => pass.Score(clip))).Concat(_missing).ToDictionary(s => s.Name, StringComparer.Ordinal);
+        var scores = new Dictionary<string, Score>(StringComparer.Ordinal);
+        foreach (var score in clip.Scores.Concat(_passes.SelectMany(pass => pass.Score(clip))).Concat(_missing)) { scores[score.Name] = score; }
         return clip with { Scores = [.. ScoreNames.All.Select(meaning => scores[meaning.Name])] };
     }
 

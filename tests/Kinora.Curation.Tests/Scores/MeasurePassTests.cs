@@ -1,5 +1,6 @@
 // Scores of clips whose content is known by construction.
 using Kinora.Curation.Scores;
+using Kinora.Curation.Tests.Vision;
 using Kinora.Media;
 
 namespace Kinora.Curation.Tests.Scores;
@@ -21,6 +22,27 @@ public sealed class MeasurePassTests : IDisposable
         clip[ScoreNames.ObjectMotion]!.Value!.Value.ShouldBeLessThan(clip[ScoreNames.CameraMotion]!.Value!.Value / 4);
         clip[ScoreNames.FreezeShare]!.Value.ShouldBe(0);
         clip[ScoreNames.CodecMotion]!.Value.ShouldNotBeNull();
+    }
+
+    [NeedsVisionFact]
+    public void Pan_ByOpticalFlow_IsThatPanToo_AndBothFlowsAgree()
+    {
+        using var flow = new OpenCvFlowScorer();
+        var clip = Measure("pan.mp4", Texture, flow);
+        clip[ScoreNames.Pan]!.Value!.Value.ShouldBe(100.0 * Fps / Width, 0.5);
+        double diagonal = Math.Sqrt((Width * Width) + (Height * Height));
+        clip[ScoreNames.DisMotion]!.Value!.Value.ShouldBe(100.0 * Fps / diagonal, 0.5);
+        clip[ScoreNames.FarnebackMotion]!.Value!.Value.ShouldBe(100.0 * Fps / diagonal, 0.5);
+        clip[ScoreNames.DisMotion]!.Confidence.ShouldBeGreaterThan(0.6);
+    }
+
+    [NeedsVisionFact]
+    public void FlatPictures_HaveUnknownMotionByEveryFlow()
+    {
+        using var flow = new OpenCvFlowScorer();
+        var clip = Measure("flat.mp4", _ => [.. Enumerable.Repeat((byte)90, Width * Height * 3)], flow);
+        foreach (string name in new[] { ScoreNames.DisMotion, ScoreNames.FarnebackMotion, ScoreNames.CameraMotion, ScoreNames.Pan }) { clip[name]!.Value.ShouldBeNull(name); }
+        clip[ScoreNames.RaftMotion]!.Unavailable!.ShouldContain("--weights");
     }
 
     [Fact]
@@ -53,11 +75,11 @@ public sealed class MeasurePassTests : IDisposable
     }
 
     // One clip: nothing in it is a cut to a detector that cannot see any.
-    private ClipMeasures Measure(string name, Func<int, byte[]> picture)
+    private ClipMeasures Measure(string name, Func<int, byte[]> picture, params IReadOnlyList<IClipScorer> scorers)
     {
         string path = Path.Combine(_root, name);
         new Clip([.. Enumerable.Range(0, Frames).Select(i => new VideoFrame(Width, Height, picture(i)))], Fps).Save(path);
-        var measures = MeasurePass.Run(path, "00", new MeasureOptions { Detector = "content", Threshold = 255 });
+        var measures = MeasurePass.Run(path, "00", new MeasureOptions { Detector = "content", Threshold = 255 }, scorers);
         measures.Failure.ShouldBeNull();
         return measures.Clips.ShouldHaveSingleItem();
     }
