@@ -35,7 +35,7 @@ public static class GenerateCommand
         var image = new Option<string?>("--image") { Description = "The first frame: animate this picture.", HelpName = "file" };
         var strength = new Option<double?>("--image-strength") { Description = "How far a Stable Diffusion model leads away from --image, above 0 up to 1.", HelpName = "share" };
         var imageModel = new Option<string?>("--image-model") { Description = "The model that makes the first frame from the prompt; --model then animates it.", HelpName = "model" };
-        var motionAdapter = new Option<string?>("--motion-adapter") { Description = "A folder with an AnimateDiff motion adapter: makes clips with a Stable Diffusion 1.5 model.", HelpName = "folder" };
+        var motionAdapter = new Option<string?>("--motion-adapter") { Description = "An AnimateDiff motion adapter, a folder or a file: makes clips with a Stable Diffusion 1.5 model.", HelpName = "path" };
         var motion = new Option<int?>("--motion") { Description = "How much moves in a clip of Stable Video Diffusion, 0 to 255.", HelpName = "number" };
         var imageNoise = new Option<double?>("--image-noise") { Description = "Noise that Stable Video Diffusion adds to --image; more lets the clip leave it further.", HelpName = "deviation" };
         var mask = new Option<string?>("--mask") { Description = "Where --image is painted anew by a Stable Diffusion model: white is new, black is kept.", HelpName = "file" };
@@ -47,7 +47,8 @@ public static class GenerateCommand
         var cache = new Option<double?>("--cache") { Description = $"Reuse work of the step before while it drifts less than this; without a number {StepCache.DefaultThreshold.ToString(CultureInfo.InvariantCulture)}. For transformer models.", HelpName = "drift", Arity = ArgumentArity.ZeroOrOne };
         var cacheCompare = new Option<bool>("--cache-compare") { Description = "Make every clip without --cache too, as NAME-uncached, and print the PSNR between them." };
         var count = new Option<int>("--count") { Description = "How many clips.", HelpName = "number", DefaultValueFactory = _ => 1 };
-        var model = new Option<string>("--model") { Description = "A model folder, or the name of one under models/.", HelpName = "model", DefaultValueFactory = _ => KinoraOptions.DefaultModel };
+        var model = new Option<string>("--model") { Description = "A model folder, the name of one under models/, or a file of weights (.safetensors, .gguf, .ckpt).", HelpName = "model", DefaultValueFactory = _ => KinoraOptions.DefaultModel };
+        var components = new Option<string[]>("--component") { Description = "A component from elsewhere, such as transformer=wan-Q4_K.gguf or vae=folder; or a diffusers folder for all that the model lacks. May be repeated.", HelpName = "name=path|folder" };
         var device = new Option<string>("--device") { Description = "cpu, cuda, cuda:1, or auto.", HelpName = "device", DefaultValueFactory = _ => "auto" };
         var dtype = new Option<string>("--dtype") { Description = "fp32, bf16, or auto for what is faster here.", HelpName = "type", DefaultValueFactory = _ => "auto" };
         var json = new Option<bool>("--json") { Description = "Print the result as JSON." };
@@ -60,11 +61,11 @@ public static class GenerateCommand
             "kinora generate \"a red balloon rises\" --continue balloon.mp4 -o longer.mp4       what happens next",
             "kinora generate \"a star spins in space\" --count 4 --seed 7 -o star.gif           four seeds")
         {
-            prompt, output, seed, steps, guidance, sampler, negative, size, frames, fps, image, imageModel, motionAdapter, strength, motion, imageNoise, mask, control, controlNet, controlStrength, keyframes, continued, cache, cacheCompare, count, model, device, dtype, json, dryRun,
+            prompt, output, seed, steps, guidance, sampler, negative, size, frames, fps, image, imageModel, motionAdapter, strength, motion, imageNoise, mask, control, controlNet, controlStrength, keyframes, continued, cache, cacheCompare, count, model, components, device, dtype, json, dryRun,
         };
         command.SetAction(async (result, cancellationToken) =>
         {
-            var kinora = new KinoraOptions { Model = result.GetRequiredValue(model), Device = result.GetRequiredValue(device), DType = result.GetRequiredValue(dtype), MotionAdapter = result.GetValue(motionAdapter) };
+            var kinora = new KinoraOptions { Model = result.GetRequiredValue(model), Device = result.GetRequiredValue(device), DType = result.GetRequiredValue(dtype), Parts = ComponentArguments.Parse(result.GetValue(components) ?? [], result.GetValue(motionAdapter)) };
             ModelFolder folder = ModelFolder.Find(kinora);
             var (width, height) = ParseSize(result.GetValue(size));
             string? imagePath = result.GetValue(image), clipPath = result.GetValue(continued), maskPath = result.GetValue(mask), controlPath = result.GetValue(control);

@@ -36,7 +36,7 @@ public static class ReplayCommand
             string path = result.GetRequiredValue(clip);
             string? again = result.GetValue(output);
             GenerationManifest recorded = ReadManifest(path);
-            var kinora = new KinoraOptions { Model = result.GetValue(model) ?? recorded.Model, Device = result.GetValue(device) ?? recorded.Device, DType = result.GetValue(dtype) ?? recorded.DType, MotionAdapter = recorded.MotionAdapter };
+            var kinora = new KinoraOptions { Model = result.GetValue(model) ?? recorded.Model, Device = result.GetValue(device) ?? recorded.Device, DType = result.GetValue(dtype) ?? recorded.DType, Parts = recorded.Parts ?? new ModelParts() };
             bool verified = result.GetValue(verify) || again is null;
             GenerationPlan plan = Plan(ModelFolder.Find(kinora), recorded, path, result.GetValue(input));
             CheckModel(plan.Folder, recorded, verified);

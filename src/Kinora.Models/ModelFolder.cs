@@ -1,27 +1,34 @@
-// A model on disk: the folder layout of huggingface/diffusers (model_index.json and one folder per component).
+// A model on disk: the folder layout of huggingface/diffusers (model_index.json and one folder per component), or files of weights in the
+// layouts that their authors published, with what they lack from elsewhere.
 
+using System.Collections.Concurrent;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using Kinora.Engine;
 using Kinora.Engine.Checkpoints;
+using Kinora.Models.Checkpoints;
 using Kinora.Models.Generation;
 using Kinora.Models.Systems.KinoraWorld;
 
 namespace Kinora.Models;
 
-/// <summary>A folder that holds everything one system needs. Opening reads the index alone; weights stay on disk.</summary>
+/// <summary>
+/// Everything that one system needs: a folder, or files of weights and what they lack from elsewhere. Opening reads indexes and headers
+/// alone; weights stay on disk.
+/// </summary>
 public sealed class ModelFolder
 {
     /// <summary>The file that makes a folder a model folder.</summary>
     public const string IndexFile = "model_index.json";
 
     private const string ModelsFolder = "models";
-    private const string AnimateDiffClass = "AnimateDiffPipeline", MotionAdapterComponent = "motion_adapter";
-    private const long MaxIndexBytes = 1 << 20;
 
     // Files of a component that decide what the model makes: configurations, weights, vocabularies.
     private static readonly string[] HashedExtensions = [".json", ".safetensors", ".txt", ".model"];
+
+    // Classes of transformers' checkpoints that hold more than the encoder that is used.
+    private static readonly Dictionary<string, string> EncoderOf = new(StringComparer.Ordinal) { ["T5ForConditionalGeneration"] = "T5EncoderModel", ["UMT5ForConditionalGeneration"] = "UMT5EncoderModel" };
 
     // Pipelines of other systems: what they are, and what runs them.
     private static readonly (string Prefix, string System)[] Others =
@@ -34,141 +41,152 @@ public sealed class ModelFolder
     ];
 
     private readonly KinoraWorldIndex? _index;
+    private readonly ConfigText _text;
+    private readonly Dictionary<string, ComponentSource> _sources;
+    private readonly ConcurrentDictionary<string, ConfigText> _configs = new(StringComparer.Ordinal);
 
-    private ModelFolder(string path, string className, IReadOnlyDictionary<string, string> components, KinoraWorldIndex? index, string? motionAdapter = null)
+    private ModelFolder(string path, string className, IReadOnlyDictionary<string, string> components, ConfigText text, Dictionary<string, ComponentSource> sources)
     {
-        MotionAdapter = motionAdapter;
         Path = path;
         ClassName = className;
         Components = components;
-        _index = index;
+        _text = text;
+        _sources = sources;
+        if (className == KinoraWorldIndex.Name)
+        {
+            _index = ModelConfigJson.Read(text, KinoraWorldJson.Default.KinoraWorldIndex);
+            _index.Validate();
+        }
     }
 
-    /// <summary>The folder.</summary>
+    /// <summary>The folder or file that was named.</summary>
     public string Path { get; }
 
     /// <summary>The pipeline's class, <c>_class_name</c> of the index.</summary>
     public string ClassName { get; }
 
-    /// <summary>The class of every component that the index names and does not leave empty.</summary>
+    /// <summary>The class of every component that the model has.</summary>
     public IReadOnlyDictionary<string, string> Components { get; }
 
-    /// <summary>Folder of the motion adapter that was put to the model from elsewhere; null for none.</summary>
-    public string? MotionAdapter { get; }
+    /// <summary>Whether a motion adapter from elsewhere makes clips of a model of pictures, whose schedule is one for pictures.</summary>
+    public bool MotionIsAdded { get; private init; }
+
+    /// <summary>Components that are not in the model's own folder or file, and where they stand.</summary>
+    public ModelParts Parts { get; private init; } = new();
 
     /// <summary>The model's name: its own where it states one, else the folder's.</summary>
-    public string Name => _index?.Defaults.Model ?? System.IO.Path.GetFileName(System.IO.Path.TrimEndingDirectorySeparator(System.IO.Path.GetFullPath(Path)));
+    public string Name => _index?.Defaults.Model ?? (File.Exists(Path) ? System.IO.Path.GetFileNameWithoutExtension(Path) : System.IO.Path.GetFileName(System.IO.Path.TrimEndingDirectorySeparator(System.IO.Path.GetFullPath(Path))));
+
+    /// <summary>What <see cref="Find(string, ModelParts?)"/> finds the model by: its name, or the path of a file.</summary>
+    public string Reference => File.Exists(Path) ? System.IO.Path.GetFullPath(Path) : Name;
 
     /// <summary>The index of a kinora-world model.</summary>
     /// <exception cref="ConfigException">It is a model of another system.</exception>
     public KinoraWorldIndex Index => _index ?? throw new ConfigException($"{Path} is a {ClassName} model; this needs a {KinoraWorldIndex.Name} model.");
 
-    /// <summary>Opens a model by the path of its folder, or by its name in a <c>models</c> folder.</summary>
+    /// <summary>Opens a model by the path of its folder or file, or by its name in a <c>models</c> folder.</summary>
     /// <remarks>
     /// A name is looked for in <c>$KINORA_MODELS</c>, then in <c>models</c> of <c>$KINORA_HOME</c>, of the current folder, of the program's
     /// folder and of each folder above the program's.
     /// </remarks>
     /// <exception cref="ConfigException">There is no such model, it belongs to another system, or its index is wrong.</exception>
-    public static ModelFolder Find(string nameOrPath)
+    /// <param name="nameOrPath">The name or path.</param>
+    /// <param name="parts">Components from elsewhere; null for none.</param>
+    public static ModelFolder Find(string nameOrPath, ModelParts? parts = null)
     {
         ArgumentException.ThrowIfNullOrEmpty(nameOrPath);
         if (nameOrPath.Contains(System.IO.Path.DirectorySeparatorChar, StringComparison.Ordinal) || File.Exists(System.IO.Path.Combine(nameOrPath, IndexFile)))
         {
-            return Open(nameOrPath);
+            return Open(nameOrPath, parts);
         }
         string[] tried = [.. SearchFolders().Distinct(StringComparer.Ordinal)];
         string? found = tried.Select(f => System.IO.Path.Combine(f, nameOrPath)).FirstOrDefault(f => File.Exists(System.IO.Path.Combine(f, IndexFile)));
         if (found is not null)
         {
-            return Open(found);
+            return Open(found, parts);
         }
         if (System.IO.Path.Exists(nameOrPath))
         {
-            return Open(nameOrPath);
+            return Open(nameOrPath, parts);
         }
         string[] present = [.. tried.Where(Directory.Exists).SelectMany(Directory.GetDirectories).Where(f => File.Exists(System.IO.Path.Combine(f, IndexFile))).Select(f => System.IO.Path.GetFileName(f)).Distinct().Order(StringComparer.Ordinal)];
         throw new ConfigException($"model '{nameOrPath}' was not found{(present.Length > 0 ? $"; there is {string.Join(", ", present)}" : "")}. Give the path of a model folder, or train one with: kinora train recipes/kinora-world.yaml");
     }
 
-    /// <summary>The model that options name, with their motion adapter.</summary>
-    /// <exception cref="ConfigException">There is no such model or adapter, or they do not go together.</exception>
+    /// <summary>The model that options name, with the parts that they take from elsewhere.</summary>
+    /// <exception cref="ConfigException">There is no such model or part, or they do not go together.</exception>
     public static ModelFolder Find(KinoraOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);
-        ModelFolder folder = Find(options.Model);
-        return options.MotionAdapter is { } adapter ? folder.WithMotionAdapter(adapter) : folder;
+        return Find(options.Model, options.Parts);
     }
 
-    /// <summary>This Stable Diffusion model with a motion adapter from elsewhere: an AnimateDiff model.</summary>
-    /// <param name="path">A folder with the adapter's config.json and weights.</param>
-    /// <exception cref="ConfigException">There is no such folder, or the model is of another kind.</exception>
-    public ModelFolder WithMotionAdapter(string path)
+    /// <summary>Opens a model and checks that it has what its system needs.</summary>
+    /// <param name="path">A folder with <c>model_index.json</c>; or a file of weights, or a folder of such files, in a layout that Kinora knows.</param>
+    /// <param name="parts">Components from elsewhere: those that the model lacks, or others in the place of its own; null for none.</param>
+    /// <exception cref="ConfigException">It is no model, it belongs to another system, or something is missing.</exception>
+    /// <exception cref="CheckpointException">A file of weights is damaged.</exception>
+    public static ModelFolder Open(string path, ModelParts? parts = null)
+    {
+        ModelFolder folder = Assemble(path, parts ?? new ModelParts());
+        IReadOnlyList<string> missing = folder.MissingComponents();
+        return missing.Count == 0 ? folder : throw new ConfigException(folder.Describe(missing));
+    }
+
+    /// <summary>What <c>kinora generate</c> makes of a model: that it runs it, or what it lacks.</summary>
+    /// <param name="path">As for <see cref="Open"/>.</param>
+    public static string Readiness(string path)
+    {
+        try
+        {
+            ModelFolder folder = Assemble(path, new ModelParts());
+            return folder.MissingComponents() is { Count: > 0 } missing ? $"kinora generate --model {folder.Describe(missing)}" : $"kinora generate --model {path} runs it, as a {folder.ClassName}.";
+        }
+        catch (ConfigException e)
+        {
+            return $"kinora generate does not run it by itself: {e.Message}";
+        }
+    }
+
+    private static ModelFolder Assemble(string path, ModelParts parts)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
-        if (ClassName is not ("StableDiffusionPipeline" or AnimateDiffClass))
-        {
-            throw new ConfigException($"{Path} is a {ClassName} model; a motion adapter goes with a StableDiffusionPipeline.");
-        }
-        if (!Directory.Exists(path))
-        {
-            throw new ConfigException($"{path}: there is no such folder; a motion adapter is a folder with config.json and weights.");
-        }
-        var components = new Dictionary<string, string>(Components, StringComparer.Ordinal) { [MotionAdapterComponent] = "MotionAdapter" };
-        var folder = new ModelFolder(Path, AnimateDiffClass, components, null, System.IO.Path.GetFullPath(path));
-        GenerationSystems.Of(folder).Check(folder);
-        return folder;
+        return (Directory.Exists(path) && File.Exists(System.IO.Path.Combine(path, IndexFile)) ? Read(path) : ReadFiles(path, parts)).With(parts);
     }
 
-    /// <summary>Opens a model folder and checks its index and that its components are there.</summary>
-    /// <exception cref="ConfigException">It is none, it belongs to another system, or something is missing.</exception>
-    public static ModelFolder Open(string path)
-    {
-        ModelFolder folder = Read(path);
-        GenerationSystems.Of(folder).Check(folder);
-        return folder;
-    }
+    private IReadOnlyList<string> MissingComponents() => Missing(GenerationSystems.Of(this).RequiredComponents(this));
 
     /// <summary>Opens a model folder by its index alone: components that a caller does not use may be missing.</summary>
     /// <exception cref="ConfigException">It is none, it belongs to another system, or its index is wrong.</exception>
     public static ModelFolder Read(string path)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
-        if (!Directory.Exists(path))
-        {
-            throw new ConfigException(File.Exists(path)
-                ? $"{path} is a file; a model is a folder with {IndexFile} and one folder for each component."
-                : $"{path}: there is no such folder.");
-        }
-        string indexPath = System.IO.Path.Combine(path, IndexFile);
-        if (!File.Exists(indexPath))
-        {
-            throw new ConfigException($"{path}: {DescribeWithoutIndex(path)}");
-        }
-        var (className, components) = ReadIndex(indexPath);
+        ConfigText text = ConfigText.OfFile(System.IO.Path.Combine(path, IndexFile));
+        var (className, components) = ReadIndex(text);
         if (GenerationSystems.Find(className) is null)
         {
             string kind = Others.FirstOrDefault(o => className.StartsWith(o.Prefix, StringComparison.Ordinal)).System ?? "a model of another system";
             throw new ConfigException($"{path} is {kind} ({className}). This version of Kinora runs {string.Join(", ", GenerationSystems.All.SelectMany(s => s.ClassNames))}; huggingface/diffusers and ComfyUI run that one.");
         }
-        KinoraWorldIndex? index = className == KinoraWorldIndex.Name ? ModelConfigJson.ReadFile(indexPath, KinoraWorldJson.Default.KinoraWorldIndex) : null;
-        return new ModelFolder(path, className, components, index);
+        return new ModelFolder(path, className, components, text, new(StringComparer.Ordinal));
     }
 
-    /// <summary>Passes when every one of these components is named by the index and has its folder.</summary>
-    /// <exception cref="ConfigException">One is missing.</exception>
-    public void RequireComponents(params ReadOnlySpan<string> names)
+    /// <summary>The components that the model lacks or that are not where they should be.</summary>
+    /// <param name="names">Those that are needed.</param>
+    public IReadOnlyList<string> Missing(IEnumerable<string> names) => [.. names.Where(name => !Has(name) || !System.IO.Path.Exists(Component(name)))];
+
+    // What is missing, and how to give it.
+    private string Describe(IReadOnlyList<string> missing)
     {
-        foreach (string component in names)
+        string options = string.Join(' ', missing.Select(name => $"--component {name}=PATH"));
+        string remedy = $"Give {(missing.Count == 1 ? "it" : "them")} with {options}, or all that is missing from a diffusers folder of such a model with --component FOLDER.";
+        if (!File.Exists(System.IO.Path.Combine(Path, IndexFile)))
         {
-            if (!Components.ContainsKey(component))
-            {
-                throw new ConfigException($"{Path}: {IndexFile} names no {component}, which {ClassName} needs.");
-            }
-            if (!Directory.Exists(Component(component)))
-            {
-                throw new ConfigException($"{Path}: the folder {component} is missing, which {IndexFile} names. Copy the model again.");
-            }
+            return $"{Path} holds {string.Join(", ", _sources.Keys.Order(StringComparer.Ordinal))}. A {ClassName} needs {string.Join(", ", missing)} besides. {remedy}";
         }
+        return missing.FirstOrDefault(name => !Has(name)) is { } unnamed
+            ? $"{Path}: {IndexFile} names no {unnamed}, which {ClassName} needs. {remedy}"
+            : $"{Path}: the folder {missing[0]} is missing, which {IndexFile} names. Copy the model again. {remedy}";
     }
 
     /// <summary>Writes <c>model_index.json</c>, which makes a folder with components a model folder.</summary>
@@ -184,46 +202,182 @@ public sealed class ModelFolder
     /// <summary>Whether the model has a component.</summary>
     public bool Has(string name) => Components.ContainsKey(name);
 
-    /// <summary>The index: <c>model_index.json</c>.</summary>
-    /// <exception cref="ConfigException">It cannot be read.</exception>
-    public ConfigText IndexText() => ConfigText.OfFile(System.IO.Path.Combine(Path, IndexFile));
+    /// <summary>The index: <c>model_index.json</c>, or what it would be for files without one.</summary>
+    public ConfigText IndexText() => _text;
 
     /// <summary>The configuration of a component: a network's, a sampler's, or what is done to pictures before they are read.</summary>
     /// <exception cref="ConfigException">There is none, or it cannot be read.</exception>
-    public ConfigText Config(string name) => ConfigText.OfFile(System.IO.Path.Combine(Component(name), name switch
+    public ConfigText Config(string name)
     {
-        "scheduler" => "scheduler_config.json",
-        "feature_extractor" or "image_processor" => "preprocessor_config.json",
-        _ => "config.json",
-    }));
+        string path = Component(name), file = ComponentSource.ConfigFile(name), inFolder = System.IO.Path.Combine(path, file);
+        bool derives = _sources.TryGetValue(name, out ComponentSource? source) && file == ComponentSource.NetworkConfig && !File.Exists(inFolder);
+        return derives ? _configs.GetOrAdd(name, _ => source!.ConfigOf(name, Components[name]))
+            : ConfigText.OfFile(File.Exists(path) && path.EndsWith(".json", StringComparison.OrdinalIgnoreCase) ? path : inFolder);
+    }
 
-    /// <summary>The folder of a component.</summary>
-    public string Component(string name) => name == MotionAdapterComponent && MotionAdapter is not null ? MotionAdapter : System.IO.Path.Combine(Path, name);
+    /// <summary>Where a component stands: its folder, or a file of weights.</summary>
+    public string Component(string name) => _sources.TryGetValue(name, out ComponentSource? source) ? source.Path : System.IO.Path.Combine(Path, name);
 
     /// <summary>Bytes of all weights on disk.</summary>
     public long WeightBytes() => Components.Keys.Sum(WeightBytes);
 
     /// <summary>Bytes of one component's weights on disk; 0 when it has none.</summary>
-    public long WeightBytes(string component) =>
-        Directory.Exists(Component(component)) ? Directory.GetFiles(Component(component), "*.safetensors").Sum(f => new FileInfo(f).Length) : 0;
+    public long WeightBytes(string component)
+    {
+        string path = Component(component);
+        if (File.Exists(path) && ComponentSource.IsWeights(path))
+        {
+            using Checkpoint file = Checkpoint.Open(path);
+            IWeights weights = DialectRecognition.FindPublished(file, component)?.Weights ?? file;
+            return weights.Names.Sum(name => weights.Find(name)!.NumBytes);
+        }
+        return Directory.Exists(path) ? WeightFiles(path).Sum(f => new FileInfo(f).Length) : 0;
+    }
 
     /// <summary>SHA-256, in lower-case hexadecimal, of every file that decides what the model makes: weights, configurations, vocabulary.</summary>
     public string Sha256()
     {
         var lines = new StringBuilder();
-        foreach (var (name, file) in Files())
+        foreach (var (name, hash) in Files().Select(f => (f.Name, Hash: Checkpoint.HashFile(f.Path))).Concat(WorkedOut()).OrderBy(f => f.Name, StringComparer.Ordinal))
         {
-            lines.Append(Checkpoint.HashFile(file)).Append("  ").Append(name).Append('\n');
+            lines.Append(hash).Append("  ").Append(name).Append('\n');
         }
         return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(lines.ToString())));
     }
 
     // Names are those within the model, wherever a component stands.
-    private IEnumerable<(string Name, string Path)> Files() =>
-        Components.Keys.Where(component => Directory.Exists(Component(component)))
-            .SelectMany(component => Directory.GetFiles(Component(component)).Select(file => (Name: $"{component}/{System.IO.Path.GetFileName(file)}", Path: file)))
-            .Where(file => HashedExtensions.Contains(System.IO.Path.GetExtension(file.Path), StringComparer.Ordinal))
-            .OrderBy(file => file.Name, StringComparer.Ordinal);
+    private IEnumerable<(string Name, string Path)> Files() => Components.Keys.SelectMany(component =>
+    {
+        string path = Component(component);
+        string[] files = File.Exists(path) ? FilesOf(path) : Directory.Exists(path) ? [.. Directory.GetFiles(path).Where(f => HashedExtensions.Contains(System.IO.Path.GetExtension(f), StringComparer.Ordinal)).Union(WeightFiles(path))] : [];
+        return files.Select(file => ($"{component}/{System.IO.Path.GetFileName(file)}", file));
+    });
+
+    // A file, or an index with its shards.
+    private static string[] FilesOf(string path)
+    {
+        if (!path.EndsWith(ComponentSource.ShardIndex, StringComparison.Ordinal))
+        {
+            return [path];
+        }
+        using Checkpoint all = Checkpoint.Open(path);
+        return [path, .. all.Files];
+    }
+
+    // What stands in no file of the model: the configurations of weights that came without one.
+    private IEnumerable<(string Name, string Hash)> WorkedOut() =>
+        from component in Components.Keys
+        where _sources.ContainsKey(component) && ComponentSource.ConfigFile(component) == ComponentSource.NetworkConfig && ComponentSource.HasWeights(Component(component)) && !File.Exists(System.IO.Path.Combine(Component(component), ComponentSource.NetworkConfig))
+        select ($"{component}/{ComponentSource.NetworkConfig}", Convert.ToHexStringLower(SHA256.HashData(Config(component).Utf8.Span)));
+
+    // The safetensors of a folder; where it has none, other weights.
+    private static string[] WeightFiles(string folder) =>
+        Directory.GetFiles(folder, "*.safetensors") is { Length: > 0 } usual ? usual : [.. Directory.GetFiles(folder).Where(ComponentSource.IsWeights)];
+
+    // The networks that files of weights hold. What a file lacks is in the parts; what nobody has is told later.
+    private static ModelFolder ReadFiles(string path, ModelParts parts)
+    {
+        string[] files = FilesOfWeights(path);
+        var sources = new Dictionary<string, ComponentSource>(StringComparer.Ordinal);
+        var components = new Dictionary<string, string>(StringComparer.Ordinal);
+        foreach (string file in files)
+        {
+            using Checkpoint weights = Checkpoint.Open(file);
+            if (DialectRecognition.IsLora(weights))
+            {
+                throw new ConfigException($"{file} is a LoRA: changes for a model. Give the model with --model and this with --lora.");
+            }
+            var (found, strays) = DialectRecognition.Recognize(weights);
+            if (found.Count > 0 && strays.Count > 0)
+            {
+                throw new ConfigException($"{file}: {strays.Count} tensors belong to no network that Kinora knows, such as `{strays[0]}`. Look at it with: kinora models inspect {file}");
+            }
+            foreach (FoundComponent component in found.Where(c => c.ClassName is not null && !parts.Components.ContainsKey(c.Name)))
+            {
+                if (!sources.TryAdd(component.Name, new ComponentSource(file)))
+                {
+                    throw new ConfigException($"{sources[component.Name].Path} and {file} both hold a {component.Name}; say which with --component {component.Name}=FILE.");
+                }
+                components.Add(component.Name, component.ClassName!);
+            }
+        }
+        if (sources.Count == 0)
+        {
+            throw new ConfigException($"{path}: none of the layouts that Kinora knows. Look at it with: kinora models inspect {path}");
+        }
+        return new ModelFolder(path, "", components, new ConfigText($"{path} ({IndexFile} worked out)", "{}"u8.ToArray()), sources);
+    }
+
+    private static string[] FilesOfWeights(string path)
+    {
+        if (File.Exists(path))
+        {
+            return ComponentSource.IsWeights(path) ? [path] : throw new ConfigException($"{path} is a file of no kind of weights ({string.Join(", ", ComponentSource.WeightExtensions)}); a model is a folder with {IndexFile}, or weights.");
+        }
+        if (!Directory.Exists(path))
+        {
+            throw new ConfigException($"{path}: there is no such file or folder.");
+        }
+        string[] files = [.. Directory.GetFiles(path).Where(ComponentSource.IsWeights).Order(StringComparer.Ordinal)];
+        // Shards are read through their index.
+        string[] sharded = [.. files.Where(f => f.EndsWith(ComponentSource.ShardIndex, StringComparison.Ordinal))];
+        HashSet<string> inIndex = [.. sharded.SelectMany(index => { using Checkpoint all = Checkpoint.Open(index); return all.Files.ToArray(); }).Select(System.IO.Path.GetFullPath)];
+        files = [.. files.Where(f => !inIndex.Contains(System.IO.Path.GetFullPath(f)))];
+        if (files.Length == 0)
+        {
+            string what = File.Exists(System.IO.Path.Combine(path, ComponentSource.NetworkConfig)) ? "this is the configuration of a single network" : "this holds no weights";
+            throw new ConfigException($"{path}: {what}, and {IndexFile} is missing. Kinora runs folders with {IndexFile} and one folder for each component, and files of weights in the layouts that it knows.");
+        }
+        return files;
+    }
+
+    // This model with components from elsewhere.
+    private ModelFolder With(ModelParts parts)
+    {
+        bool isWhole = ClassName.Length > 0;
+        parts = parts with
+        {
+            Components = parts.Components.ToDictionary(p => p.Key, p => System.IO.Path.GetFullPath(p.Value), StringComparer.Ordinal),
+            Folder = parts.Folder is null ? null : System.IO.Path.GetFullPath(parts.Folder),
+        };
+        if (isWhole && parts.Components.Count == 0 && parts.Folder is null)
+        {
+            return this;
+        }
+        var sources = new Dictionary<string, ComponentSource>(_sources, StringComparer.Ordinal);
+        var components = new Dictionary<string, string>(Components, StringComparer.Ordinal);
+        ModelFolder? rest = parts.Folder is { } folder ? Read(folder) : null;
+        bool hasDenoiser = Has("unet") || Has("transformer");
+        foreach (var (name, component) in rest?.Components ?? new Dictionary<string, string>())
+        {
+            if (sources.ContainsKey(name) || (hasDenoiser && name is "unet" or "transformer") || (isWhole && System.IO.Path.Exists(Component(name))))
+            {
+                continue;
+            }
+            sources.Add(name, new ComponentSource(rest!.Component(name)));
+            components[name] = component;
+        }
+        foreach (var (name, path) in parts.Components)
+        {
+            components[name] = ComponentSource.ClassOf(name, path, Components.GetValueOrDefault(name) ?? rest?.Components.GetValueOrDefault(name));
+            sources[name] = new ComponentSource(path);
+        }
+        foreach (string name in components.Keys)
+        {
+            components[name] = EncoderOf.GetValueOrDefault(components[name], components[name]);
+        }
+        // A component's own configuration is the model's where that fits its weights.
+        foreach (string name in sources.Keys)
+        {
+            string?[] beside = [isWhole ? System.IO.Path.Combine(Path, name) : null, rest is null ? null : System.IO.Path.Combine(rest.Path, name)];
+            sources[name] = sources[name] with { ConfigFolders = [.. beside.OfType<string>()] };
+        }
+        var parted = new ModelFolder(Path, "", components, _text, sources);
+        ModelFolder? published = isWhole ? this : rest;
+        ConfigText index = PipelineIndex.Of(parted, published, isWhole);
+        string className = NetworkCatalog.ClassNameOf(index)!;
+        return new ModelFolder(Path, className, components, index, sources) { Parts = parts, MotionIsAdded = className == PipelineIndex.AnimateDiff && published?.ClassName != PipelineIndex.AnimateDiff };
+    }
 
     private static IEnumerable<string> SearchFolders()
     {
@@ -242,16 +396,11 @@ public sealed class ModelFolder
         }
     }
 
-    private static (string ClassName, Dictionary<string, string> Components) ReadIndex(string path)
+    private static (string ClassName, Dictionary<string, string> Components) ReadIndex(ConfigText text)
     {
         try
         {
-            using FileStream file = File.OpenRead(path);
-            if (file.Length > MaxIndexBytes)
-            {
-                throw new ConfigException($"{path}: {file.Length} bytes; an index has at most {MaxIndexBytes}.");
-            }
-            using JsonDocument json = JsonDocument.Parse(file);
+            using JsonDocument json = JsonDocument.Parse(text.Utf8);
             string className = json.RootElement.GetProperty("_class_name").GetString() ?? "";
             // Components are [library, class]; diffusers leaves out a component by [null, null].
             var components = new Dictionary<string, string>(StringComparer.Ordinal);
@@ -265,28 +414,9 @@ public sealed class ModelFolder
             }
             return (className, components);
         }
-        catch (Exception e) when (e is JsonException or InvalidOperationException or KeyNotFoundException or IOException or UnauthorizedAccessException)
+        catch (Exception e) when (e is JsonException or InvalidOperationException or KeyNotFoundException)
         {
-            throw new ConfigException($"{path}: expected an object with _class_name: {e.Message}", e);
+            throw new ConfigException($"{text.Source}: expected an object with _class_name: {e.Message}", e);
         }
-    }
-
-    private static string DescribeWithoutIndex(string path)
-    {
-        string[] names = [.. Directory.GetFiles(path).Select(f => System.IO.Path.GetFileName(f))];
-        string remedy = $"Kinora runs folders with {IndexFile} and one folder for each component.";
-        if (names.Any(n => n.EndsWith(".gguf", StringComparison.OrdinalIgnoreCase)))
-        {
-            return $"this holds GGUF weights, which llama.cpp and ComfyUI run. {remedy}";
-        }
-        if (names.Any(n => n.EndsWith(".ckpt", StringComparison.OrdinalIgnoreCase) || n.EndsWith(".pt", StringComparison.OrdinalIgnoreCase) || n.EndsWith(".pth", StringComparison.OrdinalIgnoreCase)))
-        {
-            return $"this holds pickled PyTorch weights, which can run code and are never loaded. {remedy}";
-        }
-        if (names.Contains("config.json", StringComparer.Ordinal))
-        {
-            return $"this is a single network, not a whole model: {IndexFile} is missing. {remedy}";
-        }
-        return $"{IndexFile} is missing. {remedy}";
     }
 }

@@ -47,9 +47,17 @@ public static class DialectRecognition
     public static FoundComponent? FindPublished(IWeights file, string component)
     {
         ArgumentException.ThrowIfNullOrEmpty(component);
-        IReadOnlyList<FoundComponent> found = Recognize(file).Components;
-        FoundComponent? match = found.FirstOrDefault(f => f.Name == component) ?? (component == "transformer_2" ? found.FirstOrDefault(f => f.Name == "transformer") : null);
+        FoundComponent? match = Match(Recognize(file).Components, component);
         return match is null || (match.Prefix.Length == 0 && (match.Map is null || match.Dialect == Transformers)) ? null : match;
+    }
+
+    /// <summary>The one of a file's networks that is a component of a model; null when there is none.</summary>
+    public static FoundComponent? Match(IReadOnlyList<FoundComponent> found, string component)
+    {
+        ArgumentNullException.ThrowIfNull(found);
+        // A file of one network does not say which of two alike it is.
+        string? alike = found.Count != 1 ? null : component switch { "transformer_2" => "transformer", "text_encoder_2" => "text_encoder", _ => null };
+        return found.FirstOrDefault(f => f.Name == component) ?? found.FirstOrDefault(f => f.Name == alike);
     }
 
     /// <summary>Whether a file holds a LoRA: low-rank changes instead of weights.</summary>

@@ -2,6 +2,7 @@
 
 using System.Text.Json;
 using Kinora.Engine;
+using Kinora.Engine.Checkpoints;
 using Kinora.Models.Systems.AnimateDiff;
 using Kinora.Models.Systems.Clip;
 using Kinora.Models.Systems.CogVideoX;
@@ -36,6 +37,23 @@ public sealed record NetworkKind(string ClassName, Action<ConfigText, ParameterP
             root.Store.Dispose();
         }
     }
+
+    /// <summary>Whether a configuration asks for exactly the parameters that weights hold, by name and shape.</summary>
+    /// <param name="config">A configuration; one of another network does not fit.</param>
+    /// <param name="weights">The weights under our names.</param>
+    public bool Fits(ConfigText config, IWeights weights)
+    {
+        ArgumentNullException.ThrowIfNull(weights);
+        try
+        {
+            IReadOnlyDictionary<string, long[]> wanted = Parameters(config);
+            return wanted.All(p => weights.Find(p.Key) is { } stored && stored.Shape.SequenceEqual(p.Value)) && weights.Names.All(n => wanted.ContainsKey(n) || IsOmitted?.Invoke(n) == true);
+        }
+        catch (ConfigException)
+        {
+            return false;
+        }
+    }
 }
 
 /// <summary>The networks.</summary>
@@ -64,6 +82,8 @@ public static class NetworkCatalog
         new("CLIPVisionModel", (config, root) => _ = new ClipVisionModel(root, ModelConfigJson.Read(config, ClipJson.Default.ClipVisionConfig)), ClipModel.IsBuffer),
         new("CLIPVisionModelWithProjection", (config, root) => _ = new ClipVisionModelWithProjection(root, ModelConfigJson.Read(config, ClipJson.Default.ClipVisionConfig)), ClipModel.IsBuffer),
         new("T5EncoderModel", (config, root) => _ = new T5EncoderModel(root, ModelConfigJson.Read(config, T5Json.Default.T5Config)), T5EncoderModel.IsOmitted),
+        new("T5ForConditionalGeneration", (config, root) => _ = new T5EncoderModel(root, ModelConfigJson.Read(config, T5Json.Default.T5Config)), T5EncoderModel.IsOmitted),
+        new("UMT5ForConditionalGeneration", (config, root) => _ = new T5EncoderModel(root, ModelConfigJson.Read(config, T5Json.Default.T5Config)), T5EncoderModel.IsOmitted),
         new("UMT5EncoderModel", (config, root) => _ = new T5EncoderModel(root, ModelConfigJson.Read(config, T5Json.Default.T5Config)), T5EncoderModel.IsOmitted),
     ];
 

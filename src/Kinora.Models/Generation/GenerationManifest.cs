@@ -15,7 +15,7 @@ public sealed record GenerationManifest
     public required int Format { get; init; }
     /// <summary>Class of the pipeline.</summary>
     public required string Pipeline { get; init; }
-    /// <summary>The model's name.</summary>
+    /// <summary>The model's name, or the path of its file of weights.</summary>
     public required string Model { get; init; }
     /// <summary>SHA-256 of the model's weights, configurations and vocabulary.</summary>
     public required string ModelSha256 { get; init; }
@@ -37,8 +37,8 @@ public sealed record GenerationManifest
     public required ManifestInput? Input { get; init; }
     /// <summary>What a ControlNet read; null without one.</summary>
     public ManifestControl? Control { get; init; }
-    /// <summary>Folder of a motion adapter that was put to the model; null for none.</summary>
-    public string? MotionAdapter { get; init; }
+    /// <summary>Components that stood elsewhere than in the model's folder or file; null for none.</summary>
+    public ModelParts? Parts { get; init; }
     /// <summary>Step caching; null for none.</summary>
     public ManifestCache? Cache { get; init; }
     /// <summary>Pictures that later frames were to be; null for none.</summary>

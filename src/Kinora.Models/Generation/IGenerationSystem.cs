@@ -12,9 +12,9 @@ public interface IGenerationSystem
     /// <summary>Values of <c>_class_name</c> in <c>model_index.json</c> that it answers to.</summary>
     IReadOnlyList<string> ClassNames { get; }
 
-    /// <summary>Looks at a folder of this system when it is opened: the index and the components that it needs. Reads no weights.</summary>
-    /// <exception cref="ConfigException">Something is missing or wrong.</exception>
-    void Check(ModelFolder folder);
+    /// <summary>The components without which a model of this system cannot run. Reads configurations at most.</summary>
+    /// <exception cref="ConfigException">A configuration is wrong.</exception>
+    IReadOnlyList<string> RequiredComponents(ModelFolder folder);
 
     /// <summary>Checks a request, refuses what this system cannot do, and fills in the model's defaults. Reads configurations and vocabularies only.</summary>
     /// <exception cref="GenerationRequestException">The request cannot be carried out; the message says what can.</exception>

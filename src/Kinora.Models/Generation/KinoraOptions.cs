@@ -8,11 +8,11 @@ public sealed class KinoraOptions
     /// <summary>The model that is meant when nobody says otherwise.</summary>
     public const string DefaultModel = "kinora-world";
 
-    /// <summary>A model folder, or the name of one in a models folder.</summary>
+    /// <summary>A model folder, a file of weights, or the name of a folder in a models folder.</summary>
     public string Model { get; set; } = DefaultModel;
 
-    /// <summary>A folder with an AnimateDiff motion adapter, which makes a Stable Diffusion 1.5 model a video model; null for none.</summary>
-    public string? MotionAdapter { get; set; }
+    /// <summary>Components that stand elsewhere: what a file of weights lacks, or others in the place of the model's own.</summary>
+    public ModelParts Parts { get; set; } = new();
 
     /// <summary>cpu, cuda or cuda:N; auto takes the first GPU if there is one.</summary>
     public string Device { get; set; } = "auto";

@@ -148,7 +148,7 @@ public sealed class KinoraVideoGenerator : IVideoGenerator, IDisposable
     {
         Format = GenerationManifest.CurrentFormat,
         Pipeline = plan.Folder.ClassName,
-        Model = plan.Folder.Name,
+        Model = plan.Folder.Reference,
         ModelSha256 = model.Sha256,
         Prompt = plan.Prompt,
         NegativePrompt = plan.NegativePrompt,
@@ -163,7 +163,7 @@ public sealed class KinoraVideoGenerator : IVideoGenerator, IDisposable
         Frames = plan.Frames,
         FrameRate = plan.FrameRate,
         Input = plan.Input,
-        MotionAdapter = plan.Folder.MotionAdapter,
+        Parts = plan.Folder.Parts.IsEmpty ? null : plan.Folder.Parts,
         Control = plan.ControlInput,
         Keyframes = plan.KeyframeInputs.Count == 0 ? null : plan.KeyframeInputs,
         Device = model.Networks.Device.ToString(),

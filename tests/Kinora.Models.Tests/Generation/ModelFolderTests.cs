@@ -20,16 +20,16 @@ public sealed class ModelFolderTests
     }
 
     [Theory]
-    [InlineData("model.gguf", "GGUF")]
-    [InlineData("model.ckpt", "pickled")]
-    [InlineData("config.json", "single network")]
-    [InlineData("readme.txt", "missing")]
-    public void Open_FolderWithoutIndex_SaysWhatItHolds(string file, string expected)
+    [InlineData("config.json", "single network", "no kind of weights")]
+    [InlineData("readme.txt", "no weights", "no kind of weights")]
+    [InlineData("model.gguf", "bytes", "bytes")]
+    [InlineData("model.ckpt", "bytes", "bytes")]
+    public void Open_FolderWithoutIndex_SaysWhatItHolds(string file, string expected, string ofTheFile)
     {
         string folder = Directory.CreateTempSubdirectory("kinora-test-").FullName;
         File.WriteAllText(Path.Combine(folder, file), "{}");
-        Should.Throw<ConfigException>(() => ModelFolder.Open(folder)).Message.ShouldContain(expected);
-        Should.Throw<ConfigException>(() => ModelFolder.Open(Path.Combine(folder, file))).Message.ShouldContain("is a file");
+        Should.Throw<KinoraException>(() => ModelFolder.Open(folder)).Message.ShouldContain(expected);
+        Should.Throw<KinoraException>(() => ModelFolder.Open(Path.Combine(folder, file))).Message.ShouldContain(ofTheFile);
         Directory.Delete(folder, recursive: true);
     }
 

@@ -78,10 +78,10 @@ public sealed class PublicVideoSystemTests
     {
         using TinyVideoFolder pictures = TinyVideoFolder.StableDiffusion(), motion = TinyVideoFolder.AnimateDiff();
         string adapter = Path.Combine(motion.Path, "motion_adapter");
-        using var generator = new KinoraVideoGenerator(new KinoraOptions { Model = pictures.Path, Device = "cpu", DType = "fp32", MotionAdapter = adapter });
+        using var generator = new KinoraVideoGenerator(new KinoraOptions { Model = pictures.Path, Device = "cpu", DType = "fp32", Parts = Motion(adapter) });
         GeneratedVideo video = (await generator.GenerateAsync(new VideoGenerationRequest("a cat"), new VideoGenerationOptions { Seed = 5, Width = 16, Height = 16, Frames = 4, Steps = 2 }))[0];
         video.Clip.Frames.Count.ShouldBe(4);
-        (video.Manifest.Pipeline, video.Manifest.MotionAdapter, video.Manifest.Sampler).ShouldBe(("AnimateDiffPipeline", adapter, "ddim"));
+        (video.Manifest.Pipeline, video.Manifest.Parts!.Components["motion_adapter"], video.Manifest.Sampler).ShouldBe(("AnimateDiffPipeline", adapter, "ddim"));
         video.Manifest.ModelSha256.ShouldNotBe(ModelFolder.Open(pictures.Path).Sha256());
     }
 
@@ -89,8 +89,7 @@ public sealed class PublicVideoSystemTests
     public void WithMotionAdapter_OfAnotherSystem_IsRefused()
     {
         using TinyVideoFolder video = TinyVideoFolder.StableVideoDiffusion(), motion = TinyVideoFolder.AnimateDiff();
-        ModelFolder folder = ModelFolder.Open(video.Path);
-        Should.Throw<ConfigException>(() => folder.WithMotionAdapter(Path.Combine(motion.Path, "motion_adapter"))).Message.ShouldContain("a motion adapter goes with a StableDiffusionPipeline");
+        Should.Throw<ConfigException>(() => ModelFolder.Open(video.Path, Motion(Path.Combine(motion.Path, "motion_adapter")))).Message.ShouldContain("a motion adapter goes with a StableDiffusionPipeline");
     }
 
     [Fact]
@@ -115,6 +114,8 @@ public sealed class PublicVideoSystemTests
         Refusal(folder, new VideoGenerationRequest("a cat") { FirstFrame = Photo }, new VideoGenerationOptions()).ShouldContain("AnimateDiff takes no image");
         Refusal(folder, new VideoGenerationRequest("a (cat:20) that runs"), new VideoGenerationOptions()).ShouldContain("the weight 20");
     }
+
+    private static ModelParts Motion(string adapter) => new() { Components = new Dictionary<string, string> { ["motion_adapter"] = adapter } };
 
     private static KinoraOptions Options(TinyVideoFolder folder) => new() { Model = folder.Path, Device = "cpu", DType = "fp32" };
 

@@ -8,6 +8,7 @@ namespace Kinora.Models.Checkpoints.Dialects;
 public static class PublishedLayouts
 {
     private const string UNetPrefix = "model.diffusion_model.", VaePrefix = "first_stage_model.", TextPrefix = "cond_stage_model.transformer.", ControlPrefix = "control_model.";
+    private const string XlTextPrefix = "conditioner.embedders.0.transformer.", XlText2Prefix = "conditioner.embedders.1.model.", PicturePrefix = "conditioner.embedders.0.open_clip.model.visual.", LtxVaePrefix = "vae.";
 
     /// <summary>The table, and what stands before the names in the authors' file; null when no other layout is known.</summary>
     /// <param name="className">The class of the network's configuration.</param>
@@ -29,11 +30,27 @@ public static class PublishedLayouts
             "AutoencoderKLWan" when weights.Find("encoder.down_blocks.0.conv1.weight") is not null => ("", WanKeys.Vae21(Levels("decoder.up_blocks."), Levels("decoder.up_blocks.0.resnets.") - 1)),
             "AutoencoderKLWan" => ("", WanKeys.Vae22(Levels("decoder.up_blocks."), Resnets("encoder.down_blocks."))),
             "UMT5EncoderModel" => ("", WanKeys.TextEncoder),
-            "LTXVideoTransformer3DModel" => ("", LtxKeys.Transformer),
+            "LTXVideoTransformer3DModel" => (UNetPrefix, LtxKeys.Transformer),
+            "AutoencoderKLLTXVideo" => (LtxVaePrefix, LtxKeys.Vae(LtxVersion(weights))),
+            "CLIPTextModelWithProjection" => (XlText2Prefix, OpenClipKeys.Text(null)),
+            "CLIPVisionModelWithProjection" => (PicturePrefix, OpenClipKeys.Vision),
             "CogVideoXTransformer3DModel" => ("", CogVideoXKeys.Transformer),
             "AutoencoderKLCogVideoX" => ("", CogVideoXKeys.Vae(Levels("encoder.down_blocks."))),
             "MotionAdapter" => ("", MotionModuleKeys.Adapter),
             _ => null,
         };
     }
+
+    /// <summary>What stands before the names of a network in the authors' file of a whole model.</summary>
+    /// <param name="className">The network's class.</param>
+    /// <param name="prefix">What stands before them in the usual file.</param>
+    /// <param name="others">The classes of all networks of the file.</param>
+    public static string PrefixBeside(string className, string prefix, IReadOnlyCollection<string> others) =>
+        // XL has two text encoders.
+        className == "CLIPTextModel" && others.Contains("CLIPTextModelWithProjection") ? XlTextPrefix : prefix;
+
+    // From 0.9.1 on the decoder takes a noise level; from 0.9.5 on stages of the encoder widen without a convolution.
+    private static LtxVaeVersion LtxVersion(IWeights weights) =>
+        !weights.Names.Any(n => n.StartsWith("decoder.time_embedder.", StringComparison.Ordinal)) ? LtxVaeVersion.V090
+        : weights.Names.Any(n => n.StartsWith("encoder.down_blocks.0.conv_out.", StringComparison.Ordinal)) ? LtxVaeVersion.V091 : LtxVaeVersion.V095;
 }

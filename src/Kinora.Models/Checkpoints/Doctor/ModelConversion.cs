@@ -155,31 +155,32 @@ public static class ModelConversion
 
     private static List<string> ToOriginal(string input, string output, DType? floatsAs)
     {
-        var parts = new List<(string Prefix, KeyMap Map, Checkpoint Weights)>();
+        var parts = new List<(string ClassName, string Prefix, KeyMap Map, Checkpoint Weights)>();
         try
         {
             foreach (string folder in FoldersOf(input))
             {
                 Checkpoint weights = Checkpoint.Open(folder);
-                parts.Add(("", new KeyMap([]), weights));
-                var (prefix, map) = OriginalOf(folder, weights);
-                parts[^1] = (prefix, map, weights);
+                parts.Add(("", "", new KeyMap([]), weights));
+                var (className, prefix, map) = OriginalOf(folder, weights);
+                parts[^1] = (className, prefix, map, weights);
             }
             if (parts.Count > 1 && parts.Any(p => p.Prefix.Length == 0))
             {
                 throw new ConfigException($"{input}: the authors of this system published its networks as separate files; convert the folders one by one.");
             }
             var tensors = new Dictionary<string, (StoredTensor, Func<Tensor>)>(StringComparer.Ordinal);
-            foreach (var (prefix, map, weights) in parts)
+            string[] classes = [.. parts.Select(p => p.ClassName)];
+            foreach (var (className, prefix, map, weights) in parts)
             {
-                AddOriginal(prefix, map, weights, tensors);
+                AddOriginal(PublishedLayouts.PrefixBeside(className, prefix, classes), map, weights, tensors);
             }
             Write(output, tensors.Select(t => (t.Key, t.Value.Item1, t.Value.Item2)), floatsAs);
             return [output];
         }
         finally
         {
-            foreach (var (_, _, weights) in parts)
+            foreach (var (_, _, _, weights) in parts)
             {
                 weights.Dispose();
             }
@@ -246,15 +247,16 @@ public static class ModelConversion
         {
             return [input];
         }
-        string[] names = ["unet", "transformer", "vae", "text_encoder"];
-        string[] present = [.. names.Select(n => System.IO.Path.Combine(input, n)).Where(f => File.Exists(System.IO.Path.Combine(f, Config)))];
+        string[] names = ["unet", "transformer", "vae", "text_encoder", "text_encoder_2", "image_encoder"];
+        // T5 is what its own authors published, so files of models leave it out.
+        string[] present = [.. names.Select(n => System.IO.Path.Combine(input, n)).Where(f => File.Exists(System.IO.Path.Combine(f, Config)) && NetworkCatalog.ClassNameOf(ConfigText.OfFile(System.IO.Path.Combine(f, Config))) is not "T5EncoderModel")];
         return present.Length > 0 ? present : throw new ConfigException($"{input}: no folder of a network with a config.json ({string.Join(", ", names)}).");
     }
 
-    private static (string Prefix, KeyMap Map) OriginalOf(string folder, Checkpoint weights)
+    private static (string ClassName, string Prefix, KeyMap Map) OriginalOf(string folder, Checkpoint weights)
     {
         string? name = NetworkCatalog.ClassNameOf(ConfigText.OfFile(System.IO.Path.Combine(folder, Config)));
-        return PublishedLayouts.Find(name, weights) ?? throw new ConfigException($"{folder}: no published layout is known for the class {name ?? "(none named)"}.");
+        return PublishedLayouts.Find(name, weights) is var (prefix, map) ? (name!, prefix, map) : throw new ConfigException($"{folder}: no published layout is known for the class {name ?? "(none named)"}.");
     }
 
     private static void Write(string path, IEnumerable<(string Name, StoredTensor Stored, Func<Tensor> Read)> tensors, DType? floatsAs)

@@ -48,6 +48,10 @@ public static partial class ModelDoctor
                 components.Add(InspectNetwork(folder, name, readsValues));
             }
         }
+        if (advice.Count == 0 && components.All(c => !c.IsBroken))
+        {
+            advice.Add(ModelFolder.Readiness(path));
+        }
         return Finish(new ModelReport(path, pipeline, "diffusers folder", components, [], HubManifest.Check(path), advice));
     }
 
@@ -103,7 +107,7 @@ public static partial class ModelDoctor
         }
         else if (components.All(c => !c.IsBroken))
         {
-            advice.Add($"A single file holds no {(found.Any(f => f.Name.StartsWith("text_encoder", StringComparison.Ordinal)) ? "tokenizer and no schedule" : "text encoder, tokenizer and schedule")}: kinora models convert {path} -o folder writes its networks as a model folder; add what is missing from the model's diffusers folder.");
+            advice.Add(ModelFolder.Readiness(path));
         }
         return Finish(new ModelReport(path, found.Count > 0 ? found[0].System : null, "single file", components, Grouped(found.Count > 0 ? strays : [.. file.Names]), HubManifest.Check(System.IO.Path.GetDirectoryName(System.IO.Path.GetFullPath(path))!, System.IO.Path.GetFileName(path)), advice));
     }

@@ -34,7 +34,7 @@ internal sealed class AnimateDiffModel : ILatentClipModel
     /// A folder of the picture model alone states the schedule of pictures. Motion modules were trained with β linear, and are sampled by DDIM
     /// from the noisiest step on: Guo et al., arXiv:2307.04725, section 4.3.
     /// </remarks>
-    public SchedulerConfig Schedule(ModelFolder folder, SchedulerConfig stored) => folder.MotionAdapter is null ? stored
+    public SchedulerConfig Schedule(ModelFolder folder, SchedulerConfig stored) => !folder.MotionIsAdded ? stored
         : stored with { ClassName = "DDIMScheduler", BetaSchedule = "linear", ClipSample = false, StepsOffset = 1, TimestepSpacing = "linspace", UseKarrasSigmas = null, AlgorithmType = null, SolverType = null };
 
     /// <inheritdoc/>

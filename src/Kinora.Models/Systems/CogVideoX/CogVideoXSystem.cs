@@ -24,11 +24,7 @@ public sealed class CogVideoXSystem : IGenerationSystem
     public IReadOnlyList<string> ClassNames => [TextToVideo, ImageToVideo];
 
     /// <inheritdoc/>
-    public void Check(ModelFolder folder)
-    {
-        ArgumentNullException.ThrowIfNull(folder);
-        folder.RequireComponents("transformer", "vae", "text_encoder", "tokenizer", "scheduler");
-    }
+    public IReadOnlyList<string> RequiredComponents(ModelFolder folder) => ["transformer", "vae", "text_encoder", "tokenizer", "scheduler"];
 
     /// <inheritdoc/>
     public IGenerationPipeline Load(NetworkLoader networks) => new Clips(CogVideoXPipeline.Load(networks));

@@ -15,12 +15,7 @@ public sealed class KinoraWorldSystem : IGenerationSystem
     public IReadOnlyList<string> ClassNames => [KinoraWorldIndex.Name];
 
     /// <inheritdoc/>
-    public void Check(ModelFolder folder)
-    {
-        ArgumentNullException.ThrowIfNull(folder);
-        folder.Index.Validate();
-        folder.RequireComponents("transformer", "vae", "text_encoder", "tokenizer", "scheduler");
-    }
+    public IReadOnlyList<string> RequiredComponents(ModelFolder folder) => ["transformer", "vae", "text_encoder", "tokenizer", "scheduler"];
 
     /// <inheritdoc/>
     public IGenerationPipeline Load(NetworkLoader networks) => new Clips(KinoraWorldPipeline.Load(networks));

@@ -20,11 +20,7 @@ public sealed class LtxSystem : IGenerationSystem
     public IReadOnlyList<string> ClassNames => [LtxPipelineIndex.TextToVideo, LtxPipelineIndex.ImageToVideo, LtxPipelineIndex.Condition];
 
     /// <inheritdoc/>
-    public void Check(ModelFolder folder)
-    {
-        ArgumentNullException.ThrowIfNull(folder);
-        folder.RequireComponents("transformer", "vae", "text_encoder", "tokenizer", "scheduler");
-    }
+    public IReadOnlyList<string> RequiredComponents(ModelFolder folder) => ["transformer", "vae", "text_encoder", "tokenizer", "scheduler"];
 
     /// <inheritdoc/>
     public IGenerationPipeline Load(NetworkLoader networks)

@@ -20,11 +20,7 @@ internal sealed class LatentClipSystem(ILatentClipModel model) : IGenerationSyst
     public IReadOnlyList<string> ClassNames => model.ClassNames;
 
     /// <inheritdoc/>
-    public void Check(ModelFolder folder)
-    {
-        ArgumentNullException.ThrowIfNull(folder);
-        folder.RequireComponents([.. model.DenoiserComponents, "vae", "text_encoder", "tokenizer", "scheduler"]);
-    }
+    public IReadOnlyList<string> RequiredComponents(ModelFolder folder) => [.. model.DenoiserComponents, "vae", "text_encoder", "tokenizer", "scheduler"];
 
     /// <inheritdoc/>
     public IGenerationPipeline Load(NetworkLoader networks)

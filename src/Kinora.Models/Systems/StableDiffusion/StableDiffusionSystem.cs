@@ -48,18 +48,12 @@ public sealed class StableDiffusionSystem : IGenerationSystem
     ];
 
     /// <inheritdoc/>
-    public void Check(ModelFolder folder)
+    public IReadOnlyList<string> RequiredComponents(ModelFolder folder)
     {
         ArgumentNullException.ThrowIfNull(folder);
-        folder.RequireComponents("unet", "vae", "scheduler");
-        if (folder.Has("text_encoder") || !IsXl(folder))
-        {
-            folder.RequireComponents("text_encoder", "tokenizer");
-        }
-        if (IsXl(folder))
-        {
-            folder.RequireComponents("text_encoder_2", "tokenizer_2");
-        }
+        // The refiner of XL has the second encoder alone.
+        bool readsFirst = !IsXl(folder) || folder.Has("text_encoder") || !folder.Has("text_encoder_2");
+        return ["unet", "vae", .. readsFirst ? (string[])["text_encoder", "tokenizer"] : [], .. IsXl(folder) ? (string[])["text_encoder_2", "tokenizer_2"] : [], "scheduler"];
     }
 
     /// <inheritdoc/>

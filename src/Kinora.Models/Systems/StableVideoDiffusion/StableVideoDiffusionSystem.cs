@@ -22,11 +22,7 @@ public sealed class StableVideoDiffusionSystem : IGenerationSystem
     public IReadOnlyList<string> ClassNames => [StableVideoDiffusionPipeline.Name];
 
     /// <inheritdoc/>
-    public void Check(ModelFolder folder)
-    {
-        ArgumentNullException.ThrowIfNull(folder);
-        folder.RequireComponents("unet", "vae", "image_encoder", "feature_extractor", "scheduler");
-    }
+    public IReadOnlyList<string> RequiredComponents(ModelFolder folder) => ["unet", "vae", "image_encoder", "feature_extractor", "scheduler"];
 
     /// <inheritdoc/>
     public IGenerationPipeline Load(NetworkLoader networks) => new Clips(StableVideoDiffusionPipeline.Load(networks));

@@ -23,10 +23,12 @@ public sealed class WanSystem : IGenerationSystem
     public IReadOnlyList<string> ClassNames => [WanPipelineIndex.TextToVideo, WanPipelineIndex.ImageToVideo];
 
     /// <inheritdoc/>
-    public void Check(ModelFolder folder)
+    public IReadOnlyList<string> RequiredComponents(ModelFolder folder)
     {
         ArgumentNullException.ThrowIfNull(folder);
-        folder.RequireComponents("transformer", "vae", "text_encoder", "tokenizer", "scheduler");
+        // Wan 2.1's image-to-video transformer reads the picture's embedding too.
+        bool readsPicture = folder.Missing(["transformer"]).Count == 0 && ModelConfigJson.Read(folder.Config("transformer"), WanJson.Default.WanTransformerConfig, WanTransformerConfig.Defaults).ImageDim is not null;
+        return ["transformer", "vae", "text_encoder", "tokenizer", .. readsPicture ? (string[])["image_encoder", "image_processor"] : [], "scheduler"];
     }
 
     /// <inheritdoc/>
