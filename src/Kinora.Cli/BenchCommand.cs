@@ -3,9 +3,11 @@
 using System.CommandLine;
 using System.Globalization;
 using Kinora.Cli.Curation;
+using Kinora.Cli.Evaluation;
 using Kinora.Cli.Shell;
 using Kinora.Engine;
 using Kinora.Evaluation.Contract;
+using Kinora.Evaluation.Judging;
 using Kinora.Evaluation.Probes;
 using Kinora.Evaluation.Quality;
 using Kinora.Evaluation.Speed;
@@ -23,6 +25,7 @@ public static class BenchCommand
     public static Command Create() =>
         new Verb("bench", "Measure: quality of a model's clips, speed of the engine and of a model, the engine's contract.",
             "kinora bench quality -o report                 judge 200 held-out prompts, write report/index.html",
+            "kinora bench systems -o systems                rank every model, retrieval and ceilings on the same prompts",
             "kinora bench ops                               operators, attention, transformer block, training step",
             "kinora bench model                             components, a whole clip, a training step",
             "kinora bench networks --only wan               published networks at their real sizes, random weights",
@@ -31,7 +34,7 @@ public static class BenchCommand
             "kinora bench cuts                              precision and recall of the cut detectors",
             "kinora bench fuzz                              damaged files through every reader")
         {
-            CreateQuality(), CreateOps(), CreateModel(), CreateNetworks(), CreateCache(), CreateSelfTest(), BenchCutsCommand.Create(), BenchCurateCommand.Create(), FuzzCommand.Create(),
+            CreateQuality(), BenchSystemsCommand.Create(), BenchSystemsCommand.CreateRetrieval(), CreateOps(), CreateModel(), CreateNetworks(), CreateCache(), CreateSelfTest(), BenchCutsCommand.Create(), BenchCurateCommand.Create(), FuzzCommand.Create(),
         };
 
     private static Command CreateQuality()
@@ -83,11 +86,11 @@ public static class BenchCommand
                     Retrain(probeFolder, options, where, progress, cancellationToken);
                 }
                 ModelFolder folder = ModelFolder.Find(result.GetValue(model)!);
-                QualityResult measured = QualityBench.Run(folder, probeFolder ?? ProbeFolder.Find(folder.Path), options, where, Compute(result.GetValue(dtype)), p => progress.Report(p.Stage, p.Done, p.Total), cancellationToken);
+                QualityResult measured = QualityBench.Run(folder, probeFolder ?? ProbeFolder.Find(folder.Path), TextClipJudge.Find(folder.Path), options, where, Compute(result.GetValue(dtype)), p => progress.Report(p.Stage, p.Done, p.Total), cancellationToken);
                 string report = result.GetValue(output)!;
                 QualityFolder.Write(report, measured);
                 if (result.GetValue(update)) { ScoreCard.UpdateFile(folder.Path, measured.Report); }
-                CommandSession.Current.Result(result.GetValue(json) ? measured.Report.ToJson().TrimEnd('\n') : ScoreTable.Plain(measured.Report.Rows));
+                CommandSession.Current.Result(result.GetValue(json) ? measured.Report.ToJson().TrimEnd('\n') : $"{ScoreTable.Plain(measured.Report.Rows)}\n\n{ScoreTable.Plain(measured.Report.World)}");
                 CommandSession.Current.Remark(string.Create(CultureInfo.InvariantCulture, $"{measured.Report.Clips.Count} clips in {measured.Run.GenerationSeconds:F0} s; look at {Path.Combine(report, "index.html")}"));
                 return ExitCodes.Success;
             }

@@ -1,7 +1,9 @@
 using System.Text.Json;
 using Kinora.Engine;
+using Kinora.Evaluation.Judging;
 using Kinora.Evaluation.Probes;
 using Kinora.Evaluation.Quality;
+using Kinora.Evaluation.Scores;
 
 namespace Kinora.Evaluation.Tests;
 
@@ -15,6 +17,21 @@ public sealed class QualityReportTests
         Sampler = "euler", Steps = 4, Guidance = 3.5, GuidanceRescale = 0, Width = 64, Height = 64, Frames = 17, FrameRate = 8, Device = "cpu", Precision = "bf16", Kinora = "0.1.0",
     };
 
+    private static readonly ScoreSheet World = new(
+        [new Score(TextClipJudge.Similarity, 0.7, 0.68, 0.72, "normal over clips", new ScorePassport { Protocol = "world-clipsim/1", Features = "world CLIPSIM, kinora-world-clip 0123456789ab", Count = Count }) { Details = new(StringComparer.Ordinal) { ["real clips"] = 0.75 } }],
+        [new RefusedScore("world.frechet", "60 clips are too few")]);
+
+    [Fact]
+    public void Scores_OfNetworksOfTheWorld_CarryTheirOwnNames()
+    {
+        QualityReport report = QualityReport.FromJson(Report().ToJson());
+        report.World[TextClipJudge.Similarity].Low.ShouldBe(0.68);
+        ScoreTable.Plain(report.World).ShouldContain("world CLIPSIM, kinora-world-clip 0123456789ab");
+        ScoreTable.Plain(report.World).ShouldContain("world.frechet: refused: 60 clips");
+        ScoreCard.Describe(report).ShouldContain("| world CLIPSIM, kinora-world-clip 0123456789ab | 0.7 | 0.68 – 0.72 | real clips 0.75 |");
+        QualityPage.Write(report, _ => ("image/gif", [])).ShouldContain("world CLIPSIM, kinora-world-clip");
+    }
+
     // Clip 7 has all four attributes wrong, clip 3 the noun only.
     private static QualityReport Report()
     {
@@ -23,7 +40,7 @@ public sealed class QualityReportTests
         for (int a = 0; a < Attributes; a++)
             answers[7 * Attributes + a] = (labels[7 * Attributes + a] + 1) % ProbeAttribute.All[a].Classes.Count;
         answers[3 * Attributes] = (labels[3 * Attributes] + 2) % ProbeAttribute.All[0].Classes.Count;
-        return QualityBench.Judge(Passport, cases, 100, labels, answers, [ScoreRow.Of("real", labels, labels)]);
+        return QualityBench.Judge(Passport, cases, 100, labels, answers, [ScoreRow.Of("real", labels, labels)], World);
     }
 
     [Fact]
@@ -51,7 +68,7 @@ public sealed class QualityReportTests
     {
         var cases = HeldOutPrompts.Take(49);
         int[] labels = [.. cases.SelectMany(c => ProbeAttribute.Labels(c.Combination))];
-        Should.Throw<ConfigException>(() => QualityBench.Judge(Passport, cases, 0, labels, labels, [])).Message.ShouldContain("50");
+        Should.Throw<ConfigException>(() => QualityBench.Judge(Passport, cases, 0, labels, labels, [], World)).Message.ShouldContain("50");
     }
 
     [Theory]
@@ -67,7 +84,7 @@ public sealed class QualityReportTests
         string json = report.ToJson();
         QualityReport.FromJson(json).ToJson().ShouldBe(json);
         Should.Throw<JsonException>(() => QualityReport.FromJson(json.Replace("\"probe_gate\"", "\"probe_gates\"", StringComparison.Ordinal)));
-        Should.Throw<JsonException>(() => QualityReport.FromJson(json.Replace("kinora-quality/1", "kinora-quality/9", StringComparison.Ordinal)));
+        Should.Throw<JsonException>(() => QualityReport.FromJson(json.Replace("kinora-quality/2", "kinora-quality/9", StringComparison.Ordinal)));
         using var document = JsonDocument.Parse(json);
         document.RootElement.GetProperty("passport").GetProperty("model_sha256").GetString().ShouldBe(Passport.ModelSha256);
         document.RootElement.GetProperty("clips")[3].GetProperty("seed").GetString().ShouldBe("103");

@@ -6,6 +6,7 @@ using Kinora.Engine;
 using Kinora.Evaluation.Clips;
 using Kinora.Evaluation.Distributions;
 using Kinora.Evaluation.Features;
+using Kinora.Evaluation.Judging;
 using Kinora.Evaluation.Probes;
 
 namespace Kinora.Cli.Evaluation;
@@ -43,7 +44,7 @@ internal static class ClipsAction
             var options = new ClipEvaluationOptions
             {
                 Clips = folder, Prompts = result.GetValue(prompts), Reference = result.GetValue(reference), Paired = result.GetValue(paired), I3d = result.GetValue(i3d), Raft = result.GetValue(raft), Inception = result.GetValue(inception), Clip = result.GetValue(clip), Lpips = result.GetValue(lpips),
-                Video = new VideoFeatureOptions(result.GetValue(frames), how), Probes = result.GetValue(probes) ?? FindProbes(folder), ProbesAsked = result.GetValue(probes) is not null, Cache = Path.Combine(report, "cache"),
+                Video = new VideoFeatureOptions(result.GetValue(frames), how), Probes = result.GetValue(probes) ?? FindProbes(folder), ProbesAsked = result.GetValue(probes) is not null, TextClip = TextClipJudge.Find(folder), Cache = Path.Combine(report, "cache"),
                 Distributions = new DistributionOptions { Resamples = result.GetValue(resamples), Seed = result.GetValue(seed), AllowFew = result.GetValue(few) },
             };
             using var progress = new ConsoleProgress();

@@ -5,6 +5,7 @@ using Kinora.Engine;
 using Kinora.Engine.Checkpoints;
 using Kinora.Evaluation.Distributions;
 using Kinora.Evaluation.Features;
+using Kinora.Evaluation.Judging;
 using Kinora.Evaluation.Quality;
 using Kinora.Evaluation.Scores;
 using Kinora.Evaluation.Statistics;
@@ -48,6 +49,9 @@ public sealed record ClipEvaluationOptions
     /// <summary>Folder of the world's probe; null leaves the world's scores out.</summary>
     public string? Probes { get; init; }
 
+    /// <summary>Folder of the world's text–clip model; null leaves world CLIPSIM out.</summary>
+    public string? TextClip { get; init; }
+
     /// <summary>Say so when the probe had nothing to read; false when it was merely found beside the models.</summary>
     public bool ProbesAsked { get; init; }
 
@@ -88,7 +92,7 @@ public static class ClipEvaluation
         using PerceptualScores? lpips = options.Lpips is { } lpipsFile ? PerceptualScores.Load(lpipsFile, device) : null;
         using ClipScores? clipScores = options.Clip is { } clipFolder ? ClipScores.Load(clipFolder, device) : null;
         using FlowScores? flow = options.Raft is { } raft ? FlowScores.Load(raft, device) : null;
-        using WorldScores? world = options.Probes is { } probes ? new WorldScores(probes, device) : null;
+        using WorldScores? world = options.Probes is { } probes ? new WorldScores(probes, options.TextClip, device) : null;
 
         var records = new List<ClipRecord>();
         var skipped = new List<SkippedClip>();
@@ -122,7 +126,13 @@ public static class ClipEvaluation
                 if (clipScores is not null)
                     AddAll(values, clipScores.Of(clip, prompt));
                 double[][] rows = [.. extractors.Select(e => e.Of(clip, file.Path))];
-                IReadOnlyList<AttributeVerdict> verdicts = world is not null && world.Reads(clip) && prompt is not null && WorldScores.Parse(prompt) is { } combination ? world.Read(clip, combination) : [];
+                IReadOnlyList<AttributeVerdict> verdicts = [];
+                if (world is not null && world.Reads(clip) && prompt is not null && WorldScores.Parse(prompt) is { } combination)
+                {
+                    (verdicts, double? similarity) = world.Read(clip, combination);
+                    if (similarity is { } s)
+                        values[TextClipJudge.Similarity] = s;
+                }
                 for (int e = 0; e < extractors.Length; e++)
                     features[e].AddRange(rows[e]);
                 records.Add(new ClipRecord(file.Name, Path.GetFullPath(file.Path), Checkpoint.HashFile(file.Path), prompt, values, verdicts));
@@ -214,7 +224,7 @@ public static class ClipEvaluation
     private static ScoreSheet Means(List<ClipRecord> records, FlowScores? flow, PerceptualScores? lpips, ClipScores? clip)
     {
         var scores = new List<Score>();
-        foreach (string metric in records.SelectMany(r => r.Values.Keys).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal))
+        foreach (string metric in records.SelectMany(r => r.Values.Keys).Where(m => m != TextClipJudge.Similarity).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal))
         {
             double[] values = [.. records.Where(r => r.Values.ContainsKey(metric)).Select(r => r.Values[metric])];
             var (network, preprocessing, weights) = metric switch

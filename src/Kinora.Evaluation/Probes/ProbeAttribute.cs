@@ -20,5 +20,8 @@ public sealed record ProbeAttribute(string Name, IReadOnlyList<string> Classes)
     /// <summary>The right answers for a combination, one for each attribute of <see cref="All"/>.</summary>
     public static int[] Labels(Combination c) => [(int)c.Noun, (int)c.Color, (int)c.Motion, (int)c.Setting];
 
+    /// <summary>The canonical prompt of a combination's labels.</summary>
+    public static string Prompt(ReadOnlySpan<int> labels) => CaptionGrammar.Canonical(new Combination((Noun)labels[0], (ActorColor)labels[1], (Motion)labels[2], (Setting)labels[3]));
+
     private static string Snake(string name) => JsonNamingPolicy.SnakeCaseLower.ConvertName(name);
 }

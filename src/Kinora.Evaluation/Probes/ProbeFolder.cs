@@ -52,7 +52,7 @@ public static class ProbeFolder
             ?? throw new ConfigException($"no probe was found: {DefaultName} is neither beside {modelFolder} nor in a models folder. Train one with: kinora bench quality --retrain --probes models/{DefaultName}");
     }
 
-    private static IEnumerable<string> Candidates(string modelFolder)
+    internal static IEnumerable<string> Candidates(string modelFolder)
     {
         if (Path.GetDirectoryName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(modelFolder))) is { } beside)
             yield return beside;

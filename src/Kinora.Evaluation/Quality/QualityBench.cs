@@ -2,7 +2,10 @@
 
 using System.Diagnostics;
 using Kinora.Engine;
+using Kinora.Evaluation.Distributions;
+using Kinora.Evaluation.Judging;
 using Kinora.Evaluation.Probes;
+using Kinora.Evaluation.Scores;
 using Kinora.Evaluation.Statistics;
 using Kinora.Models;
 using Kinora.Models.Diffusion.Samplers;
@@ -21,59 +24,53 @@ public static class QualityBench
     /// <summary>Runs the whole measurement. Call it on the thread that may use the engine.</summary>
     /// <exception cref="ProbeGateException">The probe may not judge.</exception>
     /// <exception cref="ConfigException">The options, the model or the probe do not fit together.</exception>
-    public static QualityResult Run(ModelFolder folder, string probeFolder, QualityOptions options, Device device, DType compute, Action<QualityProgress>? progress = null, CancellationToken cancellationToken = default)
+    public static QualityResult Run(ModelFolder folder, string probeFolder, string? textClipFolder, QualityOptions options, Device device, DType compute, Action<QualityProgress>? progress = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(folder);
         ArgumentNullException.ThrowIfNull(options);
         options.Validate();
         DateTimeOffset started = DateTimeOffset.UtcNow;
         long start = Stopwatch.GetTimestamp();
-        WorldProbe probe = ProbeFolder.Load(probeFolder, device);
-        try
+        using var jury = new WorldJury(probeFolder, textClipFolder, device);
+        WorldProbe probe = jury.Probe;
+        KinoraWorldDefaults defaults = folder.Index.Defaults;
+        if (defaults.Width != probe.Config.Size || defaults.Height != probe.Config.Size || defaults.Frames != probe.Config.Frames)
+            throw new ConfigException($"{folder.Path} makes clips of {defaults.Width}×{defaults.Height}, {defaults.Frames} frames; the probe reads {probe.Config.Size}×{probe.Config.Size}, {probe.Config.Frames} frames.");
+        string samplerName = options.Sampler ?? defaults.Sampler;
+        FlowSampler sampler = FlowSamplers.Find(samplerName) ?? throw new ConfigException($"sampler '{samplerName}' is unknown; use {string.Join(", ", FlowSamplers.Names)}.");
+
+        progress?.Invoke(new QualityProgress("checking the probe on real clips", 0, options.RealClips));
+        var (real, realRow, realReading) = jury.Check(options.RealClips, options.Seed, cancellationToken);
+        progress?.Invoke(new QualityProgress("checking the probe on real clips", options.RealClips, options.RealClips));
+
+        using var networks = new NetworkLoader(folder, new LoadOptions { Device = device, Compute = compute });
+        using var pipeline = KinoraWorldPipeline.Load(networks);
+        LabeledClips through = ThroughCodec(pipeline, real, Math.Min(real.Count, Math.Max(QualityOptions.MinPrompts, real.Count / 2)), device, compute, progress, cancellationToken);
+        ScoreRow codecRow = ScoreRow.Of(QualityReport.CodecRow, through.Labels, ProbeReading.Read(probe, through, device, cancellationToken));
+
+        IReadOnlyList<PromptCase> cases = HeldOutPrompts.Take(options.Prompts);
+        int steps = options.Steps ?? defaults.Steps;
+        double guidance = options.Guidance ?? defaults.Guidance;
+        long generating = Stopwatch.GetTimestamp();
+        LabeledClips generated = Generate(pipeline, cases, options, sampler, steps, guidance, progress, cancellationToken);
+        double generationSeconds = Stopwatch.GetElapsedTime(generating).TotalSeconds;
+        WorldReading reading = jury.Read(generated, [.. cases.Select(c => c.Prompt)], cancellationToken);
+        ScoreSheet world = jury.Sheet(reading, realReading, new DistributionOptions { Seed = options.Seed }, cancellationToken);
+
+        var passport = new QualityPassport
         {
-            KinoraWorldDefaults defaults = folder.Index.Defaults;
-            if (defaults.Width != probe.Config.Size || defaults.Height != probe.Config.Size || defaults.Frames != probe.Config.Frames)
-                throw new ConfigException($"{folder.Path} makes clips of {defaults.Width}×{defaults.Height}, {defaults.Frames} frames; the probe reads {probe.Config.Size}×{probe.Config.Size}, {probe.Config.Frames} frames.");
-            string samplerName = options.Sampler ?? defaults.Sampler;
-            FlowSampler sampler = FlowSamplers.Find(samplerName) ?? throw new ConfigException($"sampler '{samplerName}' is unknown; use {string.Join(", ", FlowSamplers.Names)}.");
-
-            progress?.Invoke(new QualityProgress("checking the probe on real clips", 0, options.RealClips));
-            LabeledClips real = ProbeGate.RealClips(probe.Config, options.RealClips, options.Seed);
-            ScoreRow realRow = ProbeGate.Check(probe, real, device, cancellationToken);
-            progress?.Invoke(new QualityProgress("checking the probe on real clips", options.RealClips, options.RealClips));
-
-            using var networks = new NetworkLoader(folder, new LoadOptions { Device = device, Compute = compute });
-            using var pipeline = KinoraWorldPipeline.Load(networks);
-            LabeledClips through = ThroughCodec(pipeline, real, Math.Min(real.Count, Math.Max(QualityOptions.MinPrompts, real.Count / 2)), device, compute, progress, cancellationToken);
-            ScoreRow codecRow = ScoreRow.Of(QualityReport.CodecRow, through.Labels, ProbeReading.Read(probe, through, device, cancellationToken));
-
-            IReadOnlyList<PromptCase> cases = HeldOutPrompts.Take(options.Prompts);
-            int steps = options.Steps ?? defaults.Steps;
-            double guidance = options.Guidance ?? defaults.Guidance;
-            long generating = Stopwatch.GetTimestamp();
-            LabeledClips generated = Generate(pipeline, cases, options, sampler, steps, guidance, progress, cancellationToken);
-            double generationSeconds = Stopwatch.GetElapsedTime(generating).TotalSeconds;
-            int[] answers = ProbeReading.Read(probe, generated, device, cancellationToken);
-
-            var passport = new QualityPassport
-            {
-                Model = defaults.Model, ModelSha256 = folder.Sha256(), ProbeSha256 = ProbeFolder.Sha256(probeFolder), WorldSha256 = WorldFingerprint.Sha256(),
-                PromptsSha256 = HeldOutPrompts.Sha256(cases), Prompts = cases.Count, Seed = Text(options.Seed), Sampler = samplerName, Steps = steps, Guidance = guidance, GuidanceRescale = defaults.GuidanceRescale,
-                Width = defaults.Width, Height = defaults.Height, Frames = defaults.Frames, FrameRate = defaults.FrameRate, Device = device.ToString(), Precision = compute.ShortName(),
-                Kinora = typeof(QualityBench).Assembly.GetName().Version?.ToString(3) ?? "unknown",
-            };
-            var report = Judge(passport, cases, options.Seed, generated.Labels, answers, [codecRow, realRow]);
-            var run = new QualityRun(started, generationSeconds, Stopwatch.GetElapsedTime(start).TotalSeconds, EngineRuntime.Threads, EngineRuntime.BuildInfo);
-            return new QualityResult(report, run, [.. Enumerable.Range(0, generated.Count).Select(generated.Clip)]);
-        }
-        finally
-        {
-            probe.Path.Store.Dispose();
-        }
+            Model = defaults.Model, ModelSha256 = folder.Sha256(), ProbeSha256 = jury.ProbeSha256, TextClipSha256 = jury.Judge?.WeightsSha256, WorldSha256 = WorldFingerprint.Sha256(),
+            PromptsSha256 = HeldOutPrompts.Sha256(cases), Prompts = cases.Count, Seed = Text(options.Seed), Sampler = samplerName, Steps = steps, Guidance = guidance, GuidanceRescale = defaults.GuidanceRescale,
+            Width = defaults.Width, Height = defaults.Height, Frames = defaults.Frames, FrameRate = defaults.FrameRate, Device = device.ToString(), Precision = compute.ShortName(),
+            Kinora = typeof(QualityBench).Assembly.GetName().Version?.ToString(3) ?? "unknown",
+        };
+        var report = Judge(passport, cases, options.Seed, generated.Labels, reading.Answers, [codecRow, realRow], world);
+        var run = new QualityRun(started, generationSeconds, Stopwatch.GetElapsedTime(start).TotalSeconds, EngineRuntime.Threads, EngineRuntime.BuildInfo);
+        return new QualityResult(report, run, [.. Enumerable.Range(0, generated.Count).Select(generated.Clip)]);
     }
 
     /// <summary>Makes the report from labels and answers, both row-major [clips, attributes].</summary>
-    internal static QualityReport Judge(QualityPassport passport, IReadOnlyList<PromptCase> cases, ulong seed, IReadOnlyList<int> labels, IReadOnlyList<int> answers, IReadOnlyList<ScoreRow> references)
+    internal static QualityReport Judge(QualityPassport passport, IReadOnlyList<PromptCase> cases, ulong seed, IReadOnlyList<int> labels, IReadOnlyList<int> answers, IReadOnlyList<ScoreRow> references, ScoreSheet world)
     {
         var attributes = ProbeAttribute.All;
         int k = attributes.Count, n = cases.Count;
@@ -85,6 +82,7 @@ public static class QualityBench
             Passport = passport,
             ProbeGate = ProbeGate.Required,
             Rows = [ScoreRow.Of(QualityReport.GeneratedRow, labels, answers), .. references],
+            World = world with { Scores = [.. world.Scores.Where(s => !attributes.Any(a => s.Metric == $"world.{a.Name}") && s.Metric != $"world.{ScoreRow.All}")] },
             Confusions = [.. attributes.Select((a, j) => new Confusion(a.Name, a.Classes, new ConfusionTable(a.Classes.Count, Enumerable.Range(0, n).Select(i => (labels[i * k + j], answers[i * k + j]))).ToRows()))],
             Clips = [.. cases.Select((c, i) => new ClipVerdict(c.Number, c.Prompt, Text(seed + (ulong)i), FormattableString.Invariant($"clips/{i:D3}{QualityFolder.ClipExtension}"),
                 [.. attributes.Select((a, j) => new AttributeVerdict(a.Name, a.Classes[labels[i * k + j]], a.Classes[answers[i * k + j]]))]))],
@@ -114,7 +112,7 @@ public static class QualityBench
         return new LabeledClips(cases.Count, d.Frames, d.Width, rgb, [.. cases.SelectMany(c => ProbeAttribute.Labels(c.Combination))]);
     }
 
-    private static LabeledClips ThroughCodec(KinoraWorldPipeline pipeline, LabeledClips real, int count, Device device, DType compute, Action<QualityProgress>? progress, CancellationToken cancellationToken)
+    internal static LabeledClips ThroughCodec(KinoraWorldPipeline pipeline, LabeledClips real, int count, Device device, DType compute, Action<QualityProgress>? progress, CancellationToken cancellationToken)
     {
         int clipBytes = real.Rgb.Length / real.Count;
         var rgb = new byte[count * clipBytes];

@@ -23,6 +23,7 @@ public static class QualityPage
         page.Append(CultureInfo.InvariantCulture, $"<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width,initial-scale=1\"><title>{Html(p.Model)}: quality</title>\n<style>{Style}</style></head>\n<body><main>\n");
         page.Append(CultureInfo.InvariantCulture, $"<h1>{Html(p.Model)}</h1>\n<p class=\"lead\">{p.Prompts} held-out prompts, one clip each, {p.Sampler}, {p.Steps} steps, guidance {p.Guidance:0.##}.</p>\n");
         Scores(page, report);
+        World(page, report);
         page.Append("<h2>Mistakes</h2>\n<div class=\"grid wide\">\n");
         foreach (Confusion confusion in report.Confusions)
             Mistakes(page, confusion);
@@ -67,6 +68,21 @@ public static class QualityPage
         foreach (AttributeScore score in report.Generated.Scores)
             page.Append(CultureInfo.InvariantCulture, $"<td>{100 * ScoreTable.Chance(score.Attribute):0.##} %</td>");
         page.Append(CultureInfo.InvariantCulture, $"</tr></tbody></table></div>\n<p class=\"note\">95 % Wilson intervals. The probe was checked on the real clips first: every attribute must reach {100 * report.ProbeGate:F0} % there, or no score is computed. The codec row is the most that a generator over this codec can reach.</p>\n");
+    }
+
+    private static void World(StringBuilder page, QualityReport report)
+    {
+        if (report.World.Scores.Count == 0 && report.World.Refused.Count == 0)
+            return;
+        page.Append("<h2>Agreement and distances</h2>\n<div class=\"scroll\"><table><thead><tr><th>score</th><th>value</th><th>95 % interval</th><th>beside it</th></tr></thead><tbody>");
+        foreach (Scores.Score s in report.World.Scores)
+        {
+            string beside = string.Join(", ", s.Details.Select(d => string.Create(CultureInfo.InvariantCulture, $"{d.Key} {d.Value:G3}")));
+            page.Append(CultureInfo.InvariantCulture, $"<tr><th scope=\"row\">{Html(ScoreTable.Name(s))}</th><td>{s.Value:G4}</td><td>{(s is { Low: { } low, High: { } high } ? string.Create(CultureInfo.InvariantCulture, $"{low:G4} – {high:G4}") : "")}</td><td class=\"note\">{Html(beside)}</td></tr>");
+        }
+        foreach (Scores.RefusedScore r in report.World.Refused)
+            page.Append(CultureInfo.InvariantCulture, $"<tr><th scope=\"row\">{Html(r.Metric)}</th><td colspan=\"3\" class=\"note\">refused: {Html(r.Reason)}</td></tr>");
+        page.Append("</tbody></table></div>\n<p class=\"note\">Measured by networks that were trained on the procedural world; numbers of the same names elsewhere are others. Reference: real clips of held-out combinations.</p>\n");
     }
 
     private static void Mistakes(StringBuilder page, Confusion confusion)
@@ -133,7 +149,7 @@ public static class QualityPage
         page.Append("<h2>Passport</h2>\n<div class=\"scroll\"><table class=\"passport\"><tbody>");
         foreach (var (name, value) in new (string, string)[]
         {
-            ("model", $"{p.Model}, sha256 {p.ModelSha256}"), ("probe", $"sha256 {p.ProbeSha256}"), ("world", $"sha256 {p.WorldSha256}"), ("prompts", $"{p.Prompts}, sha256 {p.PromptsSha256}"),
+            ("model", $"{p.Model}, sha256 {p.ModelSha256}"), ("probe", $"sha256 {p.ProbeSha256}"), ("text–clip model", p.TextClipSha256 is { } c ? $"sha256 {c}" : "none"), ("world", $"sha256 {p.WorldSha256}"), ("prompts", $"{p.Prompts}, sha256 {p.PromptsSha256}"),
             ("seeds", $"from {p.Seed}"), ("sampling", string.Create(CultureInfo.InvariantCulture, $"{p.Sampler}, {p.Steps} steps, guidance {p.Guidance:0.##}, rescaling {p.GuidanceRescale:0.##}")),
             ("clips", string.Create(CultureInfo.InvariantCulture, $"{p.Width}×{p.Height}, {p.Frames} frames, {p.FrameRate:0.##} frames per second")), ("run", $"{p.Precision} on {p.Device}, Kinora {p.Kinora}"),
         })

@@ -2,6 +2,7 @@
 
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Kinora.Evaluation.Scores;
 
 namespace Kinora.Evaluation.Quality;
 
@@ -11,6 +12,8 @@ public sealed record QualityPassport
     public required string Model { get; init; }
     public required string ModelSha256 { get; init; }
     public required string ProbeSha256 { get; init; }
+    /// <summary>The text–clip model of world CLIPSIM; null without one.</summary>
+    public string? TextClipSha256 { get; init; }
     /// <summary>See <see cref="WorldFingerprint"/>.</summary>
     public required string WorldSha256 { get; init; }
     public required string PromptsSha256 { get; init; }
@@ -49,7 +52,7 @@ public sealed record Confusion(string Attribute, IReadOnlyList<string> Classes, 
 public sealed record QualityReport
 {
     /// <summary>The format of this file.</summary>
-    public const string FormatName = "kinora-quality/1";
+    public const string FormatName = "kinora-quality/2";
 
     public required string Format { get; init; }
     public required QualityPassport Passport { get; init; }
@@ -57,6 +60,8 @@ public sealed record QualityReport
     public required double ProbeGate { get; init; }
     /// <summary>"generated", "codec" (real clips through the codec: the most that the generator can reach), "real".</summary>
     public required IReadOnlyList<ScoreRow> Rows { get; init; }
+    /// <summary>World CLIPSIM and distances in the probe's own outputs, of the generated clips.</summary>
+    public required ScoreSheet World { get; init; }
     public required IReadOnlyList<Confusion> Confusions { get; init; }
     public required IReadOnlyList<ClipVerdict> Clips { get; init; }
 

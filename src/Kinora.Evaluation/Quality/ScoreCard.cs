@@ -23,7 +23,9 @@ public static class ScoreCard
         var text = new StringBuilder();
         text.Append(CultureInfo.InvariantCulture, $"Measured by `kinora bench quality`: {p.Prompts} prompts of combinations that training never saw, one clip each, judged by probes that were trained on real clips. Percent of clips with the right answer, 95 % Wilson intervals.\n\n");
         text.Append(ScoreTable.Markdown(report.Rows));
-        text.Append(CultureInfo.InvariantCulture, $"\nSampler {p.Sampler}, {p.Steps} steps, guidance {p.Guidance:0.##}, seeds from {p.Seed}, {p.Precision} on {p.Device.Split(':')[0]}. Model `{p.ModelSha256[..12]}`, probe `{p.ProbeSha256[..12]}`, world `{p.WorldSha256[..12]}`, prompts `{p.PromptsSha256[..12]}`.\n");
+        if (report.World.Scores.Count > 0)
+            text.Append('\n').Append(ScoreTable.Markdown(report.World));
+        text.Append(CultureInfo.InvariantCulture, $"\nSampler {p.Sampler}, {p.Steps} steps, guidance {p.Guidance:0.##}, seeds from {p.Seed}, {p.Precision} on {p.Device.Split(':')[0]}. Model `{p.ModelSha256[..12]}`, probe `{p.ProbeSha256[..12]}`,{(p.TextClipSha256 is { } c ? $" text–clip model `{c[..12]}`," : "")} world `{p.WorldSha256[..12]}`, prompts `{p.PromptsSha256[..12]}`.\n");
         return text.ToString();
     }
 

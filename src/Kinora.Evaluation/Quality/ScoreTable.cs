@@ -1,6 +1,8 @@
 using System.Globalization;
 using System.Text;
+using Kinora.Evaluation.Judging;
 using Kinora.Evaluation.Probes;
+using Kinora.Evaluation.Scores;
 using Kinora.Evaluation.Statistics;
 
 namespace Kinora.Evaluation.Quality;
@@ -44,6 +46,47 @@ public static class ScoreTable
             text.Append(CultureInfo.InvariantCulture, $" {100 * Chance(column):0.##} % |");
         return text.Append('\n').ToString();
     }
+
+    /// <summary>World CLIPSIM and distances as a Markdown table.</summary>
+    public static string Markdown(ScoreSheet world)
+    {
+        ArgumentNullException.ThrowIfNull(world);
+        var text = new StringBuilder("| score | value | 95 % interval | beside it |\n|---|---:|---|---|\n");
+        foreach (Score s in world.Scores)
+            text.Append(CultureInfo.InvariantCulture, $"| {Name(s)} | {s.Value:G4} | {Range(s)} | {Details(s)} |\n");
+        return text.ToString();
+    }
+
+    /// <summary>World CLIPSIM and distances for a terminal.</summary>
+    public static string Plain(ScoreSheet world)
+    {
+        ArgumentNullException.ThrowIfNull(world);
+        var text = new StringBuilder();
+        foreach (Score s in world.Scores)
+            text.Append(CultureInfo.InvariantCulture, $"{Name(s),-58} {s.Value,8:G4}  {Range(s),-18} {Details(s)}\n");
+        foreach (RefusedScore r in world.Refused)
+            text.Append(CultureInfo.InvariantCulture, $"{r.Metric}: refused: {r.Reason}\n");
+        return text.ToString().TrimEnd();
+    }
+
+    /// <summary>A world score by the name that it must carry: never a bare FVD, IS or CLIPSIM.</summary>
+    public static string Name(Score score)
+    {
+        ArgumentNullException.ThrowIfNull(score);
+        return score.Metric switch
+        {
+            TextClipJudge.Similarity => score.Passport.Features,
+            TextClipJudge.Recall => "own prompt nearest of all (same model)",
+            "world.frechet" => "Fréchet distance of probe outputs (no FVD)",
+            "world.kernel" => "kernel distance of probe outputs (no KVD)",
+            "world.inception-score" => "inception score of probe nouns (no IS)",
+            var other => other,
+        };
+    }
+
+    private static string Range(Score s) => s is { Low: { } low, High: { } high } ? string.Create(CultureInfo.InvariantCulture, $"{low:G4} – {high:G4}") : "";
+
+    private static string Details(Score s) => s.Metric == TextClipJudge.Similarity ? string.Join(", ", s.Details.Select(d => string.Create(CultureInfo.InvariantCulture, $"{d.Key} {d.Value:G3}"))) : "";
 
     /// <summary>A table for a terminal.</summary>
     public static string Plain(IEnumerable<ScoreRow> rows)

@@ -83,7 +83,7 @@ internal sealed class WorldSource(WorldRecipe recipe, ulong seed) : IClipSource
     }
 
     // Validation asks for combinations that training never sees.
-    private Scene SceneOf(Purpose purpose, long sample)
+    public Scene SceneOf(Purpose purpose, long sample)
         => SceneSampler.Sample(SampleSeeds.Seed(seed, purpose, sample), purpose == Purpose.Validation ? WorldSplit.HeldOut : WorldSplit.Train);
 
     private static bool TellsMotion(Scene scene, string caption) => scene.Relation == Relation.Chases
