@@ -198,6 +198,8 @@ public sealed class VideoReaderTests
     {
         using var plain = VideoReader.Open(Fixture.File("anamorphic.webm"));
         using var square = VideoReader.Open(Fixture.File("anamorphic.webm"), new VideoReaderOptions { SquarePixels = true });
+        using var analysis = AnalysisReader.Open(Fixture.File("anamorphic.webm"), upright: true);
+        (analysis.Width, analysis.Height, analysis.CodedWidth).ShouldBe((square.Width, square.Height, 64));
 
         plain.Info.SampleAspectRatio.ShouldBe(new Rational(85, 64));
         (plain.Width, plain.Height).ShouldBe((64, 48));
@@ -267,6 +269,18 @@ public sealed class VideoReaderTests
 
         using var untouched = VideoReader.Open(file, "turned.mp4", new VideoReaderOptions { ApplyRotation = false });
         (untouched.Width, untouched.Height).ShouldBe((24, 16));
+
+        // Pictures for measuring are turned the same way.
+        File.WriteAllBytes(path, file);
+        using var analysis = AnalysisReader.Open(path, upright: true);
+        (analysis.Width, analysis.Height, analysis.CodedWidth).ShouldBe((w, h, 24));
+        analysis.Advance().ShouldBeTrue();
+        byte[] bgr = new byte[w * h * 3];
+        analysis.CopySmallBgr(w, h, bgr);
+        for (int i = 0; i < bgr.Length; i += 3)
+        {
+            (bgr[i + 2], bgr[i + 1], bgr[i]).ShouldBe((frame.Rgb[i], frame.Rgb[i + 1], frame.Rgb[i + 2]));
+        }
     }
 
     [Fact]

@@ -119,11 +119,12 @@ internal static class ClipCutter
 
     private static VideoReaderOptions SizeFor(string path, OutputOptions output)
     {
-        if (output.MaxShortSide == 0) { return new VideoReaderOptions(); }
+        var shown = new VideoReaderOptions { SquarePixels = true };
+        if (output.MaxShortSide == 0) { return shown; }
         int w, h;
-        using (var probe = VideoReader.Open(path, new VideoReaderOptions { Threads = 1 })) { (w, h) = (probe.Width, probe.Height); }
-        if (Math.Min(w, h) <= output.MaxShortSide) { return new VideoReaderOptions(); }
-        return w < h ? new VideoReaderOptions { Width = output.MaxShortSide, Filter = ScaleFilter.Area } : new VideoReaderOptions { Height = output.MaxShortSide, Filter = ScaleFilter.Area };
+        using (var probe = VideoReader.Open(path, shown with { Threads = 1 })) { (w, h) = (probe.Width, probe.Height); }
+        if (Math.Min(w, h) <= output.MaxShortSide) { return shown; }
+        return w < h ? shown with { Width = output.MaxShortSide, Filter = ScaleFilter.Area } : shown with { Height = output.MaxShortSide, Filter = ScaleFilter.Area };
     }
 
     private static byte[] Crop(VideoFrame frame, int width, int height)

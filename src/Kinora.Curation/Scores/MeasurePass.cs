@@ -22,7 +22,7 @@ public static class MeasurePass
         ArgumentNullException.ThrowIfNull(options);
         try
         {
-            using var reader = AnalysisReader.Open(path, motionVectors: true);
+            using var reader = AnalysisReader.Open(path, motionVectors: true, upright: true);
             return Measure(reader, path, sha256, options, scorers ?? [], progress, cancellationToken);
         }
         catch (MediaException e) when (e.Kind is not (MediaErrorKind.NativeLibrary or MediaErrorKind.Internal or MediaErrorKind.DiskFull))
@@ -34,7 +34,7 @@ public static class MeasurePass
     private static SourceMeasures Measure(AnalysisReader reader, string path, string sha256, MeasureOptions options, IReadOnlyList<IClipScorer> scorers, Action<double, double>? progress, CancellationToken cancellationToken)
     {
         using var meter = new LumaMeter();
-        var graph = new FrameGraph(reader.Info.Width, reader.Info.Height);
+        var graph = new FrameGraph(reader.Width, reader.Height);
         // Optical flow, where there is any, knows the camera better than blocks do.
         var pictures = new PictureMeter(graph, blocks: scorers.All(s => s.Name != ScorerSlot.OpenCv));
         var grid = new FrameGrid(reader.Info);
@@ -60,7 +60,7 @@ public static class MeasurePass
                 if ((frames.Count - 1) % step == 0)
                 {
                     picture.Load(reader, graph.Index);
-                    samples.Add(pictures.Measure(picture, reader.MotionVectors()));
+                    samples.Add(pictures.Measure(picture, CodecMotion.Of(reader.MotionVectors(), reader.CodedWidth, reader.CodedHeight)));
                     optional.Add(picture);
                 }
                 if ((frames.Count - 1 + gap) % step == 0)
@@ -89,7 +89,7 @@ public static class MeasurePass
                 Container = reader.Info.Container, Codec = reader.Info.Codec, Width = reader.Info.Width, Height = reader.Info.Height, Rotation = reader.Info.Rotation,
                 FrameRate = grid.Rate.ToString(), Frames = frames.Count, Seconds = (end - frames[0].Time).ToDouble(), Variable = frames[^1].Index - frames[0].Index + 1 != frames.Count,
             },
-            Clips = Clips(sha256, frames, samples, trace, rules, options, end, Math.Min(reader.Info.Width, reader.Info.Height), (graph.Width, graph.Height)).ConvertAll(optional.Complete),
+            Clips = Clips(sha256, frames, samples, trace, rules, options, end, Math.Min(reader.Width, reader.Height), (graph.Width, graph.Height)).ConvertAll(optional.Complete),
             Series = Thin(frames),
         };
     }

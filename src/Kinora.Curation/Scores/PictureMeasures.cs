@@ -87,8 +87,8 @@ internal sealed class PictureMeter(FrameGraph graph, bool blocks = true)
 
     /// <summary>Measures a picture of the frame that the graph holds too.</summary>
     /// <param name="picture">The frame at coded size.</param>
-    /// <param name="vectors">The codec's motion vectors of the frame.</param>
-    public PictureMeasures Measure(SampledPicture picture, IReadOnlyList<MotionVector> vectors)
+    /// <param name="motion">The codec's motion in the frame; null when it has none.</param>
+    public PictureMeasures Measure(SampledPicture picture, CodecMotion? motion)
     {
         int w = picture.Width, h = picture.Height, pixels = w * h;
         var plane = picture.Gray;
@@ -101,7 +101,7 @@ internal sealed class PictureMeter(FrameGraph graph, bool blocks = true)
             Colorfulness = ColorfulnessOf(graph.Bgr), Dark = dark, Bright = bright, Deviation = deviation, Thirds = ThirdsOf(graph.Gray, graph.Width, graph.Height),
             Hash = HashOf(plane, w, h), Color = MeanColor(graph.Bgr), Thumbnail = ThumbnailOf(graph),
             Camera = _earlierAt is null ? null : _flow.Estimate(_earlier, graph.Gray), CameraFrom = _earlierAt?.Index, CameraSeconds = _earlierAt is { } e ? graph.Time.ToDouble() - e.Time : 0,
-            Motion = CodecMotion.Of(vectors, w, h),
+            Motion = motion,
         };
     }
 

@@ -20,7 +20,7 @@ public static class ScoreNames
     public static IReadOnlyList<ScoreMeaning> All { get; } =
     [
         new(Seconds, "s", "Length of the clip."),
-        new(ShortSide, "px", "Shorter side of the coded picture."),
+        new(ShortSide, "px", "Shorter side of the picture as it is shown."),
         new(BlackShare, "0..1", "Share of frames of which 98 % is black (blackdetect)."),
         new(FreezeShare, "0..1", "Share of frames that equal the one before up to noise of −60 dB (freezedetect)."),
         new(FreezeLongest, "s", "Longest frozen stretch."),

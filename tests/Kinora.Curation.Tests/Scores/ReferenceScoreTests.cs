@@ -63,7 +63,7 @@ public sealed class ReferenceScoreTests
             {
                 graph.Load(reader, i);
                 picture.Load(reader, i);
-                measured.Add(i, pictures.Measure(picture, reader.MotionVectors()));
+                measured.Add(i, pictures.Measure(picture, CodecMotion.Of(reader.MotionVectors(), reader.Width, reader.Height)));
             }
             if (i % 12 == 0 && CodecMotion.Of(reader.MotionVectors(), reader.Width, reader.Height) is { } m) { motion.Add(m); }
         }
