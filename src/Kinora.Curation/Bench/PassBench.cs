@@ -6,6 +6,7 @@ using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using System.Text.RegularExpressions;
+using Kinora.Curation.Datasets;
 using Kinora.Curation.Scores;
 using Kinora.Media;
 using Kinora.World;
@@ -20,11 +21,24 @@ namespace Kinora.Curation.Bench;
 /// <param name="TimesRealTime">Seconds of footage per elapsed second.</param>
 public sealed record PassBenchRow(string Tool, double WallSeconds, double CpuSeconds, double TimesRealTime);
 
-/// <summary>Times the measuring pass.</summary>
+/// <summary>What curating one file took at most.</summary>
+/// <param name="File">Its name.</param>
+/// <param name="Width">Pixels.</param>
+/// <param name="Height">Pixels.</param>
+/// <param name="Seconds">Its length.</param>
+/// <param name="Clips">Clips cut out of it.</param>
+/// <param name="BeforeBytes">Resident memory of the process before.</param>
+/// <param name="PeakBytes">Peak of the resident memory while it was measured and cut.</param>
+public sealed record PassMemoryRow(string File, int Width, int Height, double Seconds, int Clips, long BeforeBytes, long PeakBytes);
+
+/// <summary>Times the measuring pass and reads its peak of memory.</summary>
 public static partial class PassBench
 {
     private const int SampleWidth = 1280, SampleHeight = 720, SampleFrames = 72, SampleFps = 24;
     private const string Ffmpeg = "ffmpeg";
+
+    /// <summary>What curating any file may take at most, bytes.</summary>
+    public const long MemoryCeiling = 1536L << 20;
 
     // What separate tools would be run for the same numbers.
     private static readonly string[] Filters = ["blackdetect", "freezedetect", "vmafmotion", "siti", "scdet", "blurdetect", "blockdetect", "cropdetect", "signalstats"];
@@ -65,6 +79,93 @@ public static partial class PassBench
 
     /// <summary>The rows as JSON.</summary>
     public static string ToJson(IReadOnlyList<PassBenchRow> rows) => JsonSerializer.Serialize(rows, PassBenchJson.Default.IReadOnlyListPassBenchRow);
+
+    /// <summary>Curates each file into a folder that goes away, and reads the process's peak of memory.</summary>
+    /// <param name="files">Videos; none = five seconds of 3840×2160 and an hour of 160×96.</param>
+    /// <param name="tell">Told what runs.</param>
+    /// <param name="cancellationToken">Stops between frames.</param>
+    /// <exception cref="MediaException">A file cannot be read.</exception>
+    /// <exception cref="PlatformNotSupportedException">The system does not tell a process's peak.</exception>
+    public static IReadOnlyList<PassMemoryRow> Memory(IReadOnlyList<string> files, Action<string>? tell = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(files);
+        string folder = Directory.CreateTempSubdirectory("kinora-bench-").FullName;
+        try
+        {
+            if (files.Count == 0)
+            {
+                tell?.Invoke("making clips");
+                files = [Path.Combine(folder, "large.mp4"), Path.Combine(folder, "long.mp4")];
+                WriteMoving(files[0], 3840, 2160, 5 * SampleFps);
+                WriteMoving(files[1], 160, 96, 3600 * SampleFps);
+            }
+            var rows = new List<PassMemoryRow>();
+            foreach (string file in files)
+            {
+                tell?.Invoke(Path.GetFileName(file));
+                long before = ResetPeak();
+                var result = new CurationRun(new CurationOptions { Output = Path.Combine(folder, $"dataset-{rows.Count}") }).Run(file, cancellationToken);
+                var facts = result.Sources[0].Measures.Facts ?? throw new MediaException(MediaErrorKind.NotMedia, $"{file}: {result.Sources[0].Measures.Failure}", file);
+                rows.Add(new PassMemoryRow(Path.GetFileName(file), facts.Width, facts.Height, Math.Round(facts.Seconds, 1), result.Index?.Kept ?? 0, before, Peak()));
+            }
+            return rows;
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    /// <summary>The peaks as a table of text.</summary>
+    public static string Table(IReadOnlyList<PassMemoryRow> rows)
+    {
+        ArgumentNullException.ThrowIfNull(rows);
+        var text = new StringBuilder($"{"file",-24}{"size",12}{"seconds",10}{"clips",7}{"before MiB",12}{"peak MiB",10}\n");
+        foreach (var row in rows) { text.Append(CultureInfo.InvariantCulture, $"{row.File,-24}{$"{row.Width}x{row.Height}",12}{row.Seconds,10:0.0}{row.Clips,7}{row.BeforeBytes >> 20,12}{row.PeakBytes >> 20,10}\n"); }
+        return text.ToString().TrimEnd('\n');
+    }
+
+    /// <summary>The peaks as JSON.</summary>
+    public static string ToJson(IReadOnlyList<PassMemoryRow> rows) => JsonSerializer.Serialize(rows, PassBenchJson.Default.IReadOnlyListPassMemoryRow);
+
+    // Linux: 5 resets the peak of the resident set to what it is now.
+    private static long ResetPeak()
+    {
+        if (!OperatingSystem.IsLinux()) { throw new PlatformNotSupportedException("the peak of memory is read from /proc, which is Linux's."); }
+        GC.Collect();
+        File.WriteAllText("/proc/self/clear_refs", "5");
+        return Peak();
+    }
+
+    private static long Peak()
+    {
+        string line = File.ReadLines("/proc/self/status").First(l => l.StartsWith("VmHWM:", StringComparison.Ordinal));
+        return 1024 * long.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)[^2], CultureInfo.InvariantCulture);
+    }
+
+    // Waves that move, with a cut every seven seconds.
+    private static void WriteMoving(string path, int width, int height, int frames)
+    {
+        byte[] rgb = new byte[width * height * 3];
+        int[] columns = new int[width];
+        using var writer = VideoWriter.Create(path, width, height, SampleFps, new VideoWriterOptions { Preset = "ultrafast" });
+        for (int n = 0; n < frames; n++)
+        {
+            int shot = n / (7 * SampleFps);
+            for (int x = 0; x < width; x++) { columns[x] = (int)(50 * Math.Sin((x + (2 * n)) * (0.03 + (0.007 * (shot % 5))))); }
+            for (int y = 0; y < height; y++)
+            {
+                int wave = (int)(50 * Math.Sin((y - n) * 0.05));
+                for (int x = 0; x < width; x++)
+                {
+                    int at = ((y * width) + x) * 3, value = 128 + columns[x] + wave;
+                    (rgb[at], rgb[at + 1], rgb[at + 2]) = ((byte)value, (byte)(value >> (shot % 3)), (byte)(255 - value));
+                }
+            }
+            writer.Write(rgb);
+        }
+        writer.Complete();
+    }
 
     private static List<PassBenchRow> Time(IReadOnlyList<string> files, Action<string>? tell, CancellationToken cancellationToken)
     {
@@ -138,4 +239,5 @@ public static partial class PassBench
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]
 [JsonSerializable(typeof(IReadOnlyList<PassBenchRow>))]
+[JsonSerializable(typeof(IReadOnlyList<PassMemoryRow>))]
 internal sealed partial class PassBenchJson : JsonSerializerContext;

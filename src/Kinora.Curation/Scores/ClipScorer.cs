@@ -12,7 +12,7 @@ internal static class ClipScorer
     private const string NoPicture = "no picture of the clip was sampled";
 
     /// <summary>Scores frames [first, <paramref name="endFrame"/>) that are shown until <paramref name="end"/>.</summary>
-    public static ClipMeasures Score(string sha256, List<FrameMeasures> frames, List<PictureMeasures> samples, long endFrame, Rational end, int shortSide, (int Width, int Height) size)
+    public static ClipMeasures Score(string sha256, List<FrameMeasures> frames, List<PictureMeasures> samples, long endFrame, Rational end, int shortSide, (int Width, int Height) size, ThumbnailStore thumbnails)
     {
         double start = frames[0].Time.ToDouble(), stop = end.ToDouble();
         // The first frame of a clip is compared with a frame of another clip.
@@ -41,7 +41,7 @@ internal static class ClipScorer
         return new ClipMeasures
         {
             Id = ManifestRow.ClipId(sha256, start, stop), StartFrame = frames[0].Index, EndFrame = endFrame, Frames = frames.Count, StartTime = start, EndTime = stop,
-            Scores = scores, Hashes = Hashes(samples), Color = Color(samples), Thumbnail = samples.Count > 0 ? Convert.ToBase64String(ImageFile.EncodePng(samples[samples.Count / 2].Thumbnail)) : null,
+            Scores = scores, Hashes = Hashes(samples), Color = Color(samples), Thumbnail = samples.Count > 0 ? Convert.ToBase64String(ImageFile.EncodePng(thumbnails.Read(samples[samples.Count / 2].Thumbnail))) : null,
         };
     }
 

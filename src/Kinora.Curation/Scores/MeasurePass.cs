@@ -36,9 +36,9 @@ public static class MeasurePass
         using var meter = new LumaMeter();
         var graph = new FrameGraph(reader.Width, reader.Height);
         // Optical flow, where there is any, knows the camera better than blocks do.
-        var pictures = new PictureMeter(graph, blocks: scorers.All(s => s.Name != ScorerSlot.OpenCv));
+        using var pictures = new PictureMeter(graph, blocks: scorers.All(s => s.Name != ScorerSlot.OpenCv));
         var grid = new FrameGrid(reader.Info);
-        var trace = new ShotTrace();
+        var trace = new ShotTrace(recordsMetrics: false);
         double fps = grid.Rate.ToDouble(), total = reader.Info.Duration?.TotalSeconds ?? 0;
         IShotDetector detector = Detectors.Create(options.Detector, new DetectorSettings { Threshold = options.Threshold, MinLength = (long)Math.Round(options.MinShotSeconds * fps) });
         int step = Math.Max(1, (int)Math.Round(fps / options.SamplesPerSecond)), gap = Math.Min(MotionGap, step);
@@ -89,18 +89,18 @@ public static class MeasurePass
                 Container = reader.Info.Container, Codec = reader.Info.Codec, Width = reader.Info.Width, Height = reader.Info.Height, Rotation = reader.Info.Rotation,
                 FrameRate = grid.Rate.ToString(), Frames = frames.Count, Seconds = (end - frames[0].Time).ToDouble(), Variable = frames[^1].Index - frames[0].Index + 1 != frames.Count,
             },
-            Clips = Clips(sha256, frames, samples, trace, rules, options, end, Math.Min(reader.Width, reader.Height), (graph.Width, graph.Height)).ConvertAll(optional.Complete),
+            Clips = Clips(sha256, frames, samples, trace, rules, options, end, Math.Min(reader.Width, reader.Height), (graph.Width, graph.Height), pictures.Thumbnails).ConvertAll(optional.Complete),
             Series = Thin(frames),
         };
     }
 
-    private static List<ClipMeasures> Clips(string sha256, List<FrameMeasures> frames, List<PictureMeasures> samples, ShotTrace trace, ShotRules rules, MeasureOptions options, Rational end, int shortSide, (int Width, int Height) size)
+    private static List<ClipMeasures> Clips(string sha256, List<FrameMeasures> frames, List<PictureMeasures> samples, ShotTrace trace, ShotRules rules, MeasureOptions options, Rational end, int shortSide, (int Width, int Height) size, ThumbnailStore thumbnails)
     {
         long last = frames[^1].Index + 1;
         List<long> cuts = [frames[0].Index, .. rules.Apply(trace.Cuts, frames[0].Index, last), last];
         var real = trace.Cuts.ToHashSet();
         var clips = new List<ClipMeasures>();
-        int at = 0;
+        int at = 0, sample = 0;
         for (int i = 0; i + 1 < cuts.Count; i++)
         {
             long length = cuts[i + 1] - cuts[i];
@@ -112,7 +112,10 @@ public static class MeasurePass
             while (at < frames.Count && frames[at].Index < to) { at++; }
             if (at == first) { continue; }
             Rational stop = at < frames.Count ? frames[at].Time : end;
-            clips.Add(ClipScorer.Score(sha256, frames.GetRange(first, at - first), [.. samples.Where(s => s.Index >= from && s.Index < to)], to, stop, shortSide, size));
+            while (sample < samples.Count && samples[sample].Index < from) { sample++; }
+            int firstSample = sample;
+            while (sample < samples.Count && samples[sample].Index < to) { sample++; }
+            clips.Add(ClipScorer.Score(sha256, frames.GetRange(first, at - first), samples.GetRange(firstSample, sample - firstSample), to, stop, shortSide, size, thumbnails));
         }
         return clips;
     }

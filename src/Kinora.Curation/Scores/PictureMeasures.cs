@@ -46,8 +46,8 @@ internal sealed record PictureMeasures
     /// <summary>Mean R, G, B.</summary>
     public required double[] Color { get; init; }
 
-    /// <summary>The picture at a width of 64 pixels.</summary>
-    public required VideoFrame Thumbnail { get; init; }
+    /// <summary>Number of the picture at a width of 64 pixels in <see cref="PictureMeter.Thumbnails"/>.</summary>
+    public required int Thumbnail { get; init; }
 
     /// <summary>Motion from a frame shortly before; null when too little of the picture can be followed.</summary>
     public required CameraMotion? Camera { get; init; }
@@ -68,7 +68,7 @@ internal readonly record struct Bars(int Top, int Bottom, int Left, int Right);
 /// <summary>Measures pictures of one clip; keeps its buffers.</summary>
 /// <param name="graph">The small forms of the current frame.</param>
 /// <param name="blocks">Whether the camera is measured here, by matching blocks.</param>
-internal sealed class PictureMeter(FrameGraph graph, bool blocks = true)
+internal sealed class PictureMeter(FrameGraph graph, bool blocks = true) : IDisposable
 {
     private const int HashSide = 8, HashLowPass = 4, DarkEnd = 8, BrightEnd = 247, Grid = 8, ThumbnailWidth = 64;
     private const double BarLimit = 24;
@@ -76,6 +76,12 @@ internal sealed class PictureMeter(FrameGraph graph, bool blocks = true)
     private readonly BlockFlow _flow = new(graph.Width, graph.Height);
     private readonly byte[] _earlier = new byte[graph.Width * graph.Height];
     private (long Index, double Time)? _earlierAt;
+
+    /// <summary>The measured pictures in small.</summary>
+    public ThumbnailStore Thumbnails { get; } = new(ThumbnailSize(graph).Width, ThumbnailSize(graph).Height);
+
+    /// <summary>Lets the small pictures go.</summary>
+    public void Dispose() => Thumbnails.Dispose();
 
     /// <summary>Remembers the graph's current frame: motion is measured from it to the next picture.</summary>
     public void Remember()
@@ -99,7 +105,7 @@ internal sealed class PictureMeter(FrameGraph graph, bool blocks = true)
             Index = graph.Index, Time = graph.Time.ToDouble(),
             Laplacian = LaplacianVariance(plane, w, h), Blockiness = BlockinessOf(plane, w, h), Bars = bars, BarShare = bars is { } b ? 1 - ((double)(w - b.Left - b.Right) * (h - b.Top - b.Bottom) / pixels) : 0,
             Colorfulness = ColorfulnessOf(graph.Bgr), Dark = dark, Bright = bright, Deviation = deviation, Thirds = ThirdsOf(graph.Gray, graph.Width, graph.Height),
-            Hash = HashOf(plane, w, h), Color = MeanColor(graph.Bgr), Thumbnail = ThumbnailOf(graph),
+            Hash = HashOf(plane, w, h), Color = MeanColor(graph.Bgr), Thumbnail = Thumbnails.Add(ThumbnailOf(graph)),
             Camera = _earlierAt is null ? null : _flow.Estimate(_earlier, graph.Gray), CameraFrom = _earlierAt?.Index, CameraSeconds = _earlierAt is { } e ? graph.Time.ToDouble() - e.Time : 0,
             Motion = motion,
         };
@@ -203,9 +209,15 @@ internal sealed class PictureMeter(FrameGraph graph, bool blocks = true)
         return Math.Sqrt(Math.Max(0, variance)) + (0.3 * Math.Sqrt((meanRg * meanRg) + (meanYb * meanYb)));
     }
 
+    private static (int Width, int Height) ThumbnailSize(FrameGraph graph)
+    {
+        int w = Math.Min(ThumbnailWidth, graph.Width);
+        return (w, Math.Max(1, graph.Height * w / graph.Width));
+    }
+
     private static VideoFrame ThumbnailOf(FrameGraph graph)
     {
-        int w = Math.Min(ThumbnailWidth, graph.Width), h = Math.Max(1, graph.Height * w / graph.Width);
+        var (w, h) = ThumbnailSize(graph);
         byte[] rgb = new byte[w * h * 3];
         var bgr = graph.Bgr;
         for (int y = 0; y < h; y++)

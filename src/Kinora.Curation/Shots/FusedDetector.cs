@@ -27,14 +27,24 @@ public sealed record FusedOptions
     public static FusedOptions Audit { get; } = new() { Ratio = 2.7, MinContent = 9, Gradual = 7.5, MinLength = 8 };
 }
 
-/// <summary>Decides when the clip has ended; keeps about 250 bytes a frame.</summary>
-public sealed class FusedDetector(FusedOptions options) : IShotDetector
+/// <summary>
+/// Decides when the clip has ended, and about a long clip's earlier part as soon as nothing that follows can change it; so it keeps some
+/// ten thousand frames of about 300 bytes each, whatever the clip's length.
+/// </summary>
+/// <param name="options">What a cut is.</param>
+/// <param name="flushAt">Frames kept before the earlier ones are decided. Decides nothing about the cuts that are found.</param>
+public sealed class FusedDetector(FusedOptions options, int flushAt = 16384) : IShotDetector
 {
+    // Frames on both sides on which a decision can depend: the longest change, its drift and a flash, amply. After so many failures to find
+    // a quiet place memory comes first.
+    private const int Reach = 128, MostFlushes = 16;
     private const int Columns = 8, Rows = 6, GridSize = Columns * Rows * 3, HistogramSize = 64, MaxFlash = 6;
     private const double Dark = 12, ReturnShare = 0.4, MotionShare = 2, HistogramWeight = 100;
     private static readonly int[] Lengths = [6, 10, 16, 24, 34];
 
     private readonly List<Entry> _frames = [];
+    private long _first = -1, _next = flushAt;
+    private int _decided;
 
     /// <inheritdoc/>
     public string Name => "fused";
@@ -45,21 +55,62 @@ public sealed class FusedDetector(FusedOptions options) : IShotDetector
         var delta = frame.Delta;
         double content = (delta.Hue + delta.Saturation + delta.Luma) / 3;
         trace.Record(ContentScore.Metric, frame.Index, content);
+        if (_first < 0) { _first = frame.Index; }
         _frames.Add(new Entry(frame.Index, content, frame.Mean, Grid(frame), Histogram(frame.Bgr)));
+        if (_frames.Count >= _next) { Flush(trace); }
     }
 
     /// <inheritdoc/>
     public void Finish(long lastIndex, ShotTrace trace)
     {
         var hard = HardCuts();
-        var gradual = new SortedSet<int>(GradualChanges(hard).Select(change => Middle(change.From, change.To)));
+        Decide(hard, GradualCandidates(hard), _frames.Count, trace);
+    }
+
+    // Decides about the frames before the last place around which nothing happens, and forgets them.
+    private void Flush(ShotTrace trace)
+    {
+        var hard = HardCuts();
+        var candidates = GradualCandidates(hard);
+        // Cuts nearer than the shortest shot compete with each other; fades on both sides of a dark stretch belong together.
+        int apart = (int)Math.Min(options.MinLength, flushAt) + 1, latest = _frames.Count - Reach;
+        int[] busy = new int[_frames.Count + 1];
+        void Mark(int from, int to)
+        {
+            busy[Math.Max(0, from - apart)]++;
+            busy[Math.Min(_frames.Count, to + apart + 1)]--;
+        }
+        foreach (int cut in hard) { Mark(cut, cut); }
+        foreach (var (_, from, to) in candidates) { Mark(from, to); }
+        int quiet = -1, depth = 0;
+        for (int i = 0; i <= latest; i++)
+        {
+            depth += busy[i];
+            if (depth == 0 && _frames[i].Mean >= Dark && i > _decided) { quiet = i; }
+        }
+        if (quiet < 0 && _frames.Count < (long)MostFlushes * flushAt)
+        {
+            _next = _frames.Count + flushAt;
+            return;
+        }
+        if (quiet < 0) { quiet = latest; }
+        Decide(hard, candidates, quiet, trace);
+        int forgotten = Math.Max(0, quiet - Reach);
+        _frames.RemoveRange(0, forgotten);
+        _decided = quiet - forgotten;
+        _next = Math.Max(flushAt, _frames.Count + (flushAt / 2));
+    }
+
+    private void Decide(List<int> hard, List<(double Margin, int From, int To)> candidates, int end, ShotTrace trace)
+    {
+        var gradual = new SortedSet<int>(Strongest(candidates.Where(c => c.From >= _decided && c.From < end)).Select(change => Middle(change.From, change.To)));
         JoinDarkStretches(gradual);
         var kept = new List<long>();
         // Hard cuts are surer: where shots would be too short, they stay.
-        foreach (int cut in hard.Concat(gradual))
+        foreach (int cut in hard.Where(cut => cut >= _decided && cut < end).Concat(gradual))
         {
             long index = _frames[cut].Index;
-            if (index - _frames[0].Index >= options.MinLength && kept.TrueForAll(other => Math.Abs(other - index) >= options.MinLength)) { kept.Add(index); }
+            if (index - _first >= options.MinLength && kept.TrueForAll(other => Math.Abs(other - index) >= options.MinLength)) { kept.Add(index); }
         }
         foreach (long index in kept) { trace.Cut(index); }
     }
@@ -98,7 +149,7 @@ public sealed class FusedDetector(FusedOptions options) : IShotDetector
         return false;
     }
 
-    private List<(int From, int To)> GradualChanges(List<int> hard)
+    private List<(double Margin, int From, int To)> GradualCandidates(List<int> hard)
     {
         var found = new List<(double Margin, int From, int To)>();
         // Number of hard cuts up to each frame: none may lie within a change, and drifts are measured within the shot.
@@ -119,6 +170,11 @@ public sealed class FusedDetector(FusedOptions options) : IShotDetector
                 if (margin >= options.Gradual) { found.Add((margin, from, to)); }
             }
         }
+        return found;
+    }
+
+    private static List<(int From, int To)> Strongest(IEnumerable<(double Margin, int From, int To)> found)
+    {
         var kept = new List<(int From, int To)>();
         foreach (var (_, from, to) in found.OrderByDescending(f => f.Margin).ThenBy(f => f.From).ThenBy(f => f.To))
         {

@@ -1,7 +1,8 @@
 namespace Kinora.Curation.Shots;
 
 /// <summary>What detectors of one pass report: cuts, and the numbers they decided by.</summary>
-public sealed class ShotTrace
+/// <param name="recordsMetrics">Keep the numbers of every frame; without them memory does not grow with the clip.</param>
+public sealed class ShotTrace(bool recordsMetrics = true)
 {
     private readonly SortedSet<long> _cuts = [];
     private readonly Dictionary<string, Dictionary<long, double>> _metrics = new(StringComparer.Ordinal);
@@ -19,6 +20,7 @@ public sealed class ShotTrace
     /// <summary>Records a number of a frame; frames may come in any order.</summary>
     public void Record(string metric, long index, double value)
     {
+        if (!recordsMetrics) { return; }
         if (!_metrics.TryGetValue(metric, out var values))
         {
             _metrics.Add(metric, values = []);
