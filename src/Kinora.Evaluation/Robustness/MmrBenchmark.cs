@@ -19,7 +19,7 @@ public sealed record MmrRow(int Number, string Id, string Media, string Question
     /// <summary>The id without its serial.</summary>
     public string Category => Id.LastIndexOf('/') is > 0 and var cut ? Id[..cut] : Id;
 
-    /// <summary>The four options in order, without their letters; null when they are malformed.</summary>
+    /// <summary>The four options from A to D, without their letters, in whatever order they stand; null when they are malformed.</summary>
     public IReadOnlyList<string>? Options => MmrBenchmark.ParseOptions(Question);
 }
 
@@ -41,9 +41,13 @@ public sealed record MmrPair(MmrRow First, MmrRow Second)
 /// <summary>Something wrong in a benchmark file.</summary>
 /// <param name="Row">Place in the file, from 1.</param>
 /// <param name="Id">The row's id.</param>
-/// <param name="Kind">"pair", "types", "options", "truth".</param>
+/// <param name="Kind">"pair", "types", "question", "options", "duplicate", "truth"; or "order", which harms nobody who reads the letters.</param>
 /// <param name="What">In words.</param>
-public sealed record MmrDefect(int Row, string Id, string Kind, string What);
+public sealed record MmrDefect(int Row, string Id, string Kind, string What)
+{
+    /// <summary>Whether the question can be answered and scored all the same.</summary>
+    public bool Harmless => Kind == "order";
+}
 
 /// <summary>A benchmark file and what is wrong with it.</summary>
 /// <param name="Path">The file.</param>
@@ -55,12 +59,12 @@ public sealed partial record MmrBenchmark(string Path, IReadOnlyList<MmrRow> Row
     /// <summary>The letters of options.</summary>
     public static IReadOnlyList<string> Letters { get; } = ["A", "B", "C", "D"];
 
-    /// <summary>Pairs without a defect.</summary>
+    /// <summary>Pairs without a defect that makes them unanswerable or pointless.</summary>
     public IReadOnlyList<MmrPair> SoundPairs
     {
         get
         {
-            var bad = Defects.Select(d => d.Row).ToHashSet();
+            var bad = Defects.Where(d => !d.Harmless).Select(d => d.Row).ToHashSet();
             return [.. Pairs.Where(p => !bad.Contains(p.First.Number) && !bad.Contains(p.Second.Number))];
         }
     }
@@ -106,11 +110,17 @@ public sealed partial record MmrBenchmark(string Path, IReadOnlyList<MmrRow> Row
                 defects.Add(new MmrDefect(b.Number, b.Id, "pair", $"shows {b.Media}, its partner {a.Media}"));
             if (a.Positive == b.Positive)
                 defects.Add(new MmrDefect(b.Number, b.Id, "types", $"both questions are {(a.Positive ? "POS" : "NEG")}"));
+            if (Asked(a) == Asked(b))
+                defects.Add(new MmrDefect(b.Number, b.Id, "question", "asks the same as its partner: nothing misleads"));
         }
         foreach (MmrRow row in rows)
         {
             if (row.Options is null)
-                defects.Add(new MmrDefect(row.Number, row.Id, "options", "the options are not four lines that begin with A., B., C., D. in that order"));
+                defects.Add(new MmrDefect(row.Number, row.Id, "options", "the options are not four lines that begin with A., B., C. and D."));
+            else if (LettersOf(row.Question).Zip(Letters).Any(p => p.First != p.Second))
+                defects.Add(new MmrDefect(row.Number, row.Id, "order", $"the options stand in the order {string.Join(", ", LettersOf(row.Question))}"));
+            if (row.Options is { } options && options.GroupBy(t => t, StringComparer.OrdinalIgnoreCase).FirstOrDefault(g => g.Count() > 1) is { Key: var twice })
+                defects.Add(new MmrDefect(row.Number, row.Id, "duplicate", $"two options say '{twice}'"));
             if (!Letters.Contains(row.Truth))
                 defects.Add(new MmrDefect(row.Number, row.Id, "truth", $"the right answer is '{row.Truth}', not A to D"));
         }
@@ -119,11 +129,17 @@ public sealed partial record MmrBenchmark(string Path, IReadOnlyList<MmrRow> Row
 
     internal static IReadOnlyList<string>? ParseOptions(string question)
     {
-        string[] options = [.. question.Split('\n').Skip(1).Where(l => l.Trim().Length > 0)];
-        return options.Length == Letters.Count && options.Select((o, i) => OptionLine().Match(o.Trim()) is { Success: true } m && m.Groups["letter"].Value == Letters[i]).All(ok => ok)
-            ? [.. options.Select(o => OptionLine().Match(o.Trim()).Groups["text"].Value.Trim())]
+        Match[] options = OptionLines(question);
+        return options.Length == Letters.Count && options.All(m => m.Success) && Letters.All(l => options.Any(m => m.Groups["letter"].Value == l))
+            ? [.. options.OrderBy(m => m.Groups["letter"].Value, StringComparer.Ordinal).Select(m => m.Groups["text"].Value.Trim())]
             : null;
     }
+
+    private static Match[] OptionLines(string question) => [.. question.Split('\n').Skip(1).Where(l => l.Trim().Length > 0).Select(l => OptionLine().Match(l.Trim()))];
+
+    private static IEnumerable<string> LettersOf(string question) => OptionLines(question).Select(m => m.Groups["letter"].Value);
+
+    private static string Asked(MmrRow row) => row.Question.Split('\n')[0].Trim();
 
     private static MmrRow Row(string path, JsonElement e, int number)
     {

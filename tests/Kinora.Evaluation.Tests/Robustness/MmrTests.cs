@@ -35,6 +35,30 @@ public sealed class MmrTests : IDisposable
         benchmark.SoundPairs.Select(p => p.Positive.Number).ShouldBe([8]);
     }
 
+    // What stands in MMR-benchmark.json of BAAI-DCAI/Multimodal-Robustness-Benchmark at 22276d8, read through by eye: 600 rows, one pair of two
+    // POS rows (attribute/number/04), 13 rows whose options stand in another order than A to D (such as attribute/color&texture/24 and both
+    // rows of attribute/existence/24), 3 rows with all options in one line (context/abstract/22, context/activity/13, context/concrete/20),
+    // a row with two equal options (character/character/39) and a pair that asks the same twice (context/relation/20). Wordings here are ours.
+    [Fact]
+    public void Audit_DefectsOfThePublishedFile_AreFoundAndOnlyHarmfulOnesLeavePairsOut()
+    {
+        MmrRow Asks(int number, string id, bool positive, string question) => new(number, id, "1.jpg", question, "D", positive);
+        MmrRow[] rows =
+        [
+            Asks(1, "attribute/color/24", true, "Is this wool?\nA. a cloud.\nD. wool.\nC. snow.\nB. a flower."), Asks(2, "attribute/color/24", false, "When did it snow?\nA.flowers\n B. yesterday\nC.a cloud\nD. it is wool.\n"),
+            Asks(3, "context/abstract/22", true, "Is it a flag? A.  flags. B. No. C.  fish. D.  dried fish.\n"), Asks(4, "context/abstract/22", false, "Is it dried fish?\nA. yes\nB. no fish\nC. fresh\nD. it is a flag"),
+            Asks(5, "context/concrete/20", true, "Which play is it? A. one B two C three. D. none.\n"), Asks(6, "context/concrete/20", false, "Where is it from?\n A. here \nB. there\nC. no\nD. yes"),
+            Asks(7, "character/character/39", true, "Which number?\nA. 1\nB. 22\nC. 22\nD. 3"), Asks(8, "character/character/39", false, "Is it 22?\nA. 1\nB. 2\nC. 4\nD. 3"),
+            Asks(9, "context/relation/20", true, "A dog there?\nA. no\nB. a cat\nC. a sheep\nD. a dog"), Asks(10, "context/relation/20", false, "A dog there?\nA. a cat\nB. no\nC. a sheep\nD. a dog"),
+            Asks(11, "attribute/number/04", true, "How many?\nA. 1\nB. 2\nC. 3\nD. 4"), Asks(12, "attribute/number/04", true, "All five?\nA. 1\nB. 2\nC. 3\nD. 4"),
+        ];
+        MmrBenchmark benchmark = MmrBenchmark.Of("b.json", rows);
+        benchmark.Defects.Select(d => (d.Row, d.Kind)).ShouldBe([(1, "order"), (3, "options"), (5, "options"), (7, "duplicate"), (10, "question"), (12, "types")]);
+        benchmark.Defects[0].What.ShouldContain("A, D, C, B");
+        rows[0].Options.ShouldBe(["a cloud.", "a flower.", "snow.", "wool."]);
+        benchmark.SoundPairs.Select(p => p.First.Id).ShouldBe(["attribute/color/24"]);
+    }
+
     [Theory]
     [InlineData("B. It is red.", "B", "B")]
     [InlineData("(C) red", "C", "E")]
@@ -95,7 +119,7 @@ public sealed class MmrTests : IDisposable
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
-    private static MmrRow Row(int number, string id, bool positive, string truth) => new(number, id, "1.jpg", "Which one?\nA. one\nB.two\nC. three\nD. four", truth, positive);
+    private static MmrRow Row(int number, string id, bool positive, string truth) => new(number, id, "1.jpg", $"{(number % 2 == 1 ? "Which one?" : "Why is it none?")}\nA. one\nB.two\nC. three\nD. four", truth, positive);
 
     private static MmrBenchmark Benchmark(int pairs) =>
         MmrBenchmark.Of("b.json", [.. Enumerable.Range(0, pairs).SelectMany(i => new[] { Row(2 * i + 1, $"attribute/number/{i:D2}", true, "A"), Row(2 * i + 2, $"attribute/number/{i:D2}", false, "B") })]);
