@@ -143,6 +143,8 @@ public sealed class Checkpoint : IWeights
         {
             TModule module = build(root);
             source.Report.ThrowUnlessEmpty();
+            // Buffers of conversions are of sizes that the network's own work does not ask for.
+            EngineRuntime.TrimHostMemory();
             return module;
         }
         catch

@@ -55,6 +55,7 @@ public sealed class CheckpointParameters(IWeights weights, bool trainable = fals
             return new ResidentWeight(Read(fullName, dtype, device));
         }
         using var scope = TensorScope.Enter();
+        // What the file stores needs no conversion.
         if (kept == stored.Type)
         {
             if (_stream is not null)
@@ -66,7 +67,20 @@ public sealed class CheckpointParameters(IWeights weights, bool trainable = fals
                 ? StoredWeight.Of(elements, dtype, device, streams ? _stream : null)
                 : new ResidentWeight(scope.Keep(Read(fullName, dtype, device)));
         }
-        return StoredWeight.Quantize(kept, weights.Read(fullName, null, device), dtype);
+        if (kept is StorageType.Float16 or StorageType.BFloat16)
+        {
+            return new StoredWeight(kept, shape.ToArray(), Read(fullName, kept.ToDType(), device), null, dtype, device);
+        }
+        StoredElements? source = weights.ReadStored(fullName);
+        Tensor? whole = source is null ? Read(fullName, DType.Float32, device) : null;
+        return StoredWeight.Quantize(kept, shape, (start, count) =>
+        {
+            if (source?.Rows(start, count) is not { } part)
+            {
+                return (whole ??= Read(fullName, DType.Float32, device)).Narrow(0, start, count);
+            }
+            return part.ToTensor(DType.Float32, device, copy: true);
+        }, dtype, device);
     }
 
     /// <summary>How the weights store a parameter, or null after noting why it cannot be read.</summary>
@@ -103,9 +117,12 @@ public sealed class CheckpointParameters(IWeights weights, bool trainable = fals
 
     private Tensor Read(string name, DType dtype, Device device)
     {
+        if (!trainable)
+        {
+            return weights.Read(name, dtype, device);
+        }
         using var scope = TensorScope.Enter();
-        Tensor value = weights.Read(name, dtype, device);
-        return scope.Keep(trainable ? value.Clone() : value);
+        return scope.Keep(weights.ReadStored(name)?.ToTensor(dtype, device, copy: true) ?? weights.Read(name, dtype, device).Clone());
     }
 
     private static Tensor Placeholder(ReadOnlySpan<long> shape, DType dtype) => Tensor.Empty(shape, dtype, Device.Meta);

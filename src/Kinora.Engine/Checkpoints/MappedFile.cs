@@ -1,7 +1,6 @@
 // A file of weights in memory: mapped, not read. Tensors whose type the engine computes in are views of the mapping.
 
 using System.IO.MemoryMappedFiles;
-using System.Runtime.InteropServices;
 
 namespace Kinora.Engine.Checkpoints;
 
@@ -9,10 +8,9 @@ namespace Kinora.Engine.Checkpoints;
 /// A mapping of a whole file, private to this process: writing to a tensor never reaches the file. It goes away with the last tensor
 /// that views it. Reading is thread-safe.
 /// </summary>
-internal sealed unsafe partial class MappedFile : IDisposable
+internal sealed unsafe class MappedFile : IDisposable
 {
-    private const int AdvicePageOut = 21; // MADV_PAGEOUT, Linux 5.4
-    private const long WorthReturning = 1 << 20;
+    private const long CopiedBytes = 32L << 20; // at once; their pages are then given back
 
     private readonly MemoryMappedFile _mapping;
     private readonly MemoryMappedViewAccessor _view;
@@ -78,21 +76,13 @@ internal sealed unsafe partial class MappedFile : IDisposable
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
         using var scope = TensorScope.Enter();
+        if (ReadStored(stored) is { } elements)
+        {
+            return scope.Keep(elements.ToTensor(dtype, device));
+        }
         Tensor tensor = ReadMapped(stored);
-        bool isView = !stored.Type.IsQuantized() && stored.Type.ToDType() == tensor.DType && (dtype is null || dtype == tensor.DType) && (device is null || device == Device.Cpu);
-        if (dtype is { } wanted && wanted != tensor.DType)
-        {
-            tensor = tensor.To(wanted);
-        }
-        if (device is { } place && place != Device.Cpu)
-        {
-            tensor = tensor.To(place);
-        }
-        if (!isView)
-        {
-            ReturnPages(stored);
-        }
-        return scope.Keep(tensor);
+        tensor = dtype is { } wanted && wanted != tensor.DType ? tensor.To(wanted) : tensor;
+        return scope.Keep(device is { } place && place != Device.Cpu ? tensor.To(place) : tensor);
     }
 
     /// <summary>The elements of one tensor as they are stored; null for the types that are only read (unsigned integers of 16 bits and more).</summary>
@@ -106,34 +96,11 @@ internal sealed unsafe partial class MappedFile : IDisposable
         using var scope = TensorScope.Enter();
         byte* data = _base + stored.Offset;
         bool isBytes = stored.Type.IsQuantized() || stored.Type is StorageType.Float8E4M3 or StorageType.Float8E5M2;
-        bool isMapped = isBytes || IsAligned(data, stored.Type.Size());
+        bool isAligned = isBytes || IsAligned(data, stored.Type.Size());
         long[] shape = [.. stored.Shape];
-        Tensor elements = isBytes ? View([stored.NumBytes], DType.UInt8, data) : isMapped ? View(shape, stored.Type.ToDType(), data) : Copy(stored, shape, data);
-        return new StoredElements(stored.Type, shape, scope.Keep(elements), isMapped);
+        Tensor elements = isBytes ? View([stored.NumBytes], DType.UInt8, data) : isAligned ? View(shape, stored.Type.ToDType(), data) : Copy(stored, shape, data);
+        return new StoredElements(stored.Type, shape, scope.Keep(elements), isAligned);
     }
-
-    /// <summary>
-    /// Gives the pages of a tensor that was copied back to the system, so that loading holds the weights once, not once as stored and once
-    /// as converted. Nothing is lost: the pages come back from the file, or from swap where somebody wrote to them.
-    /// </summary>
-    private void ReturnPages(StoredTensor stored)
-    {
-        if (!OperatingSystem.IsLinux() || stored.NumBytes < WorthReturning)
-        {
-            return;
-        }
-        nuint page = (nuint)Environment.SystemPageSize;
-        nuint start = ((nuint)(_base + stored.Offset) + page - 1) / page * page;
-        nuint end = (nuint)(_base + stored.Offset + stored.NumBytes) / page * page;
-        if (end > start)
-        {
-            // A kernel that does not know the advice says so; then the pages stay until the file is disposed.
-            _ = Advise((void*)start, end - start, AdvicePageOut);
-        }
-    }
-
-    [LibraryImport("libc", EntryPoint = "madvise")]
-    private static partial int Advise(void* address, nuint length, int advice);
 
     /// <summary>Ends the use of the file; tensors that view it stay valid.</summary>
     public void Dispose()
@@ -167,10 +134,6 @@ internal sealed unsafe partial class MappedFile : IDisposable
         byte* data = _base + stored.Offset;
         long n = stored.NumElements;
         long[] shape = [.. stored.Shape];
-        if (stored.Type.IsQuantized() || stored.Type is StorageType.Float8E4M3 or StorageType.Float8E5M2)
-        {
-            return n == 0 ? Tensor.Empty(shape, DType.Float32) : StoredWeight.Decode(stored.Type, View([stored.NumBytes], DType.UInt8, data), null, 1, DType.Float32).View(shape);
-        }
         switch (stored.Type)
         {
             case StorageType.UInt16:
@@ -190,7 +153,7 @@ internal sealed unsafe partial class MappedFile : IDisposable
             case StorageType.UInt64:
                 return DecodeUInt64(stored, shape, data, n);
             default:
-                return IsAligned(data, stored.Type.Size()) && n > 0 ? View(shape, stored.Type.ToDType(), data) : Copy(stored, shape, data);
+                return Tensor.Empty(shape, stored.Type.ToDType());                               // no elements
         }
     }
 
@@ -219,7 +182,13 @@ internal sealed unsafe partial class MappedFile : IDisposable
     private static Tensor Copy(StoredTensor stored, long[] shape, byte* data)
     {
         Tensor copy = Tensor.Empty(shape, stored.Type.ToDType());
-        Buffer.MemoryCopy(data, copy.Info.Data, stored.NumBytes, stored.NumBytes);
+        byte* to = (byte*)copy.Info.Data;
+        for (long at = 0; at < stored.NumBytes; at += CopiedBytes)
+        {
+            long count = Math.Min(CopiedBytes, stored.NumBytes - at);
+            Buffer.MemoryCopy(data + at, to + at, count, count);
+            MappedPages.GiveBack((nint)(data + at), count);
+        }
         return copy;
     }
 

@@ -11,6 +11,57 @@ namespace Kinora.Engine.Checkpoints;
 /// <param name="Scale">What every element is multiplied with.</param>
 public sealed record StoredElements(StorageType Type, IReadOnlyList<long> Shape, Tensor Data, bool IsMapped, float Scale = 1)
 {
+    private const long ConvertedElements = 8L << 20; // at once; the pages they came from are then given back
+
+    /// <summary>The elements as numbers. Of a mapped file it is a view where type and device are the file's; else a copy whose pages in the file are given back.</summary>
+    /// <param name="dtype">The element type wanted; by default the file's, widened where the engine has no counterpart.</param>
+    /// <param name="device">Where to; the CPU by default.</param>
+    /// <param name="copy">Never a view: the caller writes to the result.</param>
+    public Tensor ToTensor(DType? dtype = null, Device? device = null, bool copy = false)
+    {
+        DType own = Type.ToDType(), wanted = dtype ?? own;
+        bool isPlain = !Type.IsQuantized() && Type is not (StorageType.Float8E4M3 or StorageType.Float8E5M2);
+        long[] shape = [.. Shape];
+        using var scope = TensorScope.Enter();
+        Tensor result;
+        if (!copy && isPlain && wanted == own && Scale == 1)
+        {
+            result = Data.View(shape);
+            if (device is not { } elsewhere || elsewhere == Device.Cpu)
+            {
+                return scope.Keep(result);
+            }
+            result = result.To(elsewhere);
+            GiveBack();
+            return scope.Keep(result);
+        }
+        result = Tensor.Empty(shape, wanted);
+        Tensor to = result.View(-1), from = Data.View(-1);
+        Tensor? scale = Scale == 1 ? null : Tensor.Full([1], Scale);
+        long block = Type.BlockElements(), units = isPlain ? 1 : Type.Size(), elements = result.NumElements;
+        for (long at = 0; at < elements; at += ConvertedElements)
+        {
+            using var part = TensorScope.Enter();
+            long count = Math.Min(ConvertedElements, elements - at);
+            Tensor source = from.Narrow(0, at / block * units, count / block * units);
+            to.Narrow(0, at, count).CopyInPlace(isPlain && scale is null ? source : StoredWeight.Decode(Type, source, scale, 1, wanted.IsFloatingPoint() ? wanted : DType.Float32));
+            GiveBack(source);
+        }
+        return scope.Keep(device is { } place && place != Device.Cpu ? result.To(place) : result);
+    }
+
+    /// <summary>Gives the pages of a mapped file back after the elements were copied.</summary>
+    private void GiveBack() => GiveBack(Data);
+
+    private unsafe void GiveBack(Tensor part)
+    {
+        if (IsMapped)
+        {
+            var info = part.Info;
+            MappedPages.GiveBack((nint)info.Data, info.NumBytes);
+        }
+    }
+
     /// <summary>The same elements under another shape of as many.</summary>
     public StoredElements WithShape(params IReadOnlyList<long> shape) => this with { Shape = shape };
 

@@ -13,7 +13,7 @@ namespace Kinora.Engine.Checkpoints;
 internal sealed class StoredWeight : Weight
 {
     private const float LargestInt8 = 127, LargestE4M3 = 448, SmallestScale = 1e-30f;
-    private const long ChunkElements = 16L << 20; // quantized at once, so that loading needs little beside the result
+    private const long ChunkElements = 2L << 20; // quantized at once, so that loading needs little beside the result
     private static readonly Op DequantizeOp = new("kinora::dequantize");
 
     private readonly StorageType _type;
@@ -31,7 +31,7 @@ internal sealed class StoredWeight : Weight
     /// <param name="dtype">Type of the layer's arithmetic when nothing else is said.</param>
     /// <param name="device">Where it is used.</param>
     /// <param name="stream">Brings the pages in and gives them back; null when they stay.</param>
-    private StoredWeight(StorageType type, IReadOnlyList<long> shape, Tensor data, Tensor? scales, DType dtype, Device device, WeightStream? stream = null)
+    public StoredWeight(StorageType type, IReadOnlyList<long> shape, Tensor data, Tensor? scales, DType dtype, Device device, WeightStream? stream = null)
     {
         (_type, _shape, _data, _scales, _dtype, _device, _stream) = (type, [.. shape], data.Own(), scales?.Own(), dtype, device, stream);
         _stream?.Add(this, data);
@@ -46,34 +46,35 @@ internal sealed class StoredWeight : Weight
         return new StoredWeight(elements.Type, elements.Shape, data, scales, dtype, device, elements.IsMapped ? stream : null);
     }
 
-    /// <summary>A weight in a form of fewer bits than <paramref name="value"/> has.</summary>
-    /// <param name="form">float16, bfloat16, int8 or E4M3.</param>
-    /// <param name="value">The values, [N, ..].</param>
+    /// <summary>A weight in 8 bits with a scale for each row.</summary>
+    /// <param name="form">int8 or E4M3.</param>
+    /// <param name="shape">Sizes; the first counts rows.</param>
+    /// <param name="rows">Rows from a first one on, as many as the second number says, in float32 on the device.</param>
     /// <param name="dtype">Type of the layer's arithmetic when nothing else is said.</param>
-    public static StoredWeight Quantize(StorageType form, Tensor value, DType dtype)
+    /// <param name="device">Where it is used.</param>
+    public static StoredWeight Quantize(StorageType form, ReadOnlySpan<long> shape, Func<long, long, Tensor> rows, DType dtype, Device device)
     {
         using var scope = TensorScope.Enter();
-        if (form is StorageType.Float16 or StorageType.BFloat16)
+        long n = shape[0], k = 1;
+        foreach (long size in shape[1..])
         {
-            return new StoredWeight(form, value.Shape, value.To(form.ToDType()).Contiguous(), null, dtype, value.Device);
+            k *= size;
         }
-        Tensor rows = value.Flatten(1);                                                          // [N, K]
-        var (n, k) = rows.Dims2();
         long step = Math.Max(1, ChunkElements / Math.Max(1, k));
-        Tensor data = Tensor.Empty([n, k], form == StorageType.Int8 ? DType.Int8 : DType.UInt8, value.Device);
-        Tensor scales = Tensor.Empty([n], DType.Float32, value.Device);
+        Tensor data = Tensor.Empty([n, k], form == StorageType.Int8 ? DType.Int8 : DType.UInt8, device);
+        Tensor scales = Tensor.Empty([n], DType.Float32, device);
         for (long start = 0; start < n; start += step)
         {
             using var part = TensorScope.Enter();
             long count = Math.Min(step, n - start);
-            Tensor w = rows.Narrow(0, start, count).To(DType.Float32);
+            Tensor w = rows(start, count).Reshape(count, k);
             Tensor scale = w.Abs().Amax([1], keepDim: true) * (1 / (form == StorageType.Int8 ? LargestInt8 : LargestE4M3));
             scale = scale.Clamp(SmallestScale, float.MaxValue);                                  // a row of zeros
             Tensor q = w / scale;
             data.Narrow(0, start, count).CopyInPlace(form == StorageType.Int8 ? q.Round().To(DType.Int8) : Float8.Encode(q));
             scales.Narrow(0, start, count).CopyInPlace(scale.View(count));
         }
-        return new StoredWeight(form, value.Shape, data, scales, dtype, value.Device);
+        return new StoredWeight(form, shape.ToArray(), data, scales, dtype, device);
     }
 
     public override DType DType => _dtype;

@@ -1,7 +1,6 @@
 // Weights that pass through memory: those of a block are brought in from the mapped file while the block before it computes, and their
 // pages are given back when the next block begins.
 
-using System.Runtime.InteropServices;
 using Kinora.Engine.Native;
 
 namespace Kinora.Engine.Checkpoints;
@@ -10,11 +9,8 @@ namespace Kinora.Engine.Checkpoints;
 /// The weights of one network in the order in which they were declared, in groups that share a name up to its first number
 /// ("blocks.3", "down_blocks.0"). At most the group in use and the one after it are in memory. Not thread-safe: one engine thread uses it.
 /// </summary>
-internal sealed unsafe partial class WeightStream
+internal sealed unsafe class WeightStream
 {
-    // Linux: include/uapi/asm-generic/mman-common.h. Reading in by POPULATE_READ is of 5.14; WILLNEED only asks for it.
-    private const int DontNeed = 4, WillNeed = 3, PopulateRead = 22;
-
     private readonly List<Group> _groups = [];
     private readonly Dictionary<StoredWeight, int> _groupOf = new(ReferenceEqualityComparer.Instance);
     private string _lastKey = "";
@@ -33,7 +29,7 @@ internal sealed unsafe partial class WeightStream
             _lastKey = key;
         }
         TensorInfo info = data.Info;
-        _groups[^1].Ranges.Add(((nint)info.Data, (nint)info.NumBytes));
+        _groups[^1].Ranges.Add(((nint)info.Data, info.NumBytes));
         _groupOf.Add(weight, _groups.Count - 1);
     }
 
@@ -46,19 +42,19 @@ internal sealed unsafe partial class WeightStream
             _reading.Wait();
             if (_current >= 0)
             {
-                Advise(_groups[_current], DontNeed);
+                Each(_groups[_current], MappedPages.Drop);
             }
-            // The group that was read ahead in vain, when blocks do not come in the order of their declaration.
+            // What was read ahead in vain, when blocks do not come in the order of their declaration.
             int expected = (_current + 1) % _groups.Count;
             if (_current >= 0 && expected != group)
             {
-                Advise(_groups[expected], DontNeed);
+                Each(_groups[expected], MappedPages.Drop);
             }
             _current = group;
             Group next = _groups[(group + 1) % _groups.Count];
             if (_groups.Count > 1)
             {
-                _reading = Task.Run(() => Advise(next, PopulateRead));
+                _reading = Task.Run(() => Each(next, MappedPages.ReadIn));
             }
         }
     }
@@ -70,28 +66,13 @@ internal sealed unsafe partial class WeightStream
         return number < 0 ? "" : string.Join('.', parts[..(number + 1)]);
     }
 
-    private static void Advise(Group group, int advice)
+    private static void Each(Group group, Action<nint, long> advise)
     {
-        if (!OperatingSystem.IsLinux())
-        {
-            return;
-        }
-        nuint page = (nuint)Environment.SystemPageSize;
         foreach (var (address, length) in group.Ranges)
         {
-            // Giving back keeps to whole pages; reading in covers the first and last ones as well.
-            bool gives = advice == DontNeed;
-            nuint start = ((nuint)address + (gives ? page - 1 : 0)) / page * page;
-            nuint end = ((nuint)address + (nuint)length + (gives ? 0 : page - 1)) / page * page;
-            if (end > start && MemoryAdvice((void*)start, end - start, advice) != 0 && advice == PopulateRead)
-            {
-                _ = MemoryAdvice((void*)start, end - start, WillNeed);
-            }
+            advise(address, length);
         }
     }
 
-    [LibraryImport("libc", EntryPoint = "madvise")]
-    private static partial int MemoryAdvice(void* address, nuint length, int advice);
-
-    private sealed record Group(List<(nint Address, nint Length)> Ranges);
+    private sealed record Group(List<(nint Address, long Length)> Ranges);
 }

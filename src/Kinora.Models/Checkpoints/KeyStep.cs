@@ -78,7 +78,7 @@ public abstract record KeyStep
             using var scope = TensorScope.Enter();
             long rows = published.Size(0) / Count;
             Tensor[] parts = [.. Taken.Select(part => published.Narrow(0, part * rows, rows))];
-            return scope.Keep(parts.Length == 1 ? parts[0].Contiguous() : Tensor.Cat(parts, 0));
+            return scope.Keep(parts.Length == 1 ? parts[0].Clone() : Tensor.Cat(parts, 0));
         }
 
         // Neighboring parts are one stretch of the file.

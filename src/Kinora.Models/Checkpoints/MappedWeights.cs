@@ -84,7 +84,8 @@ public sealed class MappedWeights : IWeights
             throw new CheckpointException($"{Path} has no tensor for `{name}`.");
         }
         using var scope = TensorScope.Enter();
-        return scope.Keep(source.Step.Apply(_file.Read(source.Published, dtype, device)));
+        // A part alone, where it can be had: the whole would stay in memory with every part that views it.
+        return scope.Keep(ReadStored(name) is { } elements ? elements.ToTensor(dtype, device) : source.Step.Apply(_file.Read(source.Published, dtype, device)));
     }
 
     /// <inheritdoc/>

@@ -49,7 +49,7 @@ internal sealed record LoraChange(string Layer, IReadOnlyDictionary<string, stri
         {
             throw new CheckpointException($"{file.Path}: `{Layer}` changes [{string.Join(", ", delta.Shape)}], the weight is [{string.Join(", ", shape)}]; the LoRA is for another system.");
         }
-        return scope.Keep(delta.Reshape([.. shape]).Clone());
+        return scope.Keep(delta.Reshape([.. shape]));
     }
 
     private bool Has(string part) => Parts.ContainsKey(part);
@@ -69,7 +69,7 @@ internal sealed record LoraChange(string Layer, IReadOnlyDictionary<string, stri
         Tensor left = up.Reshape(up.Size(0), rank);
         if (!Has("mid"))
         {
-            return left.Matmul(down.Reshape(rank, -1)) * Scale(file, rank);
+            return left.Matmul(down.Reshape(rank, -1)).MulInPlace(Scale(file, rank));
         }
         Tensor mid = Part(file, "mid");
         Check(file, mid.Shape.Length >= 2 && mid.Size(0) == rank && mid.Size(1) == rank);

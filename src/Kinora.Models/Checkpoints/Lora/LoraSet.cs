@@ -196,12 +196,14 @@ public sealed class LoraSet : IDisposable
                 return weights.Read(name, dtype, device);
             }
             using var scope = TensorScope.Enter();
-            Tensor value = weights.Read(name, DType.Float32);
+            // A copy of its own, to add to: what is read may be a view of the file.
+            Tensor value = weights.ReadStored(name)?.ToTensor(DType.Float32, copy: true) ?? weights.Read(name, DType.Float32).Clone();
             foreach (var (file, weight, change) in list)
             {
+                using var one = TensorScope.Enter();
                 if (weight != 0 && change.Difference(file, value.Shape, isBias) is { } difference)
                 {
-                    value += difference * weight;
+                    value.AddInPlace(difference, weight);
                 }
             }
             value = dtype is { } wanted && wanted != DType.Float32 ? value.To(wanted) : value;
