@@ -44,6 +44,7 @@ public static class GenerateCommand
         var controlStrength = new Option<double?>("--control-strength") { Description = "Strength of the ControlNet; 1 as it was trained.", HelpName = "factor" };
         var keyframes = new Option<string[]>("--keyframe") { Description = "A later frame that is to be this picture, as N=file with the first frame 0, or last=file; may be repeated.", HelpName = "frame=file" };
         var continued = new Option<string?>("--continue") { Description = "The clip to continue.", HelpName = "file" };
+        var story = new Option<string?>("--story") { Description = "A file with several prompts over time, in the place of the prompt: lines such as \"0-17: a red balloon rises\" or \"0s-2s: ...\".", HelpName = "file" };
         var cache = new Option<double?>("--cache") { Description = $"Reuse work of the step before while it drifts less than this; without a number {StepCache.DefaultThreshold.ToString(CultureInfo.InvariantCulture)}. For transformer models.", HelpName = "drift", Arity = ArgumentArity.ZeroOrOne };
         var cacheCompare = new Option<bool>("--cache-compare") { Description = "Make every clip without --cache too, as NAME-uncached, and print the PSNR between them." };
         var count = new Option<int>("--count") { Description = "How many clips.", HelpName = "number", DefaultValueFactory = _ => 1 };
@@ -59,9 +60,10 @@ public static class GenerateCommand
             "kinora generate \"the fox runs to the left\" --image fox.png -o fox.webm           from a picture",
             "kinora generate \"a corgi surfs\" --image-model sd15 --model svd -o corgi.mp4     picture, then clip",
             "kinora generate \"a red balloon rises\" --continue balloon.mp4 -o longer.mp4       what happens next",
+            "kinora generate --story story.txt -o story.mp4                                    one clip, several prompts",
             "kinora generate \"a star spins in space\" --count 4 --seed 7 -o star.gif           four seeds")
         {
-            prompt, output, seed, steps, guidance, sampler, negative, size, frames, fps, image, imageModel, motionAdapter, strength, motion, imageNoise, mask, control, controlNet, controlStrength, keyframes, continued, cache, cacheCompare, count, model, components, device, dtype, json, dryRun,
+            prompt, output, seed, steps, guidance, sampler, negative, size, frames, fps, image, imageModel, motionAdapter, strength, motion, imageNoise, mask, control, controlNet, controlStrength, keyframes, continued, story, cache, cacheCompare, count, model, components, device, dtype, json, dryRun,
         };
         command.SetAction(async (result, cancellationToken) =>
         {
@@ -92,6 +94,10 @@ public static class GenerateCommand
             }
             var later = KeyframeArguments.Parse(result.GetValue(keyframes) ?? []);
             request = request with { Keyframes = [.. later.Select(k => new Keyframe(k.Frame, ImageFile.Read(k.Path)))] };
+            if (result.GetValue(story) is { } storyPath)
+            {
+                request = request with { Story = StoryParts(folder, request, options, StoryFile.Read(storyPath)) };
+            }
             GenerationPlan plan;
             if (result.GetValue(imageModel) is { } imageModelName)
             {
@@ -119,6 +125,21 @@ public static class GenerateCommand
                 : await RunAsync(plan, kinora, result.GetValue(output), result.GetValue(json), result.GetValue(cacheCompare), cancellationToken).ConfigureAwait(false);
         });
         return command;
+    }
+
+    // Seconds become frames at the rate asked for, or at the model's own.
+    private static IReadOnlyList<StoryPart> StoryParts(ModelFolder folder, VideoGenerationRequest request, VideoGenerationOptions options, StoryFile file)
+    {
+        if (request.Prompt.Length > 0)
+        {
+            throw CommandException.Usage("--story brings its own prompts; leave out the prompt.");
+        }
+        if (GenerationSystems.Of(folder).Stories == StoryMethod.None)
+        {
+            return file.Parts(options.FrameRate ?? 1, options.Frames);
+        }
+        double rate = options.FrameRate ?? GenerationPlan.Create(folder, request with { Prompt = file.Prompts[0] }, options with { Frames = null }).FrameRate;
+        return file.Parts(rate, options.Frames);
     }
 
     private static int DryRun(GenerationPlan plan, KinoraOptions kinora, bool json)
@@ -189,7 +210,7 @@ public static class GenerateCommand
 
     private static void RemarkOnUnusualSizes(GenerationPlan plan)
     {
-        if (plan.MadeFor is { } made && ((plan.Width, plan.Height) != (made.Width, made.Height) || (plan.Frames != made.Frames && plan.Frames != 1)))
+        if (plan.Story.Count == 0 && plan.MadeFor is { } made && ((plan.Width, plan.Height) != (made.Width, made.Height) || (plan.Frames != made.Frames && plan.Frames != 1)))
         {
             CommandSession.Current.Remark(string.Create(CultureInfo.InvariantCulture,
                 $"note: {plan.Folder.Name} was trained on {made.Width}x{made.Height}{(made.Frames == 1 ? "" : $" with {made.Frames} frames")}; other sizes look worse"));

@@ -77,7 +77,7 @@ public static class ReplayCommand
 
     private static GenerationPlan Plan(ModelFolder folder, GenerationManifest recorded, string path, string? inputPath)
     {
-        var request = new VideoGenerationRequest { Prompt = recorded.Prompt, NegativePrompt = recorded.NegativePrompt };
+        var request = new VideoGenerationRequest { Prompt = recorded.Story is null ? recorded.Prompt : "", NegativePrompt = recorded.NegativePrompt, Story = recorded.Story ?? [] };
         if (recorded.Input is { } input)
         {
             string source = FindFile(input.Path, path, inputPath);

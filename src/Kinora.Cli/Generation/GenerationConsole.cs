@@ -10,6 +10,7 @@ internal sealed class GenerationConsole(ConsoleProgress progress) : IProgress<Ge
     public void Report(GenerationProgress value)
     {
         string which = value.Clips > 1 ? string.Create(CultureInfo.InvariantCulture, $" {value.Clip + 1}/{value.Clips}") : "";
+        which += value.Parts > 1 ? string.Create(CultureInfo.InvariantCulture, $" part {value.Part + 1}/{value.Parts}") : "";
         switch (value.Stage)
         {
             case GenerationStage.Loading:

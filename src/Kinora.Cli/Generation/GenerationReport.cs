@@ -9,12 +9,12 @@ namespace Kinora.Cli.Generation;
 /// <summary>What <c>generate --dry-run</c> says.</summary>
 internal sealed record PlanReport(
     string Model, string Prompt, string NegativePrompt, ulong Seed, int Count, int Width, int Height, int Frames, double FrameRate, int Steps, string Sampler,
-    double Guidance, int HeldFrames, string Device, string Dtype, double TeraflopPerClip, double SecondsPerClip, long PeakBytes)
+    double Guidance, int HeldFrames, string Device, string Dtype, double TeraflopPerClip, double SecondsPerClip, long PeakBytes, IReadOnlyList<PartReport> Parts)
 {
     public static PlanReport Create(GenerationPlan plan, Device device, DType dtype) => new(
         plan.Folder.Path, plan.Prompt, plan.NegativePrompt, plan.Seed, plan.Count, plan.Width, plan.Height, plan.Frames, plan.FrameRate, plan.Steps, plan.Sampler,
         plan.Guidance, plan.HeldFrames, device.ToString(), dtype.ShortName(), Math.Round(plan.Flops / 1e12, 4),
-        Math.Round(plan.EstimateTime(Environment.ProcessorCount, dtype, device).TotalSeconds, 2), plan.PeakBytes);
+        Math.Round(plan.EstimateTime(Environment.ProcessorCount, dtype, device).TotalSeconds, 2), plan.PeakBytes, PartReport.Create(plan));
 
     public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"""
         model    {Model}
@@ -22,8 +22,31 @@ internal sealed record PlanReport(
         sampler  {Sampler}, {Steps} steps, guidance {Guidance:0.###}
         runs on  {Device} in {Dtype}
         memory   about {PeakBytes / 1e6:0} MB
-        work     {TeraflopPerClip:0.###} TFLOP for one clip, about {ConsoleProgress.Duration(TimeSpan.FromSeconds(SecondsPerClip * Count))}{(Count > 1 ? " in all" : "")}
+        work     {TeraflopPerClip:0.###} TFLOP for one clip, about {ConsoleProgress.Duration(TimeSpan.FromSeconds(SecondsPerClip * Count))}{(Count > 1 ? " in all" : "")}{string.Concat(Parts.Select(p => $"\n{p}"))}
         """);
+}
+
+/// <summary>A part of a story.</summary>
+/// <param name="First">Its first frame.</param>
+/// <param name="End">The frame after its last.</param>
+/// <param name="Clips">Clips that the model makes for it; 0 where the whole story is one clip.</param>
+/// <param name="Held">Frames of what came before that its first clip holds.</param>
+internal sealed record PartReport(int First, int End, string Prompt, int Clips, int Held)
+{
+    public static IReadOnlyList<PartReport> Create(GenerationPlan plan)
+    {
+        var parts = new List<PartReport>();
+        for (int i = 0; i < plan.Story.Count; i++)
+        {
+            StoryClip[] own = [.. plan.Clips.Where(c => c.Part == i)];
+            int first = i == 0 ? 0 : parts[^1].End;
+            parts.Add(new PartReport(first, first + plan.Story[i].Frames, plan.Story[i].Prompt, own.Length, own is [{ Continues: true } continues, ..] ? continues.Plan.HeldFrames : 0));
+        }
+        return parts;
+    }
+
+    public override string ToString() => string.Create(CultureInfo.InvariantCulture,
+        $"part     {First}-{End}: {Prompt}{(Clips > 0 ? $" ({Clips} {(Clips == 1 ? "clip" : "clips")}{(Held > 0 ? $", {Held} frames held" : "")})" : "")}");
 }
 
 /// <summary>What <c>generate --json</c> says.</summary>

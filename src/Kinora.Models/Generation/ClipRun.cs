@@ -10,6 +10,9 @@ namespace Kinora.Models.Generation;
 public sealed class ClipRun(GenerationPlan plan, ulong seed, CancellationToken cancellation = default)
 {
     private readonly List<VideoFrame> _frames = [];
+    // A continued clip keeps its own frames; what is made in the place of the held ones is left out.
+    private int _left = plan.Input?.Kind == "clip" ? plan.HeldFrames : 0;
+    private bool _begun;
 
     /// <summary>The checked request.</summary>
     public GenerationPlan Plan => plan;
@@ -47,8 +50,26 @@ public sealed class ClipRun(GenerationPlan plan, ulong seed, CancellationToken c
     /// <summary>Tells that sampling is done and decoding begins.</summary>
     public void Decoding() => OnDecoding?.Invoke();
 
-    /// <summary>Hands over the next frame.</summary>
+    /// <summary>Hands over the next frame that the model made, held ones included.</summary>
     public void Frame(VideoFrame frame)
+    {
+        if (!_begun && _left > 0)
+        {
+            foreach (VideoFrame given in plan.GivenFrames)
+            {
+                Add(given);
+            }
+        }
+        _begun = true;
+        if (_left > 0)
+        {
+            _left--;
+            return;
+        }
+        Add(frame);
+    }
+
+    private void Add(VideoFrame frame)
     {
         _frames.Add(frame);
         OnFrame?.Invoke(frame);

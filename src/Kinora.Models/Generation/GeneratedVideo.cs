@@ -30,10 +30,16 @@ public sealed record GenerationProgress
     /// <summary>Clips asked for.</summary>
     public int Clips { get; init; } = 1;
 
-    /// <summary>Sampling steps finished of this clip.</summary>
+    /// <summary>The part of a story in the making, from 0.</summary>
+    public int Part { get; init; }
+
+    /// <summary>Parts of the story; 1 without one.</summary>
+    public int Parts { get; init; } = 1;
+
+    /// <summary>Sampling steps finished of this clip, over all parts of a story.</summary>
     public int Step { get; init; }
 
-    /// <summary>Sampling steps of one clip.</summary>
+    /// <summary>Sampling steps of one clip, over all parts of a story.</summary>
     public int Steps { get; init; }
 
     /// <summary>Time until the last clip is sampled, judged by the steps so far; null before the first.</summary>

@@ -39,6 +39,8 @@ public sealed record GenerationManifest
     public ManifestControl? Control { get; init; }
     /// <summary>Components that stood elsewhere than in the model's folder or file; null for none.</summary>
     public ModelParts? Parts { get; init; }
+    /// <summary>Prompts over time; null for one prompt.</summary>
+    public IReadOnlyList<StoryPart>? Story { get; init; }
     /// <summary>Step caching; null for none.</summary>
     public ManifestCache? Cache { get; init; }
     /// <summary>Pictures that later frames were to be; null for none.</summary>

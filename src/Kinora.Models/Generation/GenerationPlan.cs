@@ -56,6 +56,18 @@ public record GenerationPlan
     /// <summary>What the manifest says of them.</summary>
     public IReadOnlyList<ManifestKeyframe> KeyframeInputs { get; init; } = [];
 
+    /// <summary>Clips have 1 + a multiple of so many frames.</summary>
+    public int FrameStep { get; init; } = 1;
+
+    /// <summary>Several prompts over time; empty for one.</summary>
+    public IReadOnlyList<StoryPart> Story { get; init; } = [];
+
+    /// <summary>The clips that follow one another in a story; empty where there is one clip.</summary>
+    public IReadOnlyList<StoryClip> Clips { get; init; } = [];
+
+    /// <summary>For a clip of a story: the prompts of all its clips.</summary>
+    public IReadOnlyList<string> StoryPrompts { get; init; } = [];
+
     /// <summary>Checks a request against a model and fills in its defaults.</summary>
     /// <exception cref="GenerationRequestException">The request cannot be carried out; the message says what can.</exception>
     /// <exception cref="ConfigException">The model's configuration is wrong.</exception>
@@ -64,7 +76,23 @@ public record GenerationPlan
         ArgumentNullException.ThrowIfNull(folder);
         ArgumentNullException.ThrowIfNull(request);
         ArgumentNullException.ThrowIfNull(options);
-        GenerationPlan plan = GenerationSystems.Of(folder).Plan(folder, request, options);
+        IGenerationSystem system = GenerationSystems.Of(folder);
+        if (request.Story.Count == 0)
+        {
+            return One(folder, system, request, options);
+        }
+        StoryPlanning.Check(request, options);
+        return system.Stories switch
+        {
+            StoryMethod.Continuation => StoryPlanning.Continue(request, options, (one, how) => One(folder, system, one, how)),
+            StoryMethod.Travel => One(folder, system, request with { Prompt = StoryPlanning.Words(request.Story) }, options),
+            _ => throw new GenerationRequestException("story", $"{folder.Name} makes pictures, or clips without words; a story needs a model that makes clips from words."),
+        };
+    }
+
+    private static GenerationPlan One(ModelFolder folder, IGenerationSystem system, VideoGenerationRequest request, VideoGenerationOptions options)
+    {
+        GenerationPlan plan = system.Plan(folder, request, options);
         // What a system reads besides the picture itself stands in its plan's input; anything else was asked for in vain.
         RequestChecks.Refuse(folder.Name, ("motion", options.Motion is not null && plan.Input?.Motion is null), ("image noise", options.ImageNoise is not null && plan.Input?.Noise is null),
             ("controlling picture", request.Control is not null && plan.ControlInput is null), ("ControlNet", options.ControlNet is not null && plan.ControlInput is null), ("control strength", options.ControlStrength is not null && plan.ControlInput is null),

@@ -16,6 +16,9 @@ public interface IGenerationSystem
     /// <exception cref="ConfigException">A configuration is wrong.</exception>
     IReadOnlyList<string> RequiredComponents(ModelFolder folder);
 
+    /// <summary>How it follows several prompts over time. With <see cref="StoryMethod.Travel"/>, <see cref="Plan"/> reads the request's story itself.</summary>
+    StoryMethod Stories { get; }
+
     /// <summary>Checks a request, refuses what this system cannot do, and fills in the model's defaults. Reads configurations and vocabularies only.</summary>
     /// <exception cref="GenerationRequestException">The request cannot be carried out; the message says what can.</exception>
     /// <exception cref="ConfigException">The model's configuration is wrong.</exception>

@@ -14,6 +14,8 @@ namespace Kinora.Models.Generation;
 /// </summary>
 public sealed class KinoraVideoGenerator : IVideoGenerator, IDisposable
 {
+    // The clips of a story draw noise of their own: the golden ratio of 2⁶⁴ keeps their seeds apart from those of other clips.
+    private const ulong SeedStride = 0x9E3779B97F4A7C15;
     private readonly KinoraOptions _options;
     private readonly Lazy<ModelFolder> _folder;
     private Loaded? _loaded; // touched on the engine's thread only
@@ -111,36 +113,50 @@ public sealed class KinoraVideoGenerator : IVideoGenerator, IDisposable
         using Activity? activity = KinoraTelemetry.Activities.StartActivity("kinora.generate");
         activity?.SetTag("kinora.model", plan.Folder.Name).SetTag("kinora.seed", plan.Seed + (ulong)index).SetTag("kinora.steps", plan.Steps);
         long start = Stopwatch.GetTimestamp();
-        using var scope = TensorScope.Enter();
-        using StepCache? cache = plan.Cache is { } threshold ? new StepCache(threshold) : null;
-        var run = new ClipRun(plan, plan.Seed + (ulong)index, cancellationToken)
+        var frames = new List<VideoFrame>();
+        ManifestCache? saved = null;
+        IReadOnlyList<StoryClip> clips = plan.Clips.Count > 0 ? plan.Clips : [new StoryClip(plan, 0, int.MaxValue, Continues: false)];
+        for (int i = 0; i < clips.Count; i++)
         {
-            Cache = cache,
-            OnStep = (done, preview) =>
+            using var scope = TensorScope.Enter();
+            var (one, part, before) = (clips[i], clips[i].Part, i * plan.Steps);
+            using StepCache? cache = plan.Cache is { } threshold ? new StepCache(threshold) : null;
+            GenerationPlan own = one.Continues ? one.Plan with { GivenFrames = [.. frames.TakeLast(one.Plan.HeldFrames)] } : one.Plan;
+            int held = one.Continues ? own.HeldFrames : 0, end = one.Frames == int.MaxValue ? int.MaxValue : frames.Count + one.Frames;
+            var run = new ClipRun(own, plan.Seed + (ulong)index + (ulong)i * SeedStride, cancellationToken)
             {
-                clock.Step();
-                Report(GenerationStage.Sampling, done, preview);
-            },
-            OnDecoding = () => Report(GenerationStage.Decoding, plan.Steps, null),
-            OnFrame = onFrame,
-        };
-        Report(GenerationStage.Sampling, 0, null);
-        model.Pipeline.Generate(run);
-        IReadOnlyList<VideoFrame> frames = run.Frames;
+                Cache = cache,
+                OnStep = (done, preview) =>
+                {
+                    clock.Step();
+                    Report(GenerationStage.Sampling, part, before + done, preview);
+                },
+                OnDecoding = () => Report(GenerationStage.Decoding, part, before + plan.Steps, null),
+                OnFrame = frame =>
+                {
+                    if (held-- <= 0 && frames.Count < end)
+                    {
+                        frames.Add(frame);
+                        onFrame?.Invoke(frame);
+                    }
+                },
+            };
+            Report(GenerationStage.Sampling, part, before, null);
+            model.Pipeline.Generate(run);
+            saved = cache is null ? null : new ManifestCache { Threshold = plan.Cache!.Value, Calls = cache.Calls + (saved?.Calls ?? 0), Skipped = cache.Skipped + (saved?.Skipped ?? 0) };
+        }
 
-        GenerationManifest manifest = Describe(model, plan, index, frames) with
-        {
-            Cache = cache is null ? null : new ManifestCache { Threshold = plan.Cache!.Value, Calls = cache.Calls, Skipped = cache.Skipped },
-        };
+        GenerationManifest manifest = Describe(model, plan, index, frames) with { Cache = saved };
         var clip = new Clip(frames, plan.FrameRate);
         clip.Metadata[MediaMetadata.ManifestKey] = manifest.ToJson();
         KinoraTelemetry.Clips.Add(1);
         KinoraTelemetry.ClipDuration.Record(Stopwatch.GetElapsedTime(start).TotalSeconds);
         return new GeneratedVideo(clip, manifest);
 
-        void Report(GenerationStage stage, int step, VideoFrame? preview) => progress?.Report(new GenerationProgress
+        void Report(GenerationStage stage, int part, int step, VideoFrame? preview) => progress?.Report(new GenerationProgress
         {
-            Stage = stage, Clip = index, Clips = plan.Count, Step = step, Steps = plan.Steps, Remaining = stage == GenerationStage.Sampling ? clock.Remaining : null, Preview = preview,
+            Stage = stage, Clip = index, Clips = plan.Count, Part = part, Parts = Math.Max(1, plan.Story.Count), Step = step, Steps = plan.Steps * clips.Count,
+            Remaining = stage == GenerationStage.Sampling ? clock.Remaining : null, Preview = preview,
         });
     }
 
@@ -165,6 +181,7 @@ public sealed class KinoraVideoGenerator : IVideoGenerator, IDisposable
         Input = plan.Input,
         Parts = plan.Folder.Parts.IsEmpty ? null : plan.Folder.Parts,
         Control = plan.ControlInput,
+        Story = plan.Story.Count == 0 ? null : plan.Story,
         Keyframes = plan.KeyframeInputs.Count == 0 ? null : plan.KeyframeInputs,
         Device = model.Networks.Device.ToString(),
         DType = model.Networks.Compute.ShortName(),
@@ -180,7 +197,7 @@ public sealed class KinoraVideoGenerator : IVideoGenerator, IDisposable
     private sealed class StepClock(GenerationPlan plan)
     {
         private readonly Stopwatch _elapsed = Stopwatch.StartNew();
-        private readonly long _total = (long)plan.Steps * plan.Count;
+        private readonly long _total = (long)plan.Steps * plan.Count * Math.Max(1, plan.Clips.Count);
         private long _done;
         private TimeSpan _last;
 

@@ -111,6 +111,34 @@ internal static class RequestChecks
     public static VideoFrame Fit(VideoFrame frame, int width, int height) =>
         frame.Width == width && frame.Height == height ? frame : ImageResize.CropToAspect(frame, width, height);
 
+    /// <summary>The frames that a clip begins with: an image, or those of a clip to continue.</summary>
+    /// <param name="request">With one of them, or none.</param>
+    /// <param name="width">Pixels.</param>
+    /// <param name="height">Pixels.</param>
+    /// <param name="frames">Frames of the clip, held ones included.</param>
+    /// <param name="most">Frames that the model can hold; half of the clip at most are held, so that at least half is new.</param>
+    /// <param name="step">1 + a multiple of so many are held.</param>
+    /// <returns>All given frames at the clip's size, how many of the last are held, and what the manifest says.</returns>
+    public static (IReadOnlyList<VideoFrame> Frames, int Held, ManifestInput? Input) Given(VideoGenerationRequest request, int width, int height, int frames, int most, int step)
+    {
+        if (request.FirstFrame is not null && request.Continue is not null)
+        {
+            throw new GenerationRequestException("image", "a first image and a clip to continue were both given; give one of them.");
+        }
+        IReadOnlyList<VideoFrame> source = request.Continue?.Frames ?? (request.FirstFrame is { } first ? [first] : []);
+        if (source.Count == 0)
+        {
+            return ([], 0, null);
+        }
+        if (frames <= 1)
+        {
+            throw new GenerationRequestException("frames", Invariant($"with a given first frame or clip at least {1 + step} frames are needed; {frames} were asked for."));
+        }
+        int held = 1 + (Math.Min(Math.Min(source.Count, most), (frames + 1) / 2) - 1) / step * step;
+        var input = new ManifestInput { Kind = request.Continue is null ? "image" : "clip", HeldFrames = held, Sha256 = GenerationManifest.HashFrames(source) };
+        return ([.. source.Select(f => Fit(f, width, height))], held, input);
+    }
+
     /// <summary>The keyframes at the size of the clip, by frame, and what the manifest says of them.</summary>
     public static (IReadOnlyList<Keyframe> Fitted, IReadOnlyList<ManifestKeyframe> Inputs) Keyframes(VideoGenerationRequest request, int width, int height, int frames)
     {
@@ -129,7 +157,8 @@ internal static class RequestChecks
 
     public static string Invariant(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
 
-    private static IEnumerable<(string Name, string Text)> Prompts(VideoGenerationRequest request) => [("prompt", request.Prompt), ("negative prompt", request.NegativePrompt)];
+    private static IEnumerable<(string Name, string Text)> Prompts(VideoGenerationRequest request) =>
+        [.. request.Story.Count > 0 ? request.Story.Select(p => ("prompt", p.Prompt)) : [("prompt", request.Prompt)], ("negative prompt", request.NegativePrompt)];
 
     // The legal values on both sides; at the ends, the first two or the last two.
     private static string Nearest(int value, int multiple, int offset, int most)

@@ -20,6 +20,9 @@ public sealed record VideoGenerationRequest
     /// <summary>What to lead away from.</summary>
     public string NegativePrompt { get; init; } = "";
 
+    /// <summary>Several prompts over time in the place of <see cref="Prompt"/>, which is empty then; empty for one prompt.</summary>
+    public IReadOnlyList<StoryPart> Story { get; init; } = [];
+
     /// <summary>The first frame, for image-to-video. Cropped about the center and resized when its size is another.</summary>
     public VideoFrame? FirstFrame { get; init; }
 

@@ -16,7 +16,7 @@ public sealed class LibraryPageTests(TinyModel model) : IClassFixture<TinyModel>
         string[] shown = [.. Between(page, "```csharp\n", "```").Select(Unindent)];
         string[] compiled = [.. Between(source, "#region snippet\n", "#endregion").Select(Unindent)];
 
-        shown.Length.ShouldBe(4);
+        shown.Length.ShouldBe(5);
         compiled.ShouldBe(shown);
     }
 
@@ -68,7 +68,16 @@ public sealed class LibraryPageTests(TinyModel model) : IClassFixture<TinyModel>
         var extend = request with { Continue = clip };
         #endregion
 
+        #region snippet
+        var story = new VideoGenerationRequest
+        {
+            Prompt = "",
+            Story = [new StoryPart("a red balloon rises over a night city", Frames: 17), new StoryPart("a red balloon bounces on a beach", Frames: 16)],
+        };
+        #endregion
+
         clip.Frames.Count.ShouldBe(TinyModel.Frames);
+        (await generator.GenerateAsync(story, options, cancellationToken: cancellationToken))[0].Clip.Frames.Count.ShouldBe(33);
         sent.ShouldBe(TinyModel.Frames * TinyModel.Size * TinyModel.Size * 3);
         using var reader = VideoReader.Open(path);
         reader.ReadAll().Frames.Count.ShouldBe(TinyModel.Frames);

@@ -34,7 +34,7 @@ internal sealed class WanPipelineRunner : IFixtureRunner
                 outputs.Add("out.image_embeds", tokens);
             }
             conditioning = pipeline.Index.ExpandTimesteps
-                ? conditioning with { KnownLatents = pipeline.KnownLatents(pixels) }
+                ? conditioning with { KnownLatents = pipeline.KnownLatents(pixels.Unsqueeze(2)) }
                 : conditioning with { Image = tokens, Concatenated = pipeline.ConcatenatedCondition(pixels, null, frames) };
         }
 

@@ -10,26 +10,27 @@ using Kinora.Engine.Checkpoints;
 using Kinora.Engine.Random;
 using Kinora.Models.Diffusion.Guidance;
 using Kinora.Models.Diffusion.Samplers.Stepwise;
+using Kinora.Models.Generation;
 using Kinora.Models.Systems.T5;
 using Kinora.Models.Text;
 
 namespace Kinora.Models.Systems.CogVideoX;
 
-/// <summary>The networks of one CogVideoX model. Immutable: every call brings its own request. The text encoder is loaded for a prompt and freed after it.</summary>
+/// <summary>The networks of one CogVideoX model. Immutable: every call brings its own request. The text encoder is loaded when a prompt is embedded.</summary>
 public sealed class CogVideoXPipeline : IDisposable
 {
     /// <summary>The offset that version 1.5's image to video was trained with.</summary>
     private const double Offset = 2;
 
-    private readonly NetworkLoader _networks;
+    private readonly OnDemand<T5EncoderModel> _textEncoder;
     private readonly TextTokenizer _tokenizer;
     private readonly Device _device;
-    private readonly DType _compute;
 
     private CogVideoXPipeline(CogVideoXTransformer transformer, CogVideoXAutoencoder autoencoder, SchedulerConfig scheduler, TextTokenizer tokenizer, NetworkLoader networks)
     {
         (Transformer, Autoencoder, Scheduler) = (transformer, autoencoder, scheduler);
-        (_tokenizer, _networks, _device, _compute) = (tokenizer, networks, networks.Device, networks.Compute);
+        (_tokenizer, _device) = (tokenizer, networks.Device);
+        _textEncoder = new OnDemand<T5EncoderModel>(() => T5EncoderModel.Load(networks));
     }
 
     public CogVideoXTransformer Transformer { get; }
@@ -58,27 +59,17 @@ public sealed class CogVideoXPipeline : IDisposable
         }
     }
 
-    /// <summary>Prompt embeddings, [N, T, E] in float32.</summary>
-    public Tensor Encode(params ReadOnlySpan<string> prompts)
+    /// <summary>An embedded prompt, [1, T, E] in float32.</summary>
+    public Tensor Encode(string prompt)
     {
         using var scope = TensorScope.Enter();
         int length = Transformer.Config.MaxTextSeqLength;
-        var ids = new List<long>();
-        foreach (string prompt in prompts)
-        {
-            ids.AddRange(_tokenizer.EncodePadded(prompt, length).Ids);
-        }
-        T5EncoderModel encoder = T5EncoderModel.Load(_networks);
-        try
-        {
-            // The model was trained without a mask: padding is read like words.
-            return scope.Keep(encoder.Forward(Tensor.FromArray<long>([.. ids], prompts.Length, length).To(_device)));
-        }
-        finally
-        {
-            encoder.Path.Store.Dispose();
-        }
+        // The model was trained without a mask: padding is read like words.
+        return scope.Keep(_textEncoder.Value.Forward(Tensor.FromArray<long>([.. _tokenizer.EncodePadded(prompt, length).Ids], 1, length).To(_device)));
     }
+
+    /// <summary>Frees the text encoder: it is the largest network.</summary>
+    public void ReleaseTextEncoder() => _textEncoder.Release();
 
     /// <summary>Samples the latents of one clip, scaled as the transformer sees them, [1, F, Z, h, w].</summary>
     /// <param name="request">What to make.</param>
@@ -91,10 +82,11 @@ public sealed class CogVideoXPipeline : IDisposable
         CogVideoXTransformerConfig config = Transformer.Config;
         CogVideoXAutoencoderConfig vae = Autoencoder.Config;
         var generator = new Generator(request.Seed);
-        bool guided = request.Guidance > 1;
-        Tensor text = guided ? Encode(request.NegativePrompt, request.Prompt) : Encode(request.Prompt);
+        Tensor text = request.Texts;
+        bool guided = text.Size(0) == 2, animates = config.InChannels > vae.LatentChannels;
         int extra = ExtraFrames(request.Frames), frames = LatentFrames(request.Frames) + extra;
-        Tensor? image = request.FirstFrame is null ? null : Condition(request.FirstFrame, frames, generator);
+        Tensor? known = request.KnownFrames is null ? null : Encode(request.KnownFrames, generator); // [1, n, Z, h, w]
+        Tensor? image = animates && known is not null ? Tensor.Cat([known, Tensor.Zeros([1, frames - 1, .. known.Shape[2..]], DType.Float32, _device)], 1) : null;
         using StepwiseSampler sampler = PublishedSamplers.Create(Scheduler with { ClassName = request.Sampler }, new SamplingOptions(request.Steps));
         long[] shape = [1, frames, vae.LatentChannels, request.Height / vae.SpatialCompression, request.Width / vae.SpatialCompression];
         Tensor Noise() => generator.Normal(shape).To(_device);
@@ -109,14 +101,29 @@ public sealed class CogVideoXPipeline : IDisposable
             Tensor output = Transformer.Forward(guided ? Tensor.Cat([input, input], 0) : input, t, text, offset, request.Cache?.For(0, whole: timestep <= sampler.Timesteps[^1]));
             if (!guided)
             {
-                return inner.Keep(output);
+                return inner.Keep(Lead(output, x, timestep));
             }
             var (without, with) = output.Chunk2(0);
-            return inner.Keep(ClassifierFreeGuidance.Combine(without, with, request.Guidance, request.GuidanceRescale));
+            return inner.Keep(Lead(ClassifierFreeGuidance.Combine(without, with, request.Guidance, request.GuidanceRescale), x, timestep));
+        }
+
+        // A text-to-video model is led along known frames: for them it is told to have predicted what leads to them. As Lugmayr et al.,
+        // "RePaint", arXiv:2201.09865, section 4.1, with the prediction known instead of the value; v = (√ᾱ x − x₀) / √(1 − ᾱ).
+        Tensor Lead(Tensor predicted, Tensor x, double timestep)
+        {
+            if (known is null || animates)
+            {
+                return predicted;
+            }
+            int n = (int)known.Size(1), behind = extra + n;
+            double alpha = sampler.Training!.AlphasCumprod[(int)timestep], signal = Math.Sqrt(alpha), noise = Math.Sqrt(1 - alpha);
+            Tensor there = x.Narrow(1, extra, n), leads = Scheduler.PredictionType == "v_prediction" ? (there * signal - known) / noise : (there - known * signal) / noise;
+            return Tensor.Cat([predicted.Narrow(1, 0, extra), leads, predicted.Narrow(1, behind, frames - behind)], 1);
         }
 
         Tensor latents = sampler.Sample(Predict, Noise() * sampler.InitialNoiseScale, Noise, onStep: (call, result) => onStep?.Invoke(call + 1, result.Denoised));
-        return scope.Keep(latents.Narrow(1, extra, frames - extra).Contiguous());
+        latents = latents.Narrow(1, extra, frames - extra);
+        return scope.Keep(known is null || animates ? latents.Contiguous() : Tensor.Cat([known, latents.Narrow(1, known.Size(1), frames - extra - known.Size(1))], 1));
     }
 
     /// <summary>Decodes latents of <see cref="Sample"/> part by part: each [1, 3, n, H, W] is handed to <paramref name="use"/> and freed after it.</summary>
@@ -145,6 +152,7 @@ public sealed class CogVideoXPipeline : IDisposable
     {
         Transformer.Path.Store.Dispose();
         Autoencoder.Path.Store.Dispose();
+        _textEncoder.Dispose();
     }
 
     // Tokens of several frames need whole groups; what is added stands in front and is dropped after sampling.
@@ -154,15 +162,13 @@ public sealed class CogVideoXPipeline : IDisposable
         return over == 0 ? 0 : group - over;
     }
 
-    // The image's latents, drawn from the posterior, then zeros: [1, F, Z, h, w].
-    private Tensor Condition(Tensor pixels, int frames, Generator generator)                     // [1, 3, 1, H, W]
+    // Latents drawn from the posterior, as the transformer sees them: [1, n, Z, h, w].
+    private Tensor Encode(Tensor pixels, Generator generator)                                    // [1, 3, F, H, W]
     {
         using var scope = TensorScope.Enter();
         CogVideoXAutoencoderConfig vae = Autoencoder.Config;
         var (mean, logVariance) = Autoencoder.EncodeMoments(pixels.To(_device)).Chunk2(1);
         Tensor latent = mean + (logVariance.Clamp(-30, 20) * 0.5).Exp() * generator.Normal(mean.Shape).To(_device);
-        latent = (vae.InvertScaleLatents ? latent / vae.ScalingFactor : latent * vae.ScalingFactor).Permute(0, 2, 1, 3, 4); // [1, 1, Z, h, w]
-        var rest = Tensor.Zeros([1, frames - 1, latent.Size(2), latent.Size(3), latent.Size(4)], DType.Float32, _device);
-        return scope.Keep(Tensor.Cat([latent, rest], 1));
+        return scope.Keep((vae.InvertScaleLatents ? latent / vae.ScalingFactor : latent * vae.ScalingFactor).Permute(0, 2, 1, 3, 4));
     }
 }

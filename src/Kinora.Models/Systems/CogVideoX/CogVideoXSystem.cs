@@ -24,6 +24,9 @@ public sealed class CogVideoXSystem : IGenerationSystem
     public IReadOnlyList<string> ClassNames => [TextToVideo, ImageToVideo];
 
     /// <inheritdoc/>
+    public StoryMethod Stories => StoryMethod.Continuation;
+
+    /// <inheritdoc/>
     public IReadOnlyList<string> RequiredComponents(ModelFolder folder) => ["transformer", "vae", "text_encoder", "tokenizer", "scheduler"];
 
     /// <inheritdoc/>
@@ -45,7 +48,7 @@ public sealed class CogVideoXSystem : IGenerationSystem
         RequestChecks.RequirePrompt(request);
         TextTokenizer tokenizer = TextTokenizer.Load(folder.Component("tokenizer"));
         RequestChecks.PromptLengths(request, prompt => tokenizer.Encode(prompt).Length, transformer.MaxTextSeqLength);
-        RequestChecks.Refuse("CogVideoX", ("clip to continue", request.Continue is not null), ("mask", request.Mask is not null), ("image strength", options.ImageStrength is not null));
+        RequestChecks.Refuse("CogVideoX", ("mask", request.Mask is not null), ("image strength", options.ImageStrength is not null));
 
         int s = vae.SpatialCompression, side = s * transformer.PatchSize;
         ClipSize bound = new(transformer.SampleWidth * s, transformer.SampleHeight * s, transformer.SampleFrames);
@@ -66,7 +69,7 @@ public sealed class CogVideoXSystem : IGenerationSystem
         var (sampler, className) = SamplerOf(folder, options.Sampler);
         int steps = RequestChecks.Steps(options, DefaultSteps);
         double guidance = RequestChecks.Guidance(options, DefaultGuidance);
-        var (given, input) = Given(folder, request, width, height);
+        var (given, held, input) = Given(folder, request, width, height, frames, LatentFramesTogether * vae.TemporalCompressionRatio);
         int latentFrames = (frames - 1) / vae.TemporalCompressionRatio + 1, group = transformer.PatchFrames, predictions = guidance > 1 ? 2 : 1;
         int padded = (latentFrames + group - 1) / group * group;
         double flops = (double)steps * predictions * CogVideoXTransformer.Flops(transformer, padded, height / s, width / s, transformer.MaxTextSeqLength)
@@ -74,9 +77,9 @@ public sealed class CogVideoXSystem : IGenerationSystem
         return new GenerationPlan
         {
             Folder = folder, Prompt = request.Prompt, NegativePrompt = request.NegativePrompt, Seed = RequestChecks.Seed(options), Count = RequestChecks.Count(options),
-            Width = width, Height = height, Frames = frames, FrameRate = RequestChecks.FrameRate(options.FrameRate ?? (group > 1 ? FrameRateOfGroups : FrameRate)),
+            Width = width, Height = height, Frames = frames, FrameRate = RequestChecks.FrameRate(options.FrameRate ?? request.Continue?.Fps ?? (group > 1 ? FrameRateOfGroups : FrameRate)),
             Steps = steps, Guidance = guidance, GuidanceRescale = RequestChecks.GuidanceRescale(options, 0), Sampler = sampler, NetworkCalls = steps, MadeFor = madeFor,
-            HeldFrames = given.Count, Input = input, GivenFrames = given, PreviewEverySteps = options.PreviewEverySteps, Cache = RequestChecks.Cache(options),
+            FrameStep = LatentFramesTogether * vae.TemporalCompressionRatio, HeldFrames = held, Input = input, GivenFrames = given, PreviewEverySteps = options.PreviewEverySteps, Cache = RequestChecks.Cache(options),
             Flops = flops, PeakBytes = EstimatePeak(folder, transformer, vae, predictions, padded, height, width, frames),
         };
 
@@ -102,18 +105,14 @@ public sealed class CogVideoXSystem : IGenerationSystem
         violations.ThrowIfAny();
     }
 
-    private static (IReadOnlyList<VideoFrame> Frames, ManifestInput? Input) Given(ModelFolder folder, VideoGenerationRequest request, int width, int height)
+    // Image-to-video models were trained with one known frame; text-to-video models are led along several.
+    private static (IReadOnlyList<VideoFrame> Frames, int Held, ManifestInput? Input) Given(ModelFolder folder, VideoGenerationRequest request, int width, int height, int frames, int step)
     {
-        if (folder.ClassName == TextToVideo)
-        {
-            RequestChecks.Refuse("a CogVideoX text-to-video model", ("image", request.FirstFrame is not null));
-            return ([], null);
-        }
-        if (request.FirstFrame is not { } first)
-        {
-            throw new GenerationRequestException("image", "a CogVideoX image-to-video model needs an image.");
-        }
-        return ([RequestChecks.Fit(first, width, height)], new ManifestInput { Kind = "image", HeldFrames = 1, Sha256 = GenerationManifest.HashFrames([first]) });
+        bool animates = folder.ClassName == ImageToVideo;
+        RequestChecks.Refuse("a CogVideoX text-to-video model", ("image", !animates && request.FirstFrame is not null));
+        return animates && request.FirstFrame is null && request.Continue is null
+            ? throw new GenerationRequestException("image", "a CogVideoX image-to-video model needs an image.")
+            : RequestChecks.Given(request, width, height, frames, most: animates ? 1 : 1 + step, step);
     }
 
     // Weights as stored; activations of the larger of the two phases; the libraries themselves.
@@ -131,21 +130,30 @@ public sealed class CogVideoXSystem : IGenerationSystem
 
     private sealed class Clips(CogVideoXPipeline pipeline) : IGenerationPipeline
     {
+        private readonly PromptMemory _texts = new(prompt => [pipeline.Encode(prompt)], pipeline.ReleaseTextEncoder);
+
         public void Generate(ClipRun run)
         {
             GenerationPlan plan = run.Plan;
+            using var scope = TensorScope.Enter();
+            _texts.Need([plan.Prompt, .. plan.StoryPrompts, .. plan.Guidance > 1 ? [plan.NegativePrompt] : (string[])[]]);
             var request = new CogVideoXRequest
             {
-                Prompt = plan.Prompt, NegativePrompt = plan.NegativePrompt, Seed = run.Seed, Width = plan.Width, Height = plan.Height, Frames = plan.Frames, Steps = plan.Steps,
+                Seed = run.Seed, Width = plan.Width, Height = plan.Height, Frames = plan.Frames, Steps = plan.Steps,
                 Sampler = Samplers.First(row => row.Name == plan.Sampler).ClassName, Guidance = plan.Guidance, GuidanceRescale = plan.GuidanceRescale, Cache = run.Cache,
-                FirstFrame = plan.GivenFrames.Count > 0 ? FramePixels.ToModel(plan.GivenFrames) : null,
+                Texts = plan.Guidance > 1 ? Tensor.Cat([_texts[plan.NegativePrompt][0], _texts[plan.Prompt][0]], 0) : _texts[plan.Prompt][0],
+                KnownFrames = plan.HeldFrames > 0 ? FramePixels.ToModel([.. plan.GivenFrames.TakeLast(plan.HeldFrames)]) : null,
             };
             Tensor latents = pipeline.Sample(request, (step, clean) => run.Step(step, clean is null ? null : () => Preview(clean)), run.Cancellation);
             run.Decoding();
             pipeline.Decode(latents, part => Show(part, run.Frame), run.Cancellation);
         }
 
-        public void Dispose() => pipeline.Dispose();
+        public void Dispose()
+        {
+            pipeline.Dispose();
+            _texts.Dispose();
+        }
 
         // One latent frame is a picture by itself.
         private VideoFrame Preview(Tensor clean)

@@ -15,6 +15,9 @@ public sealed class KinoraWorldSystem : IGenerationSystem
     public IReadOnlyList<string> ClassNames => [KinoraWorldIndex.Name];
 
     /// <inheritdoc/>
+    public StoryMethod Stories => StoryMethod.Continuation;
+
+    /// <inheritdoc/>
     public IReadOnlyList<string> RequiredComponents(ModelFolder folder) => ["transformer", "vae", "text_encoder", "tokenizer", "scheduler"];
 
     /// <inheritdoc/>
@@ -51,7 +54,7 @@ public sealed class KinoraWorldSystem : IGenerationSystem
         {
             throw new GenerationRequestException("sampler", $"sampler '{sampler}' is unknown; there is {string.Join(", ", FlowSamplers.Names)}.");
         }
-        var (given, held, input) = Given(request, width, height, frames, vae);
+        var (given, held, input) = RequestChecks.Given(request, width, height, frames, most: int.MaxValue, vae.TemporalCompression);
         int latentFrames = vae.LatentFrames(frames), h = height / vae.SpatialCompression, w = width / vae.SpatialCompression;
         int calls = sampler == "heun" ? 2 * steps - 1 : steps, predictions = guidance == 1 ? 1 : 2;
         double flops = (double)calls * predictions * VideoTransformer.Flops(transformer, latentFrames, h, w, defaults.MaxPromptTokens)
@@ -63,37 +66,9 @@ public sealed class KinoraWorldSystem : IGenerationSystem
             Folder = folder, Prompt = request.Prompt, NegativePrompt = request.NegativePrompt, Seed = RequestChecks.Seed(options), Count = count,
             Width = width, Height = height, Frames = frames, FrameRate = rate, Steps = steps, Guidance = guidance, GuidanceRescale = rescale,
             Sampler = sampler, Shift = scheduler.Shift, NetworkCalls = calls, MadeFor = new ClipSize(defaults.Width, defaults.Height, defaults.Frames),
-            HeldFrames = held, Input = input, GivenFrames = given, PreviewEverySteps = options.PreviewEverySteps, Cache = RequestChecks.Cache(options),
+            FrameStep = vae.TemporalCompression, HeldFrames = held, Input = input, GivenFrames = given, PreviewEverySteps = options.PreviewEverySteps, Cache = RequestChecks.Cache(options),
             Flops = flops, PeakBytes = EstimatePeak(folder, transformer, vae, predictions, latentFrames, h, w, frames, height, width),
         };
-    }
-
-    private static (IReadOnlyList<VideoFrame> Frames, int Held, ManifestInput? Input) Given(VideoGenerationRequest request, int width, int height, int frames, VideoAutoencoderConfig vae)
-    {
-        if (request.FirstFrame is not null && request.Continue is not null)
-        {
-            throw new GenerationRequestException("image", "a first image and a clip to continue were both given; give one of them.");
-        }
-        IReadOnlyList<VideoFrame> source = request.Continue?.Frames ?? (request.FirstFrame is { } first ? [first] : []);
-        if (source.Count == 0)
-        {
-            return ([], 0, null);
-        }
-        int t = vae.TemporalCompression;
-        if (frames <= 1)
-        {
-            throw new GenerationRequestException("frames", RequestChecks.Invariant($"with a given first frame or clip at least {1 + t} frames are needed; {frames} were asked for."));
-        }
-        // At most half of the clip is held, so that at least half is new.
-        int held = 1 + (Math.Min(source.Count, (frames + 1) / 2) - 1) / t * t;
-        VideoFrame[] fitted = [.. source.Select(f => RequestChecks.Fit(f, width, height))];
-        var input = new ManifestInput
-        {
-            Kind = request.Continue is null ? "image" : "clip",
-            HeldFrames = held,
-            Sha256 = GenerationManifest.HashFrames(source),
-        };
-        return (fitted, held, input);
     }
 
     // Weights in float32 and in the compute type; activations of the larger of the two phases; the libraries themselves.
@@ -114,12 +89,6 @@ public sealed class KinoraWorldSystem : IGenerationSystem
         public void Generate(ClipRun run)
         {
             GenerationPlan plan = run.Plan;
-            // A continued clip keeps its own frames; what was decoded in their place is left out below.
-            int kept = plan.Input?.Kind == "clip" ? plan.GivenFrames.Count : 0;
-            foreach (VideoFrame given in plan.GivenFrames.Take(kept))
-            {
-                run.Frame(given);
-            }
             var request = new KinoraWorldRequest
             {
                 Prompt = plan.Prompt, NegativePrompt = plan.NegativePrompt, Seeds = [run.Seed],
@@ -129,16 +98,10 @@ public sealed class KinoraWorldSystem : IGenerationSystem
             };
             Tensor latents = pipeline.Sample(request, step => run.Step(step.Index, plan.HeldFrames == 0 ? () => Preview(step.Denoised) : null), run.Cancellation);
             run.Decoding();
-            int skip = kept > 0 ? plan.HeldFrames : 0;
             pipeline.Decode(latents, part =>
             {
                 foreach (VideoFrame frame in FramePixels.FromModel(part, 0))
                 {
-                    if (skip > 0)
-                    {
-                        skip--;
-                        continue;
-                    }
                     run.Frame(frame);
                 }
             }, run.Cancellation);

@@ -20,6 +20,9 @@ public sealed class LtxSystem : IGenerationSystem
     public IReadOnlyList<string> ClassNames => [LtxPipelineIndex.TextToVideo, LtxPipelineIndex.ImageToVideo, LtxPipelineIndex.Condition];
 
     /// <inheritdoc/>
+    public StoryMethod Stories => StoryMethod.Continuation;
+
+    /// <inheritdoc/>
     public IReadOnlyList<string> RequiredComponents(ModelFolder folder) => ["transformer", "vae", "text_encoder", "tokenizer", "scheduler"];
 
     /// <inheritdoc/>
@@ -41,7 +44,7 @@ public sealed class LtxSystem : IGenerationSystem
         RequestChecks.RequirePrompt(request);
         TextTokenizer tokenizer = TextTokenizer.Load(folder.Component("tokenizer"));
         RequestChecks.PromptLengths(request, prompt => tokenizer.Encode(PromptText.Clean(prompt)).Length, TokensOf(pipeline.Index));
-        RequestChecks.Refuse("LTX-Video", ("mask", request.Mask is not null), ("image strength", options.ImageStrength is not null), ("guidance rescale", options.GuidanceRescale > 0), ("control picture", request.Control is not null), ("clip to continue", request.Continue is not null));
+        RequestChecks.Refuse("LTX-Video", ("mask", request.Mask is not null), ("image strength", options.ImageStrength is not null), ("guidance rescale", options.GuidanceRescale > 0), ("control picture", request.Control is not null));
         if (options.Sampler is not (null or Sampler))
             throw new GenerationRequestException("sampler", $"sampler '{options.Sampler}' is unknown here; LTX-Video has {Sampler}.");
 
@@ -56,13 +59,13 @@ public sealed class LtxSystem : IGenerationSystem
         double guidance = RequestChecks.Guidance(options, Guidance);
         int calls = steps * (guidance == 1 ? 1 : 2);
         long tokens = vae.LatentFrames(frames) * (height / s) * (width / s);
-        VideoFrame[] given = request.FirstFrame is { } first ? [RequestChecks.Fit(first, width, height)] : [];
+        var (given, held, input) = RequestChecks.Given(request, width, height, frames, most: 1 + vae.TemporalCompression, vae.TemporalCompression);
         return new GenerationPlan
         {
             Folder = folder, Prompt = request.Prompt, NegativePrompt = request.NegativePrompt.Length > 0 ? request.NegativePrompt : DefaultNegativePrompt, Seed = RequestChecks.Seed(options), Count = RequestChecks.Count(options),
-            Width = width, Height = height, Frames = frames, FrameRate = RequestChecks.FrameRate(options.FrameRate ?? FrameRate), Steps = steps, Guidance = guidance, GuidanceRescale = 0,
+            Width = width, Height = height, Frames = frames, FrameRate = RequestChecks.FrameRate(options.FrameRate ?? request.Continue?.Fps ?? FrameRate), Steps = steps, Guidance = guidance, GuidanceRescale = 0,
             Sampler = Sampler, NetworkCalls = calls, MadeFor = new ClipSize(Width, Height, Frames),
-            HeldFrames = given.Length, GivenFrames = given, Input = given.Length == 0 ? null : new ManifestInput { Kind = "image", HeldFrames = 1, Sha256 = GenerationManifest.HashFrames([request.FirstFrame!]) },
+            FrameStep = vae.TemporalCompression, HeldFrames = held, GivenFrames = given, Input = input,
             PreviewEverySteps = options.PreviewEverySteps, Cache = RequestChecks.Cache(options), Keyframes = keyframes, KeyframeInputs = keyframeInputs,
             Flops = calls * (double)LtxTransformer.Flops(pipeline.TransformerConfig, tokens, TextTokens), PeakBytes = EstimatePeak(folder, pipeline.TransformerConfig, vae, tokens, frames, height, width),
         };
@@ -83,21 +86,23 @@ public sealed class LtxSystem : IGenerationSystem
     private sealed class Clips(LtxPipeline pipeline, TextTokenizer tokenizer) : IGenerationPipeline
     {
         private const ulong NoiseOfKnown = 1, NoiseOfDecoder = 2; // purposes that draw from streams of their own
+        private readonly PromptMemory _texts = new(prompt => Encode(pipeline, tokenizer, prompt) is var text ? [text.Embeddings, text.Mask] : [], pipeline.ReleaseTextEncoder);
 
         public void Generate(ClipRun run)
         {
             GenerationPlan plan = run.Plan;
             using var scope = TensorScope.Enter();
-            var text = Encode(plan.Prompt);
-            var negative = plan.Guidance == 1 ? null : Encode(plan.NegativePrompt);
-            pipeline.ReleaseTextEncoder();
+            var guided = plan.Guidance != 1;
+            _texts.Need([plan.Prompt, .. plan.StoryPrompts, .. guided ? [plan.NegativePrompt] : (string[])[]]);
+            LtxText text = Embedded(plan.Prompt);
+            var negative = guided ? Embedded(plan.NegativePrompt) : null;
             var vae = pipeline.AutoencoderConfig;
             long f = vae.LatentFrames(plan.Frames), h = plan.Height / vae.SpatialCompression, w = plan.Width / vae.SpatialCompression;
             var random = new Generator(run.Seed);
             var noise = random.Normal(1, vae.LatentChannels, f, h, w);
             LtxKnownFrames[] known = 
             [
-                .. plan.GivenFrames.Select(frame => new LtxKnownFrames(FramePixels.ToModel([frame]), 0)),
+                .. plan.HeldFrames > 0 ? [new LtxKnownFrames(FramePixels.ToModel([.. plan.GivenFrames.TakeLast(plan.HeldFrames)]), 0)] : (LtxKnownFrames[])[],
                 .. plan.Keyframes.Select(keyframe => new LtxKnownFrames(FramePixels.ToModel([keyframe.Picture]), keyframe.Frame)),
             ];
             using var sampler = pipeline.CreateSampler(plan.Steps, f * h * w);
@@ -106,9 +111,15 @@ public sealed class LtxSystem : IGenerationSystem
             foreach (VideoFrame frame in FramePixels.FromModel(pipeline.Decode(latents, random.Derive(NoiseOfDecoder)), 0)) run.Frame(frame);
         }
 
-        public void Dispose() => pipeline.Dispose();
+        public void Dispose()
+        {
+            pipeline.Dispose();
+            _texts.Dispose();
+        }
 
-        private LtxText Encode(string prompt)
+        private LtxText Embedded(string prompt) => _texts[prompt] is [var embeddings, var mask] ? new LtxText(embeddings, mask) : throw new InvalidOperationException("a prompt has embeddings and a mask.");
+
+        private static LtxText Encode(LtxPipeline pipeline, TextTokenizer tokenizer, string prompt)
         {
             using var scope = TensorScope.Enter();
             int length = TokensOf(pipeline.Index);

@@ -43,7 +43,7 @@ public sealed class UNet3D : Module
     /// <summary>What the network predicts (noise, or v where it was trained so) for noisy latents, [B, C, F, h, w] in float32.</summary>
     /// <param name="x">Noisy latents [B, C, F, h, w].</param>
     /// <param name="timestep">[1] or [B], 0 to the schedule's last.</param>
-    /// <param name="text">Output of the text encoder [B, K, E].</param>
+    /// <param name="text">Output of the text encoder, of each clip [B, K, E] or of each frame [B·F, K, E].</param>
     /// <param name="timestepCondition">Guidance embedding of latent consistency models; null without.</param>
     /// <exception cref="ShapeException">An input has another shape.</exception>
     public Tensor Forward(Tensor x, Tensor timestep, Tensor text, Tensor? timestepCondition = null)
@@ -54,7 +54,7 @@ public sealed class UNet3D : Module
         var phases = TimestepPhases.Forward(timestep.Expand(b), Config.BlockOutChannels[0], flipSinToCos: true, freqShift: 0);
         var time = ForwardTrace.Report(_timeEmbedding, _timeEmbedding.Forward(phases, timestepCondition));
         var temb = time.RepeatInterleave(f, 0);                                                  // [B·F, T]
-        var context = text.RepeatInterleave(f, 0);                                               // [B·F, K, E]
+        var context = text.Size(0) == b * f ? text : text.RepeatInterleave(f, 0);                // [B·F, K, E]
 
         var pictures = x.Transpose(1, 2).Reshape(b * f, c, height, w).ContiguousChannelsLast();
         var h = _transformerIn.Forward(ForwardTrace.Report(_convIn, _convIn.Forward(pictures)), f);
@@ -80,8 +80,8 @@ public sealed class UNet3D : Module
         var b = x.Size(0);
         if (timestep.Dim != 1 || (timestep.Size(0) != 1 && timestep.Size(0) != b))
             throw new ShapeException($"UNet3D: expected timesteps [1] or [{b}], got [{string.Join(", ", timestep.Shape)}].");
-        if (text.Dim != 3 || text.Size(0) != b || text.Size(2) != Config.CrossAttentionDim)
-            throw new ShapeException($"UNet3D: expected text [{b}, K, {Config.CrossAttentionDim}], got [{string.Join(", ", text.Shape)}].");
+        if (text.Dim != 3 || (text.Size(0) != b && text.Size(0) != b * x.Size(2)) || text.Size(2) != Config.CrossAttentionDim)
+            throw new ShapeException($"UNet3D: expected text [{b}, K, {Config.CrossAttentionDim}], or one for each of {b * x.Size(2)} frames, got [{string.Join(", ", text.Shape)}].");
     }
 
     /// <summary>What one layer of a level is made of: a residual block and convolutions along the frames.</summary>

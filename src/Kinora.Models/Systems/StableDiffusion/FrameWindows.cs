@@ -30,8 +30,8 @@ public readonly record struct FrameWindows(int Longest, int Length, int Overlap)
         return [.. Enumerable.Range(0, (last + stride - 1) / stride).Select(i => i * stride), last];
     }
 
-    /// <summary>Applies a function of clips to every window of [B, C, F, h, w] and averages the results.</summary>
-    public Tensor Average(Tensor clip, Func<Tensor, Tensor> function)
+    /// <summary>Applies a function of clips, and of the frame that they begin with, to every window of [B, C, F, h, w] and averages the results.</summary>
+    public Tensor Average(Tensor clip, Func<Tensor, int, Tensor> function)
     {
         ArgumentNullException.ThrowIfNull(clip);
         ArgumentNullException.ThrowIfNull(function);
@@ -39,7 +39,7 @@ public readonly record struct FrameWindows(int Longest, int Length, int Overlap)
         IReadOnlyList<int> starts = Starts(frames);
         if (starts.Count == 1)
         {
-            return function(clip);
+            return function(clip, 0);
         }
         using var scope = TensorScope.Enter();
         int length = Length;
@@ -48,7 +48,7 @@ public readonly record struct FrameWindows(int Longest, int Length, int Overlap)
         foreach (int start in starts)
         {
             using var window = TensorScope.Enter();
-            sum.Narrow(2, start, length).AddInPlace(function(clip.Narrow(2, start, length)) * shape);
+            sum.Narrow(2, start, length).AddInPlace(function(clip.Narrow(2, start, length), start) * shape);
             weights.Narrow(2, start, length).AddInPlace(shape);
         }
         return scope.Keep(sum / weights);

@@ -13,13 +13,13 @@ using Kinora.Models.Diffusion.Samplers.Stepwise;
 
 namespace Kinora.Models.Systems.StableDiffusion;
 
-/// <summary>What a clip's latents are denoised by: (latents [B, C, F, h, w], timesteps [1], text [B, K, E]) → prediction [B, C, F, h, w].</summary>
+/// <summary>What a clip's latents are denoised by: (latents [B, C, F, h, w], timesteps [1], text [B, K, E] or for every frame [B·F, K, E]) → prediction [B, C, F, h, w].</summary>
 public delegate Tensor ClipDenoiser(Tensor latents, Tensor timestep, Tensor text);
 
 /// <summary>What <see cref="LatentClipPipeline"/> should make.</summary>
 public sealed record LatentClipRequest
 {
-    /// <summary>Output of the text encoder for the prompt, [1, K, E].</summary>
+    /// <summary>Output of the text encoder for the prompt, [1, K, E], or for the prompt of every frame, [F, K, E].</summary>
     public required Tensor Text { get; init; }
     /// <summary>The same for what to lead away from.</summary>
     public required Tensor NegativeText { get; init; }
@@ -78,10 +78,10 @@ public sealed class LatentClipPipeline : IDisposable
         {
             using var call = TensorScope.Enter();
             Tensor t = Tensor.Full([1], timestep, device: _device);
-            return call.Keep(Windows.Average(x, part =>
+            return call.Keep(Windows.Average(x, (part, first) =>
             {
                 using var window = TensorScope.Enter();
-                Tensor guidedBy = Network(part, request.Text);
+                Tensor guidedBy = Network(part, request.Text.Size(0) == 1 ? request.Text : request.Text.Narrow(0, first, part.Size(2)));
                 if (request.Guidance <= 1)
                 {
                     return window.Keep(guidedBy);

@@ -20,6 +20,9 @@ internal sealed class LatentClipSystem(ILatentClipModel model) : IGenerationSyst
     public IReadOnlyList<string> ClassNames => model.ClassNames;
 
     /// <inheritdoc/>
+    public StoryMethod Stories => StoryMethod.Travel;
+
+    /// <inheritdoc/>
     public IReadOnlyList<string> RequiredComponents(ModelFolder folder) => [.. model.DenoiserComponents, "vae", "text_encoder", "tokenizer", "scheduler"];
 
     /// <inheritdoc/>
@@ -60,7 +63,7 @@ internal sealed class LatentClipSystem(ILatentClipModel model) : IGenerationSyst
         RequestChecks.WeightedPrompts(request);
 
         LatentClipDefaults defaults = model.Defaults;
-        int width = options.Width ?? defaults.Width, height = options.Height ?? defaults.Height, frames = options.Frames ?? defaults.Frames;
+        int width = options.Width ?? defaults.Width, height = options.Height ?? defaults.Height, frames = request.Story.Count > 0 ? request.Story.Sum(p => p.Frames) : options.Frames ?? defaults.Frames;
         RequestChecks.Side("width", width, vae.SpatialCompression);
         RequestChecks.Side("height", height, vae.SpatialCompression);
         RequestChecks.Frames(frames, multiple: 1);
@@ -77,7 +80,7 @@ internal sealed class LatentClipSystem(ILatentClipModel model) : IGenerationSyst
             Folder = folder, Prompt = request.Prompt, NegativePrompt = request.NegativePrompt, Seed = RequestChecks.Seed(options), Count = RequestChecks.Count(options),
             Width = width, Height = height, Frames = frames, FrameRate = RequestChecks.FrameRate(options.FrameRate ?? defaults.FrameRate), Steps = steps, Guidance = guidance, GuidanceRescale = 0,
             Sampler = sampler, Scheduler = scheduler, SamplerCalls = calls, NetworkCalls = calls * predictions, MadeFor = new ClipSize(defaults.Width, defaults.Height, defaults.Frames),
-            HeldFrames = 0, GivenFrames = [], Input = null, PreviewEverySteps = options.PreviewEverySteps,
+            Story = request.Story, HeldFrames = 0, GivenFrames = [], Input = null, PreviewEverySteps = options.PreviewEverySteps,
             Flops = (double)calls * predictions * shape.Flops(frames, h, w) + frames * AutoencoderKl.DecodeFlops(vae, height, width),
             PeakBytes = EstimatePeak(folder, shape, vae, frames, h, w, height, width),
         };
@@ -100,11 +103,12 @@ internal sealed class LatentClipSystem(ILatentClipModel model) : IGenerationSyst
         public void Generate(ClipRun run)
         {
             var plan = (LatentClipPlan)run.Plan;
-            var (texts, negative) = prompts.Encode([plan.Prompt], plan.NegativePrompt, zeroNegative: false);
+            using var scope = TensorScope.Enter();
+            var (texts, negative) = prompts.Encode(plan.Story.Count == 0 ? [plan.Prompt] : [.. plan.Story.Select(p => p.Prompt)], plan.NegativePrompt, zeroNegative: false);
             var generator = new Generator(run.Seed);
             var request = new LatentClipRequest
             {
-                Text = texts[0].States, NegativeText = negative.States, Scheduler = plan.Scheduler, Noise = pipeline.DrawNoise(generator, plan.Frames, plan.Height, plan.Width),
+                Text = plan.Story.Count == 0 ? texts[0].States : PromptTravel.Frames([.. texts.Select(t => t.States)], plan.Story), NegativeText = negative.States, Scheduler = plan.Scheduler, Noise = pipeline.DrawNoise(generator, plan.Frames, plan.Height, plan.Width),
                 Steps = plan.Steps, Guidance = plan.Guidance, StepNoise = generator,
             };
             Tensor latents = pipeline.Sample(request, (step, result) => run.Step((step + 1) * plan.Steps / plan.SamplerCalls, result.Denoised is { } denoised ? () => First(denoised) : null), run.Cancellation);

@@ -17,7 +17,7 @@ internal sealed class StableDiffusionPrompts(NetworkLoader networks) : IDisposab
     /// <remarks>
     /// A prompt longer than the encoder's window is encoded window by window, and the states stand one after the other; shorter ones are
     /// filled up with empty windows. The pooled vector is the first window's. Weighted tokens move away from what the empty prompt has in their
-    /// place: z∅ + w (z − z∅), as in comfyanonymous/ComfyUI v0.3.10, comfy/sd1_clip.py (ClipTokenWeightEncoder).
+    /// place: z∅ + w (z − z∅), as in comfyanonymous/ComfyUI 00728eb2, comfy/sd1_clip.py (ClipTokenWeightEncoder).
     /// </remarks>
     /// <param name="prompts">Words, in the notation of <see cref="WeightedPrompt"/>.</param>
     /// <param name="negative">Words; may be empty.</param>

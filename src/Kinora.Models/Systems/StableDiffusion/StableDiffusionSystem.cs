@@ -48,6 +48,9 @@ public sealed class StableDiffusionSystem : IGenerationSystem
     ];
 
     /// <inheritdoc/>
+    public StoryMethod Stories => StoryMethod.None;
+
+    /// <inheritdoc/>
     public IReadOnlyList<string> RequiredComponents(ModelFolder folder)
     {
         ArgumentNullException.ThrowIfNull(folder);

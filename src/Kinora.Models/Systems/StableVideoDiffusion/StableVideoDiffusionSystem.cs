@@ -22,6 +22,9 @@ public sealed class StableVideoDiffusionSystem : IGenerationSystem
     public IReadOnlyList<string> ClassNames => [StableVideoDiffusionPipeline.Name];
 
     /// <inheritdoc/>
+    public StoryMethod Stories => StoryMethod.None;
+
+    /// <inheritdoc/>
     public IReadOnlyList<string> RequiredComponents(ModelFolder folder) => ["unet", "vae", "image_encoder", "feature_extractor", "scheduler"];
 
     /// <inheritdoc/>
@@ -40,19 +43,22 @@ public sealed class StableVideoDiffusionSystem : IGenerationSystem
         vae.Validate();
         const string What = "Stable Video Diffusion";
         RequestChecks.Refuse(What, ("prompt", request.Prompt.Length > 0), ("negative prompt", request.NegativePrompt.Length > 0), ("mask", request.Mask is not null),
-            ("clip to continue", request.Continue is not null), ("image strength", options.ImageStrength is not null), ("guidance rescale", options.GuidanceRescale is > 0), ("sampler", options.Sampler is not null && options.Sampler != StableDiffusionSamplers.NameOf(scheduler)));
-        if (request.FirstFrame is not { } picture)
+            ("image strength", options.ImageStrength is not null), ("guidance rescale", options.GuidanceRescale is > 0), ("sampler", options.Sampler is not null && options.Sampler != StableDiffusionSamplers.NameOf(scheduler)));
+        if ((request.FirstFrame ?? request.Continue?.Frames[^1]) is not { } picture)
         {
-            throw new GenerationRequestException("image", $"{What} animates a picture: give one with --image.");
+            throw new GenerationRequestException("image", $"{What} animates a picture: give one with --image, or a clip with --continue.");
         }
         int width = options.Width ?? DefaultWidth, height = options.Height ?? DefaultHeight, frames = options.Frames ?? unet.NumFrames;
         int multiple = vae.SpatialCompression << (unet.BlockOutChannels.Count - 1);
         RequestChecks.Side("width", width, multiple);
         RequestChecks.Side("height", height, multiple);
         RequestChecks.Frames(frames, multiple: 1);
-        double rate = RequestChecks.FrameRate(options.FrameRate ?? DefaultFrameRate);
+        double rate = RequestChecks.FrameRate(options.FrameRate ?? request.Continue?.Fps ?? DefaultFrameRate);
         int steps = RequestChecks.Steps(options, DefaultSteps), motion = RequestChecks.InRange("motion", options.Motion ?? DefaultMotion, 0, MaxMotion);
         double guidance = RequestChecks.Guidance(options, DefaultGuidance), noise = RequestChecks.InRange("image noise", options.ImageNoise ?? DefaultPictureNoise, 0, MaxPictureNoise);
+        // A clip is continued from its last frame, which the new part begins with.
+        var (given, held, input) = request.Continue is null ? ([], 0, new ManifestInput { Kind = "image", HeldFrames = 0, Sha256 = GenerationManifest.HashFrames([picture]) })
+            : RequestChecks.Given(request, width, height, frames, most: 1, step: 1);
         long h = height / vae.SpatialCompression, w = width / vae.SpatialCompression;
         int predictions = guidance > 1 ? 2 : 1;
         double decode = frames * AutoencoderKl.DecodeFlops(vae.EncoderConfig, height, width);
@@ -61,8 +67,8 @@ public sealed class StableVideoDiffusionSystem : IGenerationSystem
             Folder = folder, Prompt = request.Prompt, NegativePrompt = request.NegativePrompt, Seed = RequestChecks.Seed(options), Count = RequestChecks.Count(options),
             Width = width, Height = height, Frames = frames, FrameRate = rate, Steps = steps, Guidance = guidance, GuidanceRescale = 0,
             Sampler = StableDiffusionSamplers.NameOf(scheduler), NetworkCalls = steps * predictions, MadeFor = new ClipSize(DefaultWidth, DefaultHeight, unet.NumFrames),
-            HeldFrames = 0, GivenFrames = [], Picture = CutToAspect(picture, width, height), Motion = motion, PictureNoise = noise,
-            Input = new ManifestInput { Kind = "image", HeldFrames = 0, Sha256 = GenerationManifest.HashFrames([picture]), Motion = motion, Noise = noise },
+            HeldFrames = held, GivenFrames = given, Picture = CutToAspect(picture, width, height), Motion = motion, PictureNoise = noise,
+            Input = input! with { Motion = motion, Noise = noise },
             PreviewEverySteps = options.PreviewEverySteps,
             Flops = steps * predictions * UNetSpatioTemporal.Flops(unet, frames, h, w) + decode,
             PeakBytes = EstimatePeak(folder, unet, vae, frames, h, w, height, width),

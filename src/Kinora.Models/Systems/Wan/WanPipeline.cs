@@ -141,14 +141,14 @@ public sealed class WanPipeline : IDisposable
         return scope.Keep(Tensor.Cat([mask.To(_device), latents], 1));
     }
 
-    /// <summary>The normalized latent frame of a picture that a TI2V model keeps, [1, Z, 1, h, w].</summary>
-    /// <param name="first">First frame in [−1, 1], [1, 3, H, W].</param>
+    /// <summary>The normalized latents of a clip's first frames, [1, Z, n, h, w].</summary>
+    /// <param name="first">1 + 4k first frames in [−1, 1], [1, 3, F, H, W].</param>
     public Tensor KnownLatents(Tensor first)
     {
         using var inference = GradMode.Inference();
         using var autocast = Autocast.Enter(_compute);
         using var scope = TensorScope.Enter();
-        return scope.Keep(_autoencoder.Value.NormalizeLatents(_autoencoder.Value.EncodeMean(first.Unsqueeze(2).To(_device))));
+        return scope.Keep(_autoencoder.Value.NormalizeLatents(_autoencoder.Value.EncodeMean(first.To(_device), EncodedLatentFrames)));
     }
 
     /// <summary>Integrates from noise to the latents of a clip, [B, Z, f, h, w] in float32, as the transformer sees them.</summary>
@@ -168,7 +168,12 @@ public sealed class WanPipeline : IDisposable
         using var inference = GradMode.Inference();
         using var autocast = Autocast.Enter(_compute);
         using var scope = TensorScope.Enter();
+        // Models that were trained for it see known frames at noise level 0. The others see them at the level of all frames, on the straight way
+        // from the noise to them: as Lugmayr et al., "RePaint", arXiv:2201.09865, section 4.1, with the velocity known instead of the value.
         var known = conditioning.KnownLatents;
+        var frozen = Index.ExpandTimesteps ? known : null;
+        var start = noise.To(_device);
+        var way = known is null || Index.ExpandTimesteps ? null : start.Narrow(2, 0, known.Size(2)) - known;
         var boundary = Index.BoundaryRatio * TrainingSteps;
 
         Tensor Velocity(Tensor latents, double timestep)
@@ -179,9 +184,9 @@ public sealed class WanPipeline : IDisposable
             (low ? _transformer : _lowNoise)?.Release();
             var network = (low ? _lowNoise! : _transformer).Value;
             var scale = low ? lowNoiseGuidance ?? guidance : guidance;
-            var x = Hold(latents, known);
+            var x = Hold(latents, frozen);
             if (conditioning.Concatenated is { } beside) x = Tensor.Cat([x, beside.Expand(x.Size(0), beside.Size(1), x.Size(2), x.Size(3), x.Size(4))], 1);
-            var t = Timesteps(timestep, latents, (int)(known?.Size(2) ?? 0));
+            var t = Timesteps(timestep, latents, (int)(frozen?.Size(2) ?? 0));
             Tensor Ask(Tensor text, bool guides)
             {
                 cancellationToken.ThrowIfCancellationRequested();
@@ -189,12 +194,12 @@ public sealed class WanPipeline : IDisposable
                 return network.Forward(x, t, text, conditioning.Image, cache?.For(kind, whole: timestep <= sampler.Timesteps[^1]));
             }
             var velocity = Ask(conditioning.Text, guides: true);
-            if (scale == 1 || conditioning.NegativeText is null) return call.Keep(velocity);
+            if (scale == 1 || conditioning.NegativeText is null) return call.Keep(Hold(velocity, way));
             var unguided = Ask(conditioning.NegativeText, guides: false);
-            return call.Keep(unguided + (velocity - unguided) * scale);
+            return call.Keep(Hold(unguided + (velocity - unguided) * scale, way));
         }
 
-        var sampled = sampler.Sample(Velocity, noise.To(_device), () => throw new InvalidOperationException("Flow samplers of Wan draw no noise."), onStep: onStep);
+        var sampled = sampler.Sample(Velocity, start, () => throw new InvalidOperationException("Flow samplers of Wan draw no noise."), onStep: onStep);
         return scope.Keep(Hold(sampled, known));
     }
 

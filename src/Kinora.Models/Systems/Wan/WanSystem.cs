@@ -23,6 +23,9 @@ public sealed class WanSystem : IGenerationSystem
     public IReadOnlyList<string> ClassNames => [WanPipelineIndex.TextToVideo, WanPipelineIndex.ImageToVideo];
 
     /// <inheritdoc/>
+    public StoryMethod Stories => StoryMethod.Continuation;
+
+    /// <inheritdoc/>
     public IReadOnlyList<string> RequiredComponents(ModelFolder folder)
     {
         ArgumentNullException.ThrowIfNull(folder);
@@ -52,16 +55,16 @@ public sealed class WanSystem : IGenerationSystem
         RequestChecks.RequirePrompt(request);
         TextTokenizer tokenizer = TextTokenizer.Load(folder.Component("tokenizer"));
         RequestChecks.PromptLengths(request, prompt => tokenizer.Encode(PromptText.Clean(prompt)).Length, TextTokens);
-        RequestChecks.Refuse("Wan", ("mask", request.Mask is not null), ("image strength", options.ImageStrength is not null), ("guidance rescale", options.GuidanceRescale > 0), ("control picture", request.Control is not null), ("clip to continue", request.Continue is not null));
+        RequestChecks.Refuse("Wan", ("mask", request.Mask is not null), ("image strength", options.ImageStrength is not null), ("guidance rescale", options.GuidanceRescale > 0), ("control picture", request.Control is not null));
         if (options.Sampler is not (null or Sampler))
             throw new GenerationRequestException("sampler", $"sampler '{options.Sampler}' is unknown here; Wan has {Sampler}.");
-        if (pipeline.NeedsImage && request.FirstFrame is null)
+        if (pipeline.NeedsImage && request.FirstFrame is null && request.Continue is null)
             throw new GenerationRequestException("image", "this Wan model animates a picture: give its first frame.");
         if (!pipeline.TakesImage && request.FirstFrame is not null)
             throw new GenerationRequestException("image", "this Wan model makes clips from words alone; an image-to-video model animates a picture.");
 
         int multiple = vae.ScaleFactorSpatial * transformer.PatchSize[2];
-        var (defaultWidth, defaultHeight) = SizeFor(request.FirstFrame, presets.Width, presets.Height, multiple);
+        var (defaultWidth, defaultHeight) = SizeFor(request.FirstFrame ?? request.Continue?.Frames[0], presets.Width, presets.Height, multiple);
         int width = options.Width ?? defaultWidth, height = options.Height ?? defaultHeight, frames = options.Frames ?? presets.Frames;
         RequestChecks.Side("width", width, multiple);
         RequestChecks.Side("height", height, multiple);
@@ -75,14 +78,15 @@ public sealed class WanSystem : IGenerationSystem
             throw new GenerationRequestException("keyframe", "this Wan model goes from a first to a last frame: give the last one too.");
         int steps = RequestChecks.Steps(options, presets.Steps), latentFrames = vae.LatentFrames(frames), h = height / vae.ScaleFactorSpatial, w = width / vae.ScaleFactorSpatial;
         double guidance = RequestChecks.Guidance(options, presets.Guidance);
-        VideoFrame[] given = request.FirstFrame is { } first ? [RequestChecks.Fit(first, width, height)] : [];
+        // Image-to-video models were trained with one known frame; combined models take several, and the others are led along them.
+        var (given, held, input) = RequestChecks.Given(request, width, height, frames, most: pipeline.NeedsImage ? 1 : 1 + vae.ScaleFactorTemporal, vae.ScaleFactorTemporal);
         double network = WanTransformer.Flops(transformer, latentFrames, h, w, TextTokens);
         return new WanPlan
         {
             Folder = folder, Prompt = request.Prompt, NegativePrompt = request.NegativePrompt.Length > 0 ? request.NegativePrompt : DefaultNegativePrompt, Seed = RequestChecks.Seed(options), Count = RequestChecks.Count(options),
-            Width = width, Height = height, Frames = frames, FrameRate = RequestChecks.FrameRate(options.FrameRate ?? presets.FrameRate), Steps = steps, Guidance = guidance, GuidanceRescale = 0,
+            Width = width, Height = height, Frames = frames, FrameRate = RequestChecks.FrameRate(options.FrameRate ?? request.Continue?.Fps ?? presets.FrameRate), Steps = steps, Guidance = guidance, GuidanceRescale = 0,
             Sampler = Sampler, Shift = pipeline.Scheduler.FlowShift ?? pipeline.Scheduler.Shift, NetworkCalls = steps * (guidance == 1 ? 1 : 2), MadeFor = new ClipSize(presets.Width, presets.Height, presets.Frames),
-            HeldFrames = given.Length, GivenFrames = given, Input = given.Length == 0 ? null : new ManifestInput { Kind = "image", HeldFrames = 1, Sha256 = GenerationManifest.HashFrames([request.FirstFrame!]) },
+            FrameStep = vae.ScaleFactorTemporal, HeldFrames = held, GivenFrames = given, Input = input,
             PreviewEverySteps = options.PreviewEverySteps, Cache = RequestChecks.Cache(options), Keyframes = keyframes, KeyframeInputs = keyframeInputs, LowNoiseGuidance = guidance == presets.Guidance ? presets.LowNoiseGuidance : null,
             Flops = steps * (guidance == 1 ? 1 : 2) * network + WanAutoencoder.DecodeFlops(vae, latentFrames, h, w), PeakBytes = EstimatePeak(folder, transformer, vae, latentFrames, h, w, frames),
         };
@@ -127,13 +131,16 @@ public sealed class WanSystem : IGenerationSystem
 
     private sealed class Clips(WanPipeline pipeline, TextTokenizer tokenizer) : IGenerationPipeline
     {
+        private readonly PromptMemory _texts = new(prompt => [Encode(pipeline, tokenizer, prompt)], pipeline.ReleaseTextEncoder);
+
         public void Generate(ClipRun run)
         {
             var plan = (WanPlan)run.Plan;
             using var scope = TensorScope.Enter();
-            var text = Encode(plan.Prompt);
-            var negative = plan.Guidance == 1 && plan.LowNoiseGuidance is null or 1 ? null : Encode(plan.NegativePrompt);
-            pipeline.ReleaseTextEncoder();
+            var guided = plan.Guidance != 1 || plan.LowNoiseGuidance is not (null or 1);
+            _texts.Need([plan.Prompt, .. plan.StoryPrompts, .. guided ? [plan.NegativePrompt] : (string[])[]]);
+            var text = _texts[plan.Prompt][0];
+            var negative = guided ? _texts[plan.NegativePrompt][0] : null;
             var vae = pipeline.AutoencoderConfig;
             var noise = new Generator(run.Seed).Normal(1, vae.ZDim, vae.LatentFrames(plan.Frames), plan.Height / vae.ScaleFactorSpatial, plan.Width / vae.ScaleFactorSpatial);
             using var sampler = pipeline.CreateSampler(plan.Steps);
@@ -145,10 +152,14 @@ public sealed class WanSystem : IGenerationSystem
             }, run.Cancellation);
         }
 
-        public void Dispose() => pipeline.Dispose();
+        public void Dispose()
+        {
+            pipeline.Dispose();
+            _texts.Dispose();
+        }
 
         // Tokens beyond the prompt are zero vectors, so the encoder sees the prompt alone.
-        private Tensor Encode(string prompt)
+        private static Tensor Encode(WanPipeline pipeline, TextTokenizer tokenizer, string prompt)
         {
             using var scope = TensorScope.Enter();
             int[] ids = tokenizer.Encode(PromptText.Clean(prompt));
@@ -159,12 +170,16 @@ public sealed class WanSystem : IGenerationSystem
         private WanConditioning Condition(GenerationPlan plan, Tensor text, Tensor? negative)
         {
             var conditioning = new WanConditioning(text, negative);
-            if (plan.GivenFrames is not [var first, ..]) return conditioning;
+            if (plan.HeldFrames == 0) return conditioning;
+            VideoFrame[] held = [.. plan.GivenFrames.TakeLast(plan.HeldFrames)];
+            var pixels = FramePixels.ToModel(held);                                              // [1, 3, n, H, W]
+            if (!pipeline.NeedsImage) return conditioning with { KnownLatents = pipeline.KnownLatents(pixels) };
             var last = plan.Keyframes is [var keyframe] ? keyframe.Picture : null;
-            var pixels = FramePixels.ToModel([first]).Squeeze(2);                                // [1, 3, H, W]
-            return pipeline.Index.ExpandTimesteps
-                ? conditioning with { KnownLatents = pipeline.KnownLatents(pixels) }
-                : conditioning with { Image = pipeline.EncodeImages(last is null ? [first] : [first, last]), Concatenated = pipeline.ConcatenatedCondition(pixels, last is null ? null : FramePixels.ToModel([last]).Squeeze(2), plan.Frames) };
+            return conditioning with
+            {
+                Image = pipeline.EncodeImages(last is null ? held : [.. held, last]),
+                Concatenated = pipeline.ConcatenatedCondition(pixels.Squeeze(2), last is null ? null : FramePixels.ToModel([last]).Squeeze(2), plan.Frames),
+            };
         }
     }
 }

@@ -21,7 +21,7 @@ public sealed class FrameWindowsTests
         using var scope = TensorScope.Enter();
         Tensor clip = new Engine.Random.Generator(1).Normal(1, 2, 21, 3, 3);
         var seen = new List<long>();
-        Tensor average = new FrameWindows(8, 8, 3).Average(clip, part =>
+        Tensor average = new FrameWindows(8, 8, 3).Average(clip, (part, _) =>
         {
             seen.Add(part.Size(2));
             return part;
@@ -35,7 +35,7 @@ public sealed class FrameWindowsTests
     {
         using var scope = TensorScope.Enter();
         int call = 0;
-        Tensor average = new FrameWindows(4, 4, 2).Average(Tensor.Zeros([1, 1, 6, 1, 1]), part => Tensor.Full(part.Shape, call++));
+        Tensor average = new FrameWindows(4, 4, 2).Average(Tensor.Zeros([1, 1, 6, 1, 1]), (part, _) => Tensor.Full(part.Shape, call++));
         float[] values = average.ToArray<float>();
         values[..2].ShouldAllBe(v => v == 0);
         values[4..].ShouldAllBe(v => v == 1);
