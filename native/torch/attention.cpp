@@ -35,26 +35,6 @@ using OptionalTensor = c10::optional<Tensor>;
 constexpr const char* kName = "kinora::attention";
 constexpr int64_t kMaxHeadDim = 256;
 
-// One growing buffer per thread, kept between calls.
-struct Scratch {
-  void* memory = nullptr;
-  int64_t size = 0;
-  ~Scratch() { std::free(memory); }
-  void* at_least(int64_t bytes) {
-    if (bytes > size) {
-      std::free(memory);
-      size = (bytes + 4095) / 4096 * 4096;
-      memory = std::aligned_alloc(4096, (size_t)size);
-      if (!memory) {
-        size = 0;
-        throw std::bad_alloc();
-      }
-    }
-    return memory;
-  }
-};
-thread_local Scratch t_scratch;
-
 bool given(const OptionalTensor& t) { return t && t->defined(); }
 
 bool is_fusable(const Tensor& q, const OptionalTensor& mask) {
@@ -166,7 +146,7 @@ Tensor forward_kernels(const Tensor& q, const Tensor& k, const Tensor& v, const 
   kn_parallel_units(heads, [&](int64_t i) { kernels.attention_pack(&a, i, memory + i * packed_bytes); });
   kn_parallel_units(heads * blocks, [&](int64_t u) {
     const int64_t i = u / blocks;
-    kernels.attention_forward(&a, i, u % blocks * block, memory + i * packed_bytes, t_scratch.at_least(scratch_bytes));
+    kernels.attention_forward(&a, i, u % blocks * block, memory + i * packed_bytes, kn_thread_scratch(scratch_bytes));
   });
   return o;
 }
@@ -198,7 +178,7 @@ variable_list backward_kernels(const Tensor& q, const Tensor& k, const Tensor& v
   const int64_t scratch_bytes = kernels.attention_backward_scratch_bytes(&a);
   kn_parallel_units(heads * shares, [&](int64_t u) {
     const int64_t i = u / shares, key0 = u % shares * span;
-    kernels.attention_backward(&a, i, key0, std::min(keys, key0 + span), parts ? parts + u * queries * d : nullptr, t_scratch.at_least(scratch_bytes));
+    kernels.attention_backward(&a, i, key0, std::min(keys, key0 + span), parts ? parts + u * queries * d : nullptr, kn_thread_scratch(scratch_bytes));
   });
   if (shares > 1) gq.copy_(partial.sum(1).reshape({q.size(0), q.size(1), queries, d}));
   return {gq, gk, gv};

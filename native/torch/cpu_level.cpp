@@ -4,6 +4,7 @@
 
 #include <cstdlib>
 #include <cstring>
+#include <new>
 #include <stdexcept>
 #include <string>
 
@@ -57,6 +58,26 @@ std::atomic<int>& level_in_force() {
 }
 
 }  // namespace
+
+void* kn_thread_scratch(int64_t bytes) {
+  constexpr int64_t page = 4096;
+  struct Buffer {
+    void* memory = nullptr;
+    int64_t size = 0;
+    ~Buffer() { std::free(memory); }
+  };
+  static thread_local Buffer t;
+  if (bytes > t.size) {
+    std::free(t.memory);
+    t.size = (bytes + page - 1) / page * page;
+    t.memory = std::aligned_alloc(page, (size_t)t.size);
+    if (!t.memory) {
+      t.size = 0;
+      throw std::bad_alloc();
+    }
+  }
+  return t.memory;
+}
 
 const kn_kernels& kn_active_kernels() { return table(level_in_force().load(std::memory_order_relaxed)); }
 

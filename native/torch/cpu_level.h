@@ -10,6 +10,9 @@
 // Kernels of the level in force: the best that this processor has, or what KINORA_CPU_LEVEL or kn_cpu_level asked for.
 const kn_kernels& kn_active_kernels();
 
+// This thread's buffer of at least so many bytes, page aligned; what it held before is lost. Kept between calls.
+void* kn_thread_scratch(int64_t bytes);
+
 // Runs f(0) .. f(n - 1) on libtorch's own threads, each taking the next number when it is free. Results must not depend on which
 // thread runs what; nothing is shared but the counter.
 template <class F> void kn_parallel_units(int64_t n, const F& f) {

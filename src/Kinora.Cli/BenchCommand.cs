@@ -144,14 +144,21 @@ public static class BenchCommand
     {
         var (device, output, seconds) = (DeviceOption(), OutputOption(), SecondsOption());
         var only = OnlyOption();
+        var profile = new Option<bool>("--profile") { Description = "Run each case once and print the time of its operators." };
         var command = new Verb("networks", "Time parts of published networks at their real sizes with random weights.",
             "kinora bench networks",
-            "kinora bench networks --only Wan -o networks.json")
+            "kinora bench networks --only Wan -o networks.json",
+            "kinora bench networks --only \"SD 1.5 U-Net\" --profile")
         {
-            device, only, output, seconds,
+            device, only, output, seconds, profile,
         };
         command.SetAction((result, cancellationToken) => EngineWork.Run(() =>
-            Time("networks", NetworkCases.All, result.GetValue(only), Device.Parse(result.GetValue(device)!), result.GetValue(seconds), result.GetValue(output), cancellationToken), cancellationToken));
+        {
+            Device where = Device.Parse(result.GetValue(device)!);
+            return result.GetValue(profile)
+                ? Profile(Chosen(NetworkCases.All, result.GetValue(only)), where)
+                : Time("networks", NetworkCases.All, result.GetValue(only), where, result.GetValue(seconds), result.GetValue(output), cancellationToken);
+        }, cancellationToken));
         return command;
     }
 
@@ -191,6 +198,24 @@ public static class BenchCommand
         return command;
     }
 
+    // Self times of operators in one run of each case, after one that warms up.
+    private static int Profile(SpeedCase[] cases, Device device)
+    {
+        foreach (SpeedCase speedCase in cases)
+        {
+            using SpeedSubject subject = speedCase.Prepare(device);
+            subject.Run();
+            CommandSession.Current.Result($"{speedCase.Name}\n{EngineRuntime.Profile(subject.Run)}");
+        }
+        return ExitCodes.Success;
+    }
+
+    private static SpeedCase[] Chosen(IReadOnlyList<SpeedCase> cases, string? only)
+    {
+        SpeedCase[] chosen = [.. cases.Where(c => only is null || c.Name.Contains(only, StringComparison.OrdinalIgnoreCase))];
+        return chosen.Length > 0 ? chosen : throw CommandException.Usage($"--only {only}: no case has that in its name. The cases are:\n  {string.Join("\n  ", cases.Select(c => c.Name))}");
+    }
+
     private static Command CreateSelfTest()
     {
         var device = DeviceOption();
@@ -218,8 +243,7 @@ public static class BenchCommand
 
     private static int Time(string suite, IReadOnlyList<SpeedCase> cases, string? only, Device device, double seconds, string? output, CancellationToken cancellationToken)
     {
-        SpeedCase[] chosen = [.. cases.Where(c => only is null || c.Name.Contains(only, StringComparison.OrdinalIgnoreCase))];
-        if (chosen.Length == 0) { throw CommandException.Usage($"--only {only}: no case has that in its name. The cases are:\n  {string.Join("\n  ", cases.Select(c => c.Name))}"); }
+        SpeedCase[] chosen = Chosen(cases, only);
         if (!(seconds > 0)) { throw CommandException.Usage("--seconds must be positive."); }
         using var progress = new ConsoleProgress();
         var report = SpeedReport.Measure(suite, chosen, device, seconds, r => progress.Line(SpeedReport.Line(r)), cancellationToken);

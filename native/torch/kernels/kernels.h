@@ -82,6 +82,22 @@ struct kn_attention_args {
   void *grad_q, *grad_k, *grad_v;
 };
 
+// 3×3 convolution with stride 1 of channels-last frames (winograd.h). Result frame f of a sample sees frames f .. f + taps - 1.
+struct kn_winograd_args {
+  int64_t channels, filters, taps;              // multiples of 16; taps 1 for pictures
+  int64_t height, width;                        // of the results
+  int64_t frames_per_sample;                    // result frames
+  int64_t x_height, x_width, padding;           // of the picture that is convolved
+  int doublings;                                // 1: that picture is x with every pixel doubled in both directions, 0: it is x
+  int64_t x_sample, x_frame, x_row, x_pixel;    // element strides of x; channels are dense
+  int x_bf16, weight_bf16;                      // x_bf16 is also the type of y
+  const void *x, *weight;                       // weight [filters, channels, taps, 3, 3], dense
+  const float* bias;                            // NULL for none
+  const void* zeros;                            // at least `channels` zeros of the type of x
+  void* y;                                      // [frames, height, width, filters], dense
+  int64_t v_point;                              // floats between neighboring points of V
+};
+
 struct kn_adamw_args {
   float learning_rate, beta1, beta2, epsilon, weight_decay;
   float correction1, correction2;      // 1 - beta1^t, sqrt(1 - beta2^t)
@@ -130,6 +146,14 @@ struct kn_kernels {
   void (*attention_pack)(const kn_attention_args*, int64_t head, void* packed);
   void (*attention_forward)(const kn_attention_args*, int64_t head, int64_t query0, const void* packed, void* scratch);
   void (*attention_backward)(const kn_attention_args*, int64_t head, int64_t key0, int64_t key1, float* partial_dq, void* scratch);
+  // Convolution: U of 16 channels of a group of filters; V of tiles [tile0, tile1), tile `base` first in v; the results of such tiles
+  // for a group of filters, with scratch of winograd_scratch_floats(tiles).
+  int winograd_filter_group;
+  int64_t (*winograd_scratch_floats)(int64_t tiles);
+  int64_t (*winograd_group_floats)(const kn_winograd_args*);      // of one group in U
+  void (*winograd_filters)(const kn_winograd_args*, int64_t group, int64_t channel0, float* u);
+  void (*winograd_tiles)(const kn_winograd_args*, int64_t base, int64_t tile0, int64_t tile1, float* v);
+  void (*winograd_products)(const kn_winograd_args*, int64_t group, int64_t base, int64_t tile0, int64_t tile1, const float* v, const float* u, float* scratch);
   void (*adamw)(const kn_adamw_args*, const void* gradient, int gradient_bf16, float* parameter, float* first_moment, float* second_moment, int64_t n);
   // Elements [first, last), both at the border of a block of 256 or at the end of a row.
   void (*dequantize)(const kn_dequantize_args*, int64_t first, int64_t last);

@@ -5,6 +5,7 @@
 #include "attention.h"
 #include "dequantize.h"
 #include "fused.h"
+#include "winograd.h"
 
 #define KN_JOIN_(a, b) a##b
 #define KN_JOIN(a, b) KN_JOIN_(a, b)
@@ -33,6 +34,12 @@ const kn_kernels kTable = {
     attention_pack,
     attention_forward,
     attention_backward,
+    kFilterGroup,
+    winograd_scratch_floats,
+    winograd_group_floats,
+    winograd_filters,
+    winograd_tiles,
+    winograd_products,
     adamw,
     dequantize,
 };

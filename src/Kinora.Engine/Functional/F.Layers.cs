@@ -10,7 +10,7 @@ namespace Kinora.Engine;
 public static unsafe partial class F
 {
     private static readonly Op LinearOp = new("aten::linear"), EmbeddingOp = new("aten::embedding"), LayerNormOp = new("aten::layer_norm"), GroupNormOp = new("aten::group_norm"),
-        Conv1dOp = new("aten::conv1d"), Conv2dOp = new("aten::conv2d"), Conv3dOp = new("aten::conv3d"), ConvTranspose2dOp = new("aten::conv_transpose2d", "input"), ConvTranspose3dOp = new("aten::conv_transpose3d", "input"),
+        Conv1dOp = new("aten::conv1d"), Conv2dOp = new("aten::conv2d"), Conv3dOp = new("aten::conv3d"), FastConv2dOp = new("kinora::conv2d"), FastConv3dOp = new("kinora::conv3d"), ConvTranspose2dOp = new("aten::conv_transpose2d", "input"), ConvTranspose3dOp = new("aten::conv_transpose3d", "input"),
         PadOp = new("aten::constant_pad_nd"), ReflectionPad2dOp = new("aten::reflection_pad2d"), ReplicationPad2dOp = new("aten::replication_pad2d"), ReplicationPad3dOp = new("aten::replication_pad3d"),
         PixelShuffleOp = new("aten::pixel_shuffle"), PixelUnshuffleOp = new("aten::pixel_unshuffle"), UpsampleNearest2dOp = new("aten::upsample_nearest2d", "vec"), UpsampleNearest3dOp = new("aten::upsample_nearest3d", "vec"), UpsampleBilinear2dOp = new("aten::upsample_bilinear2d", "vec"), UpsampleBicubic2dOp = new("aten::upsample_bicubic2d", "vec"),
         AvgPool2dOp = new("aten::avg_pool2d"), AvgPool3dOp = new("aten::avg_pool3d"), MaxPool2dOp = new("aten::max_pool2d"), MaxPool3dOp = new("aten::max_pool3d"), AdaptiveAvgPool2dOp = new("aten::adaptive_avg_pool2d"), DropoutOp = new("aten::dropout"), OneHotOp = new("aten::one_hot"),
@@ -25,24 +25,40 @@ public static unsafe partial class F
     public static Tensor Conv1d(Tensor x, Tensor weight, Tensor? bias = null, long stride = 1, long padding = 0, long dilation = 1, long groups = 1) =>
         Conv1dOp.Call(x, weight, bias, Value.Ints(&stride, 1), Value.Ints(&padding, 1), Value.Ints(&dilation, 1), groups);
 
-    /// <summary>x [B, C, H, W], weight [out, C/groups, kH, kW]; one number means the same in both directions.</summary>
+    /// <summary>
+    /// x [B, C, H, W], weight [out, C/groups, kH, kW]; one number means the same in both directions. Without gradients, 3×3 filters of stride 1 run
+    /// on the CPU by minimal filtering (Lavin and Gray, arXiv:1509.09308) in float32, and the result is channels-last.
+    /// </summary>
     public static Tensor Conv2d(Tensor x, Tensor weight, Tensor? bias = null, Size2 stride = default, Size2 padding = default, Size2 dilation = default, long groups = 1)
     {
         long* p = stackalloc long[6];
         stride.OrOne().Write(p);
         padding.Write(p + 2);
         dilation.OrOne().Write(p + 4);
-        return Conv2dOp.Call(x, weight, bias, Value.Ints(p, 2), Value.Ints(p + 2, 2), Value.Ints(p + 4, 2), groups);
+        return (IsCpu(x) && FastConv2dOp.Exists ? FastConv2dOp : Conv2dOp).Call(x, weight, bias, Value.Ints(p, 2), Value.Ints(p + 2, 2), Value.Ints(p + 4, 2), groups);
     }
 
-    /// <summary>x [B, C, F, H, W], weight [out, C/groups, kF, kH, kW].</summary>
+    /// <summary>The convolution of x [B, C, H, W] after its height and width were doubled by nearest neighbors, without storing that picture where the fast form serves.</summary>
+    public static Tensor DoubledConv2d(Tensor x, Tensor weight, Tensor? bias, Size2 padding)
+    {
+        if (!IsCpu(x) || !FastConv2dOp.Exists)
+        {
+            using var scope = TensorScope.Enter();
+            return scope.Keep(Conv2d(InterpolateNearest(x, 2, 2), weight, bias, padding: padding));
+        }
+        long* p = stackalloc long[4] { 1, 1, 0, 0 };
+        padding.Write(p + 2);
+        return FastConv2dOp.Call(x, weight, bias, Value.Ints(p, 2), Value.Ints(p + 2, 2), Value.Ints(p, 2), 1, true);
+    }
+
+    /// <summary>x [B, C, F, H, W], weight [out, C/groups, kF, kH, kW]; 3×3 of every frame as in <see cref="Conv2d"/>.</summary>
     public static Tensor Conv3d(Tensor x, Tensor weight, Tensor? bias = null, Size3 stride = default, Size3 padding = default, Size3 dilation = default, long groups = 1)
     {
         long* p = stackalloc long[9];
         stride.OrOne().Write(p);
         padding.Write(p + 3);
         dilation.OrOne().Write(p + 6);
-        return Conv3dOp.Call(x, weight, bias, Value.Ints(p, 3), Value.Ints(p + 3, 3), Value.Ints(p + 6, 3), groups);
+        return (IsCpu(x) && FastConv3dOp.Exists ? FastConv3dOp : Conv3dOp).Call(x, weight, bias, Value.Ints(p, 3), Value.Ints(p + 3, 3), Value.Ints(p + 6, 3), groups);
     }
 
     /// <summary>weight [C, out/groups, kH, kW].</summary>

@@ -24,4 +24,12 @@ public sealed class Conv2d : Module
         DType t = Autocast.Target ?? _weight.DType;
         return scope.Keep(F.Conv2d(x.To(t), _weight.Use(t), _bias?.To(t), _stride, _padding));
     }
+
+    /// <summary>The same on a picture whose height and width are doubled by nearest neighbors first.</summary>
+    public Tensor ForwardDoubled(Tensor x)                                             // [B, C, H, W]
+    {
+        using var scope = TensorScope.Enter();
+        DType t = Autocast.Target ?? _weight.DType;
+        return scope.Keep(F.DoubledConv2d(x.To(t), _weight.Use(t), _bias?.To(t), _padding));
+    }
 }

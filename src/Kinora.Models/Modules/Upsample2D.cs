@@ -17,7 +17,7 @@ public sealed class Upsample2D : Module
     public Tensor Forward(Tensor x, Size2? size = null)
     {
         using var scope = TensorScope.Enter();
-        var up = size is { } s ? F.InterpolateNearestTo(x, s) : F.InterpolateNearest(x, 2, 2);
-        return scope.Keep(_conv.Forward(up));                                                    // [B, C, 2H, 2W]
+        var doubled = size is null || size == new Size2(2 * x.Size(2), 2 * x.Size(3));
+        return scope.Keep(doubled ? _conv.ForwardDoubled(x) : _conv.Forward(F.InterpolateNearestTo(x, size!.Value))); // [B, C, 2H, 2W]
     }
 }
