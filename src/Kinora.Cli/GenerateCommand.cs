@@ -11,6 +11,7 @@ using Kinora.Engine;
 using Kinora.Evaluation.Frames;
 using Kinora.Media;
 using Kinora.Models;
+using Kinora.Models.Checkpoints.Lora;
 using Kinora.Models.Diffusion;
 using Kinora.Models.Diffusion.Samplers;
 using Kinora.Models.Generation;
@@ -50,6 +51,8 @@ public static class GenerateCommand
         var count = new Option<int>("--count") { Description = "How many clips.", HelpName = "number", DefaultValueFactory = _ => 1 };
         var model = new Option<string>("--model") { Description = "A model folder, the name of one under models/, or a file of weights (.safetensors, .gguf, .ckpt).", HelpName = "model", DefaultValueFactory = _ => KinoraOptions.DefaultModel };
         var components = new Option<string[]>("--component") { Description = "A component from elsewhere, such as transformer=wan-Q4_K.gguf or vae=folder; or a diffusers folder for all that the model lacks. May be repeated.", HelpName = "name=path|folder" };
+        var loras = new Option<string[]>("--lora") { Description = "A LoRA file on top of the model's weights, with its weight after a colon; may be repeated.", HelpName = "file[:weight]" };
+        var loraMode = new Option<string>("--lora-mode") { Description = "fused: added to the weights when they are loaded. live: on every use, weights stay as they are. auto: live where weights stay quantized.", HelpName = "auto|fused|live", DefaultValueFactory = _ => "auto" };
         var device = new Option<string>("--device") { Description = "cpu, cuda, cuda:1, or auto.", HelpName = "device", DefaultValueFactory = _ => "auto" };
         var dtype = new Option<string>("--dtype") { Description = "fp32, bf16, or auto for what is faster here.", HelpName = "type", DefaultValueFactory = _ => "auto" };
         var json = new Option<bool>("--json") { Description = "Print the result as JSON." };
@@ -63,11 +66,11 @@ public static class GenerateCommand
             "kinora generate --story story.txt -o story.mp4                                    one clip, several prompts",
             "kinora generate \"a star spins in space\" --count 4 --seed 7 -o star.gif           four seeds")
         {
-            prompt, output, seed, steps, guidance, sampler, negative, size, frames, fps, image, imageModel, motionAdapter, strength, motion, imageNoise, mask, control, controlNet, controlStrength, keyframes, continued, story, cache, cacheCompare, count, model, components, device, dtype, json, dryRun,
+            prompt, output, seed, steps, guidance, sampler, negative, size, frames, fps, image, imageModel, motionAdapter, strength, motion, imageNoise, mask, control, controlNet, controlStrength, keyframes, continued, story, cache, cacheCompare, count, model, components, loras, loraMode, device, dtype, json, dryRun,
         };
         command.SetAction(async (result, cancellationToken) =>
         {
-            var kinora = new KinoraOptions { Model = result.GetRequiredValue(model), Device = result.GetRequiredValue(device), DType = result.GetRequiredValue(dtype), Parts = ComponentArguments.Parse(result.GetValue(components) ?? [], result.GetValue(motionAdapter)) };
+            var kinora = new KinoraOptions { Model = result.GetRequiredValue(model), Device = result.GetRequiredValue(device), DType = result.GetRequiredValue(dtype), Parts = ComponentArguments.Parse(result.GetValue(components) ?? [], result.GetValue(motionAdapter)), Loras = [.. (result.GetValue(loras) ?? []).Select(LoraChoice.Parse)], LoraMode = ParseLoraMode(result.GetRequiredValue(loraMode)) };
             ModelFolder folder = ModelFolder.Find(kinora);
             var (width, height) = ParseSize(result.GetValue(size));
             string? imagePath = result.GetValue(image), clipPath = result.GetValue(continued), maskPath = result.GetValue(mask), controlPath = result.GetValue(control);
@@ -216,6 +219,15 @@ public static class GenerateCommand
                 $"note: {plan.Folder.Name} was trained on {made.Width}x{made.Height}{(made.Frames == 1 ? "" : $" with {made.Frames} frames")}; other sizes look worse"));
         }
     }
+
+    /// <summary>Reads auto, fused and live.</summary>
+    internal static LoraMode ParseLoraMode(string text) => text switch
+    {
+        "auto" => LoraMode.Auto,
+        "fused" => LoraMode.Fused,
+        "live" => LoraMode.Live,
+        _ => throw CommandException.Usage($"--lora-mode: expected auto, fused or live, got {text}."),
+    };
 
     private static (int? Width, int? Height) ParseSize(string? text)
     {

@@ -6,8 +6,10 @@ using System.Text.Json;
 using Kinora.Cli.Generation;
 using Kinora.Cli.Shell;
 using Kinora.Engine;
+using Kinora.Engine.Checkpoints;
 using Kinora.Media;
 using Kinora.Models;
+using Kinora.Models.Checkpoints.Lora;
 using Kinora.Models.Generation;
 
 namespace Kinora.Cli;
@@ -36,7 +38,7 @@ public static class ReplayCommand
             string path = result.GetRequiredValue(clip);
             string? again = result.GetValue(output);
             GenerationManifest recorded = ReadManifest(path);
-            var kinora = new KinoraOptions { Model = result.GetValue(model) ?? recorded.Model, Device = result.GetValue(device) ?? recorded.Device, DType = result.GetValue(dtype) ?? recorded.DType, Parts = recorded.Parts ?? new ModelParts() };
+            var kinora = new KinoraOptions { Model = result.GetValue(model) ?? recorded.Model, Device = result.GetValue(device) ?? recorded.Device, DType = result.GetValue(dtype) ?? recorded.DType, Parts = recorded.Parts ?? new ModelParts(), Loras = Loras(recorded), LoraMode = GenerateCommand.ParseLoraMode(recorded.LoraMode ?? "auto") };
             bool verified = result.GetValue(verify) || again is null;
             GenerationPlan plan = Plan(ModelFolder.Find(kinora), recorded, path, result.GetValue(input));
             CheckModel(plan.Folder, recorded, verified);
@@ -74,6 +76,11 @@ public static class ReplayCommand
             throw CommandException.Integrity($"{path}: {e.Message}.", e);
         }
     }
+
+    private static LoraChoice[] Loras(GenerationManifest recorded) => [.. (recorded.Loras ?? []).Select(lora =>
+        !File.Exists(lora.Path) ? throw CommandException.Input($"the clip was made with {lora.Path}, which is not there.")
+        : Checkpoint.HashFile(lora.Path) != lora.Sha256 ? throw CommandException.Integrity($"the clip was made with {lora.Path}, which has changed since.")
+        : new LoraChoice(lora.Path, lora.Weight))];
 
     private static GenerationPlan Plan(ModelFolder folder, GenerationManifest recorded, string path, string? inputPath)
     {

@@ -34,4 +34,7 @@ public sealed record LoadOptions
 
     /// <summary>LoRA files on top of the model's weights.</summary>
     public IReadOnlyList<LoraChoice> Loras { get; init; } = [];
+
+    /// <summary>When their changes are added.</summary>
+    public LoraMode LoraMode { get; init; } = LoraMode.Auto;
 }

@@ -99,6 +99,14 @@ public sealed class NetworkLoader : IDisposable
         _loras.ThrowUnlessUsed();
     }
 
-    private IWeights Changed(string component, IWeights weights, KeyMap? published) =>
-        LoraSet.Reaches(component) ? _loras.Apply(component, weights, published ?? PublishedLayouts.Find(Folder.Components.GetValueOrDefault(component), weights)?.Map) : weights;
+    private IWeights Changed(string component, IWeights weights, KeyMap? published)
+    {
+        if (!LoraSet.Reaches(component) || !Folder.Has(component))
+        {
+            return weights;
+        }
+        // Files of LoRA name layers as their tool does: as we do, or as the authors of the system.
+        string className = NetworkCatalog.ClassNameOf(Folder.Config(component)) ?? Folder.Components[component];
+        return _loras.Apply(component, weights, published ?? PublishedLayouts.Find(className, weights)?.Map, Options.LoraMode);
+    }
 }

@@ -39,7 +39,7 @@ public sealed class CheckpointParameters(IWeights weights, bool trainable = fals
 
     /// <inheritdoc/>
     public Tensor Get(string fullName, ReadOnlySpan<long> shape, Init init, DType dtype, Device device) =>
-        Check(fullName, shape, dtype) is null ? Placeholder(shape, dtype) : Read(fullName, dtype, device);
+        Check(fullName, shape, dtype) is null ? Placeholder(shape, dtype) : Read(weights, fullName, dtype, device);
 
     /// <inheritdoc/>
     public Weight GetWeight(string fullName, ReadOnlySpan<long> shape, Init init, DType dtype, Device device)
@@ -50,9 +50,17 @@ public sealed class CheckpointParameters(IWeights weights, bool trainable = fals
         }
         bool streams = _stream is not null && device.Type == DeviceType.Cpu;
         StorageType? form = trainable || !dtype.IsFloatingPoint() ? null : streams ? stored.Type : storage.FormOf(stored.Type, dtype);
-        if (form is not { } kept || !StoredWeight.CanStayOn(device, kept))
+        form = form is { } wanted && StoredWeight.CanStayOn(device, wanted) ? form : null;
+        return weights is ILayeredWeights layered && layered.IsLayered(fullName, form is not null)
+            ? layered.Over(fullName, ReadWeight(layered.Base, fullName, shape, stored, form, streams, dtype, device))
+            : ReadWeight(weights, fullName, shape, stored, form, streams, dtype, device);
+    }
+
+    private Weight ReadWeight(IWeights from, string fullName, ReadOnlySpan<long> shape, StoredTensor stored, StorageType? form, bool streams, DType dtype, Device device)
+    {
+        if (form is not { } kept)
         {
-            return new ResidentWeight(Read(fullName, dtype, device));
+            return new ResidentWeight(Read(from, fullName, dtype, device));
         }
         using var scope = TensorScope.Enter();
         // What the file stores needs no conversion.
@@ -63,21 +71,21 @@ public sealed class CheckpointParameters(IWeights weights, bool trainable = fals
                 _stream.Name = fullName;
             }
             // A change on top (a LoRA) or another order of elements leaves nothing in the file to come back to.
-            return weights.ReadStored(fullName) is { } elements && elements.Shape.SequenceEqual(shape.ToArray())
+            return from.ReadStored(fullName) is { } elements && elements.Shape.SequenceEqual(shape.ToArray())
                 ? StoredWeight.Of(elements, dtype, device, streams ? _stream : null)
-                : new ResidentWeight(scope.Keep(Read(fullName, dtype, device)));
+                : new ResidentWeight(scope.Keep(Read(from, fullName, dtype, device)));
         }
         if (kept is StorageType.Float16 or StorageType.BFloat16)
         {
-            return new StoredWeight(kept, shape.ToArray(), Read(fullName, kept.ToDType(), device), null, dtype, device);
+            return new StoredWeight(kept, shape.ToArray(), Read(from, fullName, kept.ToDType(), device), null, dtype, device);
         }
-        StoredElements? source = weights.ReadStored(fullName);
-        Tensor? whole = source is null ? Read(fullName, DType.Float32, device) : null;
+        StoredElements? source = from.ReadStored(fullName);
+        Tensor? whole = source is null ? Read(from, fullName, DType.Float32, device) : null;
         return StoredWeight.Quantize(kept, shape, (start, count) =>
         {
             if (source?.Rows(start, count) is not { } part)
             {
-                return (whole ??= Read(fullName, DType.Float32, device)).Narrow(0, start, count);
+                return (whole ??= Read(from, fullName, DType.Float32, device)).Narrow(0, start, count);
             }
             return part.ToTensor(DType.Float32, device, copy: true);
         }, dtype, device);
@@ -115,14 +123,14 @@ public sealed class CheckpointParameters(IWeights weights, bool trainable = fals
         return stored;
     }
 
-    private Tensor Read(string name, DType dtype, Device device)
+    private Tensor Read(IWeights from, string name, DType dtype, Device device)
     {
         if (!trainable)
         {
-            return weights.Read(name, dtype, device);
+            return from.Read(name, dtype, device);
         }
         using var scope = TensorScope.Enter();
-        return scope.Keep(weights.ReadStored(name)?.ToTensor(dtype, device, copy: true) ?? weights.Read(name, dtype, device).Clone());
+        return scope.Keep(from.ReadStored(name)?.ToTensor(dtype, device, copy: true) ?? from.Read(name, dtype, device).Clone());
     }
 
     private static Tensor Placeholder(ReadOnlySpan<long> shape, DType dtype) => Tensor.Empty(shape, dtype, Device.Meta);

@@ -21,7 +21,7 @@ internal static class LoraNames
     // In front of the layer's name: the component it is in. Longer beginnings first.
     private static readonly (string Beginning, string[] Components)[] Beginnings =
     [
-        ("base_model.model.", []), ("model.diffusion_model.", LoraTarget.Denoisers), ("diffusion_model.", LoraTarget.Denoisers),
+        ("base_model.model.", []), ("module.", []), ("model.diffusion_model.", LoraTarget.Denoisers), ("diffusion_model.", LoraTarget.Denoisers),
         ("unet.", LoraTarget.Denoisers), ("transformer.", LoraTarget.Denoisers), ("text_encoder_2.", ["text_encoder_2"]), ("text_encoder.", ["text_encoder"]),
         ("lora_unet_", LoraTarget.Denoisers), ("lora_transformer_", LoraTarget.Denoisers), ("lycoris_unet_", LoraTarget.Denoisers), ("lycoris_", LoraTarget.Denoisers),
         ("lora_te1_", ["text_encoder"]), ("lora_te2_", ["text_encoder_2"]), ("lora_te_", ["text_encoder"]),

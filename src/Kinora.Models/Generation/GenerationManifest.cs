@@ -41,6 +41,10 @@ public sealed record GenerationManifest
     public ModelParts? Parts { get; init; }
     /// <summary>Prompts over time; null for one prompt.</summary>
     public IReadOnlyList<StoryPart>? Story { get; init; }
+    /// <summary>LoRA files on top of the model's weights; null for none.</summary>
+    public IReadOnlyList<ManifestLora>? Loras { get; init; }
+    /// <summary>When their changes were added: auto, fused or live; null without any.</summary>
+    public string? LoraMode { get; init; }
     /// <summary>Step caching; null for none.</summary>
     public ManifestCache? Cache { get; init; }
     /// <summary>Pictures that later frames were to be; null for none.</summary>
@@ -133,6 +137,17 @@ public sealed record ManifestKeyframe
     public required string Sha256 { get; init; }
     /// <summary>The picture's file, if the maker named one.</summary>
     public string? Path { get; init; }
+}
+
+/// <summary>A LoRA file on top of a model's weights.</summary>
+public sealed record ManifestLora
+{
+    /// <summary>The file.</summary>
+    public required string Path { get; init; }
+    /// <summary>How strongly it counted.</summary>
+    public required double Weight { get; init; }
+    /// <summary>SHA-256 of the file.</summary>
+    public required string Sha256 { get; init; }
 }
 
 /// <summary>What controlled a clip besides words.</summary>

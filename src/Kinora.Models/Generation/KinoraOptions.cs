@@ -1,4 +1,5 @@
 using Kinora.Engine;
+using Kinora.Models.Checkpoints.Lora;
 
 namespace Kinora.Models.Generation;
 
@@ -13,6 +14,12 @@ public sealed class KinoraOptions
 
     /// <summary>Components that stand elsewhere: what a file of weights lacks, or others in the place of the model's own.</summary>
     public ModelParts Parts { get; set; } = new();
+
+    /// <summary>LoRA files on top of the model's weights.</summary>
+    public IReadOnlyList<LoraChoice> Loras { get; set; } = [];
+
+    /// <summary>When their changes are added.</summary>
+    public LoraMode LoraMode { get; set; } = LoraMode.Auto;
 
     /// <summary>cpu, cuda or cuda:N; auto takes the first GPU if there is one.</summary>
     public string Device { get; set; } = "auto";
@@ -42,7 +49,7 @@ public sealed class KinoraOptions
     public LoadOptions ResolveLoad()
     {
         Device device = ResolveDevice();
-        return new LoadOptions { Device = device, Compute = ResolveDType(device) };
+        return new LoadOptions { Device = device, Compute = ResolveDType(device), Loras = Loras, LoraMode = LoraMode };
     }
 
     /// <summary>The type that <see cref="DType"/> means on a device.</summary>

@@ -3,6 +3,7 @@ using System.Reflection;
 using System.Runtime.CompilerServices;
 using System.Threading.Channels;
 using Kinora.Engine;
+using Kinora.Engine.Checkpoints;
 using Kinora.Media;
 using Kinora.Models.Diffusion;
 
@@ -180,6 +181,8 @@ public sealed class KinoraVideoGenerator : IVideoGenerator, IDisposable
         FrameRate = plan.FrameRate,
         Input = plan.Input,
         Parts = plan.Folder.Parts.IsEmpty ? null : plan.Folder.Parts,
+        Loras = model.Networks.Options.Loras is { Count: > 0 } loras ? [.. loras.Select(l => new ManifestLora { Path = Path.GetFullPath(l.Path), Weight = l.Weight, Sha256 = Checkpoint.HashFile(l.Path) })] : null,
+        LoraMode = model.Networks.Options.Loras.Count > 0 ? model.Networks.Options.LoraMode.ToString().ToLowerInvariant() : null,
         Control = plan.ControlInput,
         Story = plan.Story.Count == 0 ? null : plan.Story,
         Keyframes = plan.KeyframeInputs.Count == 0 ? null : plan.KeyframeInputs,

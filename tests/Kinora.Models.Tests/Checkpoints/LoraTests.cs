@@ -116,6 +116,39 @@ public sealed class LoraTests : IDisposable
         }
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void Read_DoRA_GivesRowsOrColumnsTheMagnitude(bool byRows)
+    {
+        using var scope = TensorScope.Enter();
+        Tensor up = Values(1, Out, Rank), down = Values(2, Rank, In), weight = Values(3, Out, In), magnitude = byRows ? Values(4, Out, 1) : Values(4, 1, In);
+        const double Strength = 0.5;
+        using LoraSet set = Open(Strength, ($"unet.{Layer}.lora_B.weight", up), ($"unet.{Layer}.lora_A.weight", down), ($"unet.{Layer}.dora_scale", magnitude));
+        using Checkpoint model = Model((Layer + ".weight", weight));
+
+        float[] changed = set.Apply("unet", model).Read(Layer + ".weight").ToArray<float>();
+
+        float[] a = up.ToArray<float>(), b = down.ToArray<float>(), w = weight.ToArray<float>(), m = magnitude.ToArray<float>();
+        double Sum(int o, int i) => w[o * In + i] + Enumerable.Range(0, Rank).Sum(r => (double)a[o * Rank + r] * b[r * In + i]);
+        double Norm(int o, int i) => Math.Sqrt(byRows ? Enumerable.Range(0, In).Sum(k => Sum(o, k) * Sum(o, k)) : Enumerable.Range(0, Out).Sum(k => Sum(k, i) * Sum(k, i)));
+        Check(changed, (o, i) => w[o * In + i] + Strength * (m[byRows ? o : i] * Sum(o, i) / Norm(o, i) - w[o * In + i]));
+    }
+
+    [Fact]
+    public void ThrowUnlessUsed_LayerOfAnotherSize_IsListed()
+    {
+        using var scope = TensorScope.Enter();
+        using LoraSet set = Open(1, ($"unet.{Layer}.lora_up.weight", Values(1, Out, Rank)), ($"unet.{Layer}.lora_down.weight", Values(2, Rank, In + 1)));
+        using Checkpoint model = Model((Layer + ".weight", Values(3, Out, In)));
+        set.Apply("unet", model);
+
+        string message = Should.Throw<CheckpointException>(set.ThrowUnlessUsed).Message;
+
+        message.ShouldContain("other sizes");
+        message.ShouldContain("changes 28 elements, the model's has [4, 6]");
+    }
+
     [Fact]
     public void ThrowUnlessUsed_LayerThatTheModelLacks_IsListed()
     {
@@ -143,6 +176,13 @@ public sealed class LoraTests : IDisposable
     [InlineData("style.safetensors", "style.safetensors", 1)]
     [InlineData("a:b.safetensors:-1", "a:b.safetensors", -1)]
     public void Parse_FileAndWeight_AreSeparated(string text, string path, double weight) => LoraChoice.Parse(text).ShouldBe(new LoraChoice(path, weight));
+
+    [Theory]
+    [InlineData("style.safetensors:")]
+    [InlineData("style.safetensors:strong")]
+    [InlineData("style.safetensors:NaN")]
+    [InlineData("style.safetensors:0.8:x")]
+    public void Parse_NoWeightBehindTheColon_IsRefused(string text) => Should.Throw<ConfigException>(() => LoraChoice.Parse(text)).Message.ShouldContain("is no weight");
 
     public void Dispose() => _folder.Delete(recursive: true);
 

@@ -85,7 +85,7 @@ public static partial class ModelDoctor
         if (DialectRecognition.IsLora(file))
         {
             using Lora.LoraSet lora = Lora.LoraSet.Open([new Lora.LoraChoice(path)]);
-            return new ModelReport(path, null, $"LoRA ({string.Join("; ", lora.Describe().Select(d => d[(path.Length + 2)..]))})", [], [], [], ["Use it beside a model: --lora file:0.8"]);
+            return new ModelReport(path, null, $"LoRA ({string.Join("; ", lora.Describe().Select(d => d[(path.Length + 2)..]))})", [], [], [], ["Use it on top of a model: kinora generate … --lora FILE:0.8"]);
         }
         var (found, strays) = DialectRecognition.Recognize(file);
         var components = new List<ComponentReport>();

@@ -1,7 +1,7 @@
 // A low-rank change of one weight.
 // Papers: Hu et al., "LoRA", arXiv:2106.09685, section 4.1; Hyeon-Woo et al., "FedPara", arXiv:2108.06098, section 3 (the Hadamard
 // product of LoHa and its form for convolutions); Yeh et al., "Navigating text-to-image customization" (LyCORIS), arXiv:2309.14859,
-// sections 3.2-3.4 (LoCon, LoHa, LoKr).
+// sections 3.2-3.4 (LoCon, LoHa, LoKr); Liu et al., "DoRA", arXiv:2402.09353, section 4.1, equation 5.
 
 using Kinora.Engine;
 using Kinora.Engine.Checkpoints;
@@ -13,32 +13,79 @@ namespace Kinora.Models.Checkpoints.Lora;
 /// <param name="Parts">Names of tensors in the file by their part.</param>
 internal sealed record LoraChange(string Layer, IReadOnlyDictionary<string, string> Parts)
 {
+    private const string Difference = "difference";
+
     /// <summary>What the kind of change is called; null when parts are missing or not supported.</summary>
-    public string? Kind =>
-        Has("dora") ? null
-        : Has("up") && Has("down") ? "LoRA"
+    public string? Kind => Has("dora") ? (Form is null or Difference ? null : $"{Form} with DoRA") : Form;
+
+    // What the difference is made of.
+    private string? Form =>
+        Has("up") && Has("down") ? "LoRA"
         : Has("hada_w1_a") && Has("hada_w1_b") && Has("hada_w2_a") && Has("hada_w2_b") ? "LoHa"
         : (Has("lokr_w1") || (Has("lokr_w1_a") && Has("lokr_w1_b"))) && (Has("lokr_w2") || (Has("lokr_w2_a") && Has("lokr_w2_b"))) ? "LoKr"
-        : Has("diff") || Has("diff_b") ? "difference"
+        : Has("diff") || Has("diff_b") ? Difference
         : null;
 
-    /// <summary>What is added to a weight of this shape, in float32.</summary>
+    /// <summary>Adds this change to a weight.</summary>
     /// <param name="file">The file of the change.</param>
-    /// <param name="shape">The weight's shape.</param>
+    /// <param name="value">The weight or bias, in float32; left as it is when the change has nothing for it.</param>
+    /// <param name="strength">How much of the change.</param>
     /// <param name="isBias">Whether the bias of the layer is meant.</param>
-    /// <returns>Null when the change has nothing for it.</returns>
     /// <exception cref="CheckpointException">The parts do not fit each other or the weight.</exception>
-    public Tensor? Difference(IWeights file, IReadOnlyList<long> shape, bool isBias)
+    public void ApplyInPlace(IWeights file, Tensor value, double strength, bool isBias)
+    {
+        using var scope = TensorScope.Enter();
+        if (strength == 0 || DifferenceOf(file, value.Shape, isBias) is not { } difference)
+        {
+            return;
+        }
+        difference = difference.To(value.Device);
+        if (!Has("dora") || isBias)
+        {
+            value.AddInPlace(difference, strength);
+            return;
+        }
+        // W′ = m (W + ΔW) / ‖W + ΔW‖, by rows or, as LyCORIS stores m, by columns; of the way from W to W′, the strength.
+        Tensor changed = value + difference, m = Part(file, "dora").To(value.Device);
+        bool byRows = m.NumElements == value.Size(0) && !(m.Shape.Length > 1 && m.Size(0) == 1);
+        Check(file, byRows || m.NumElements == value.Size(1));
+        Tensor norm = byRows ? changed.Flatten(1).Norm(2, [1], keepDim: true) : changed.Transpose(0, 1).Flatten(1).Norm(2, [1], keepDim: true).Transpose(0, 1);
+        Tensor factor = (byRows ? m.Reshape(-1, 1) : m.Reshape(1, -1)) / norm;                   // [O, 1] or [1, I]
+        Tensor whole = changed * factor.Reshape([.. factor.Shape, .. Enumerable.Repeat(1L, value.Shape.Length - 2)]);
+        value.AddInPlace(whole - value, strength);
+    }
+
+    /// <summary>Elements of the weight that the change is for, from the shapes of its parts; null when it is for a bias alone.</summary>
+    public long? Elements(IWeights file)
+    {
+        long Size(string part, int dimension) => file.Find(Parts[part])!.Shape is { } shape && dimension < shape.Count ? shape[dimension] : 1;
+        long All(string part) => file.Find(Parts[part])!.Shape.Aggregate(1L, (n, s) => n * s);
+        long Behind(string part, int dimensions) => file.Find(Parts[part])!.Shape.Skip(dimensions).Aggregate(1L, (n, s) => n * s);
+        long Matrix(string core, string a, string b) => Has(core) ? Size(a, 1) * Size(b, 1) * Behind(core, 2) : Size(a, 0) * Behind(b, 1);
+        return Form switch
+        {
+            "LoRA" => Size("up", 0) * Behind("down", 1) * (Has("mid") ? Behind("mid", 2) : 1),
+            "LoHa" => Matrix("hada_t1", "hada_w1_a", "hada_w1_b"),
+            "LoKr" => (Has("lokr_w1") ? All("lokr_w1") : Matrix("", "lokr_w1_a", "lokr_w1_b")) * (Has("lokr_w2") ? All("lokr_w2") : Matrix("lokr_t2", "lokr_w2_a", "lokr_w2_b")),
+            _ => Has("diff") ? All("diff") : null,
+        };
+    }
+
+    /// <summary>What the layer reads: the size of the second dimension; null when the parts do not tell.</summary>
+    public long? Inputs(IWeights file) => Has("down") && file.Find(Parts["down"])!.Shape is { Count: > 1 } shape ? shape[1] : null;
+
+    // What is added to a weight of this shape, in float32; null when the change has nothing for it.
+    private Tensor? DifferenceOf(IWeights file, IReadOnlyList<long> shape, bool isBias)
     {
         using var scope = TensorScope.Enter();
         Tensor? delta = isBias
             ? (Has("diff_b") ? Part(file, "diff_b") : null)
-            : Kind switch
+            : Form switch
             {
                 "LoRA" => LowRank(file),
                 "LoHa" => Hadamard(file),
                 "LoKr" => Kronecker(file),
-                "difference" when Has("diff") => Part(file, "diff"),
+                Difference when Has("diff") => Part(file, "diff"),
                 _ => null,
             };
         if (delta is null)

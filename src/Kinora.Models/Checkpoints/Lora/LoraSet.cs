@@ -12,14 +12,32 @@ namespace Kinora.Models.Checkpoints.Lora;
 public sealed record LoraChoice(string Path, double Weight = 1)
 {
     /// <summary>Reads <c>file</c> or <c>file:0.8</c>.</summary>
+    /// <exception cref="ConfigException">What stands behind the colon is no weight, and there is no such file.</exception>
     public static LoraChoice Parse(string text)
     {
         ArgumentException.ThrowIfNullOrEmpty(text);
         int colon = text.LastIndexOf(':');
-        return colon > 0 && double.TryParse(text.AsSpan(colon + 1), NumberStyles.Float, CultureInfo.InvariantCulture, out double weight) && double.IsFinite(weight)
+        if (colon <= 0 || File.Exists(text))
+        {
+            return new LoraChoice(text);
+        }
+        return double.TryParse(text.AsSpan(colon + 1), NumberStyles.Float, CultureInfo.InvariantCulture, out double weight) && double.IsFinite(weight)
             ? new LoraChoice(text[..colon], weight)
-            : new LoraChoice(text);
+            : throw new ConfigException($"{text}: '{text[(colon + 1)..]}' is no weight; write a number behind the colon, as in style.safetensors:0.8.");
     }
+}
+
+/// <summary>When changes are added to weights.</summary>
+public enum LoraMode
+{
+    /// <summary>When weights are loaded; on use where a weight stays in fewer bits than the arithmetic has.</summary>
+    Auto,
+
+    /// <summary>When weights are loaded; quantized ones are then kept decoded.</summary>
+    Fused,
+
+    /// <summary>Each time a layer runs; weights stay as they are.</summary>
+    Live,
 }
 
 /// <summary>
@@ -30,6 +48,7 @@ public sealed class LoraSet : IDisposable
 {
     private readonly List<(IWeights File, double Weight, List<LoraChange> Changes)> _files = [];
     private readonly HashSet<LoraChange> _used = new(ReferenceEqualityComparer.Instance);
+    private readonly Dictionary<LoraChange, string> _misfits = new(ReferenceEqualityComparer.Instance);
 
     private LoraSet()
     {
@@ -69,7 +88,8 @@ public sealed class LoraSet : IDisposable
     /// <param name="component">unet, transformer, text_encoder, text_encoder_2.</param>
     /// <param name="weights">The component's weights under our names; they must outlive the result.</param>
     /// <param name="published">The table of the system's published names, since many files use those; null where there is none.</param>
-    public IWeights Apply(string component, IWeights weights, KeyMap? published = null)
+    /// <param name="mode">When the changes are added.</param>
+    public IWeights Apply(string component, IWeights weights, KeyMap? published = null, LoraMode mode = LoraMode.Fused)
     {
         ArgumentException.ThrowIfNullOrEmpty(component);
         ArgumentNullException.ThrowIfNull(weights);
@@ -85,6 +105,10 @@ public sealed class LoraSet : IDisposable
                     continue;
                 }
                 _used.Add(change);
+                if (change.Elements(file) is { } elements && weights.Find(layer + ".weight")!.Shape is { } shape && elements != shape.Aggregate(1L, (n, s) => n * s))
+                {
+                    _misfits[change] = string.Create(CultureInfo.InvariantCulture, $"`{change.Layer}` changes {elements} elements, the model's has [{string.Join(", ", shape)}]");
+                }
                 if (!changes.TryGetValue(layer, out var list))
                 {
                     changes.Add(layer, list = []);
@@ -92,22 +116,26 @@ public sealed class LoraSet : IDisposable
                 list.Add((file, weight, change));
             }
         }
-        return new ChangedWeights(weights, changes);
+        return new ChangedWeights(weights, changes, mode);
     }
 
-    /// <summary>Passes when every change found a weight.</summary>
-    /// <exception cref="CheckpointException">Some did not; the message lists them.</exception>
+    /// <summary>Passes when every change found a weight of its size.</summary>
+    /// <exception cref="CheckpointException">Some did not; the message lists them and says what the file seems to be for.</exception>
     public void ThrowUnlessUsed()
     {
         const int Shown = 20;
+        string Listed(IReadOnlyList<string> lines) => string.Join("\n  ", lines.Take(Shown)) + (lines.Count > Shown ? string.Create(CultureInfo.InvariantCulture, $"\n  and {lines.Count - Shown} more") : "");
         foreach (var (file, _, changes) in _files)
         {
             string[] unused = [.. changes.Where(c => !_used.Contains(c)).Select(c => c.Layer).Order(StringComparer.Ordinal)];
             if (unused.Length > 0)
             {
-                string list = string.Join("\n  ", unused.Take(Shown).Select(u => $"`{u}`"));
-                string more = unused.Length > Shown ? string.Create(CultureInfo.InvariantCulture, $"\n  and {unused.Length - Shown} more") : "";
-                throw new CheckpointException(string.Create(CultureInfo.InvariantCulture, $"{file.Path}: {unused.Length} of {changes.Count} changes are for layers that this model does not have; the LoRA is for another system:\n  {list}{more}"));
+                throw new CheckpointException(string.Create(CultureInfo.InvariantCulture, $"{file.Path}: {unused.Length} of {changes.Count} changes are for layers that this model does not have; the LoRA is for {LoraOrigin.Of(file, changes) ?? "another system"}:\n  {Listed([.. unused.Select(u => $"`{u}`")])}"));
+            }
+            string[] misfits = [.. changes.Where(_misfits.ContainsKey).Select(c => _misfits[c]).Order(StringComparer.Ordinal)];
+            if (misfits.Length > 0)
+            {
+                throw new CheckpointException(string.Create(CultureInfo.InvariantCulture, $"{file.Path}: {misfits.Length} of {changes.Count} changes are of other sizes than this model's layers; the LoRA is for {LoraOrigin.Of(file, changes) ?? "another model"}:\n  {Listed(misfits)}"));
             }
         }
     }
@@ -145,7 +173,7 @@ public sealed class LoraSet : IDisposable
         string[] wrong = [.. strays.Concat(changes.Where(c => c.Kind is null).Select(c => $"{c.Layer} ({string.Join(", ", c.Parts.Keys)})")).Order(StringComparer.Ordinal)];
         if (changes.Count == 0 || wrong.Length > 0)
         {
-            throw new CheckpointException($"{file.Path}: {(changes.Count == 0 ? "not a LoRA" : "tensors that are no change of a supported kind (LoRA, LoCon, LoHa, LoKr)")}: {string.Join(", ", wrong.Take(10).Select(w => $"`{w}`"))}.");
+            throw new CheckpointException($"{file.Path}: {(changes.Count == 0 ? "not a LoRA" : "tensors that are no change of a supported kind (LoRA, LoCon, LoHa, LoKr, DoRA)")}: {string.Join(", ", wrong.Take(10).Select(w => $"`{w}`"))}.");
         }
         return changes;
     }
@@ -179,42 +207,87 @@ public sealed class LoraSet : IDisposable
         return layers;
     }
 
-    private sealed class ChangedWeights(IWeights weights, Dictionary<string, List<(IWeights File, double Weight, LoraChange Change)>> changes) : IWeights
+    private sealed class ChangedWeights(IWeights weights, Dictionary<string, List<(IWeights File, double Weight, LoraChange Change)>> changes, LoraMode mode) : ILayeredWeights
     {
         public string Path => weights.Path;
 
         public IReadOnlyCollection<string> Names => weights.Names;
 
+        public IWeights Base => weights;
+
         public StoredTensor? Find(string name) => weights.Find(name);
 
         public Tensor Read(string name, DType? dtype = null, Device? device = null)
         {
-            int dot = name.LastIndexOf('.');
-            bool isBias = name.EndsWith(".bias", StringComparison.Ordinal);
-            if (dot < 0 || !(isBias || name.EndsWith(".weight", StringComparison.Ordinal)) || !changes.TryGetValue(name[..dot], out var list))
+            if (ChangesOf(name) is not { } list)
             {
                 return weights.Read(name, dtype, device);
             }
             using var scope = TensorScope.Enter();
             // A copy of its own, to add to: what is read may be a view of the file.
             Tensor value = weights.ReadStored(name)?.ToTensor(DType.Float32, copy: true) ?? weights.Read(name, DType.Float32).Clone();
-            foreach (var (file, weight, change) in list)
-            {
-                using var one = TensorScope.Enter();
-                if (weight != 0 && change.Difference(file, value.Shape, isBias) is { } difference)
-                {
-                    value.AddInPlace(difference, weight);
-                }
-            }
-            value = dtype is { } wanted && wanted != DType.Float32 ? value.To(wanted) : value;
+            Change(value, list, name.EndsWith(".bias", StringComparison.Ordinal));
+            value = dtype is { } wanted ? value.To(wanted) : value;
             return scope.Keep(device is { } place && place != Device.Cpu ? value.To(place) : value);
         }
 
-        public StoredElements? ReadStored(string name) =>
-            name.LastIndexOf('.') is var dot and >= 0 && changes.ContainsKey(name[..dot]) ? null : weights.ReadStored(name);
+        public StoredElements? ReadStored(string name) => ChangesOf(name) is null ? weights.ReadStored(name) : null;
+
+        public bool IsLayered(string name, bool staysStored) => ChangesOf(name) is not null && (mode == LoraMode.Live || (mode == LoraMode.Auto && staysStored));
+
+        public Weight Over(string name, Weight weight) => new LayeredWeight(weight, ChangesOf(name)!);
 
         public void Dispose()
         {
         }
+
+        private List<(IWeights File, double Weight, LoraChange Change)>? ChangesOf(string name)
+        {
+            int dot = name.LastIndexOf('.');
+            return dot >= 0 && name[dot..] is ".weight" or ".bias" ? changes.GetValueOrDefault(name[..dot]) : null;
+        }
+    }
+
+    private static void Change(Tensor value, List<(IWeights File, double Weight, LoraChange Change)> changes, bool isBias)
+    {
+        foreach (var (file, strength, change) in changes)
+        {
+            change.ApplyInPlace(file, value, strength, isBias);
+        }
+    }
+
+    // The products of a change are made when the layer runs, from the file that stays open.
+    private sealed class LayeredWeight : Weight
+    {
+        private readonly Weight _base;
+        private readonly List<(IWeights File, double Weight, LoraChange Change)> _changes;
+
+        public LayeredWeight(Weight weight, List<(IWeights File, double Weight, LoraChange Change)> changes)
+        {
+            (_base, _changes) = (weight, changes);
+            (weight as ResidentWeight)?.Value.Own();
+        }
+
+        public override DType DType => _base.DType;
+
+        public override IReadOnlyList<long> Shape => _base.Shape;
+
+        public override long NumBytes => _base.NumBytes;
+
+        public override Tensor Use(DType dtype)
+        {
+            using var scope = TensorScope.Enter();
+            Tensor value = _base.Use(DType.Float32).Clone();
+            Change(value, _changes, isBias: false);
+            return scope.Keep(value.To(dtype));
+        }
+
+        public override Tensor Rows(Tensor ids)
+        {
+            using var scope = TensorScope.Enter();
+            return scope.Keep(F.Embedding(ids, Use(DType)));
+        }
+
+        public override void Dispose() => _base.Dispose();
     }
 }
