@@ -132,6 +132,10 @@ KM_API km_status km_reader_advance(km_reader* reader, km_frame* out);
 KM_API km_status km_reader_peek(km_reader* reader, km_frame* out);
 /* The next km_reader_advance gives the frame on screen at `pts`: the last one not after it, or the first of all. */
 KM_API km_status km_reader_seek(km_reader* reader, int64_t pts);
+/* What km_reader_copy_packets wrote; no frames where the range has no key frame: then there is no file. */
+typedef struct { int64_t first_pts, last_pts; int32_t frames, reserved; } km_copied;
+/* Writes the packets of [start, end) without decoding, from the first key frame on, as MP4 beginning at 0. The reader must be opened anew afterwards. */
+KM_API km_status km_reader_copy_packets(km_reader* reader, int64_t start, int64_t end, const char* path, km_copied* out);
 /* The current frame as RGB of width x height (after rotation when `rotate`); capacity in bytes. */
 KM_API km_status km_reader_pixels(km_reader* reader, int32_t width, int32_t height, int32_t filter, int32_t rotate, uint8_t* rgb, int64_t capacity);
 /* The current frame's coded picture (no rotation) shrunk bilinearly to rows of B, G, R without padding, for measuring: see analysis.cpp. */

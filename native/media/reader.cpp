@@ -380,6 +380,82 @@ struct km_reader {
     return entry != nullptr && entry->timestamp <= current->pts;
   }
 
+  // Writes the packets of [start, end) as they are, from the first key frame that is not before `start`, as MP4. Frames shown before
+  // that key frame but stored behind it are left out, and so is everything from the first packet on that is shown at `end` or later:
+  // what is written decodes by itself, but begins later and may end a few frames earlier than asked for.
+  void copy_packets(int64_t start, int64_t end, const char* path, km_copied* out) {
+    km::LogScope scope(log.get());
+    *out = km_copied{};
+    if (!jump(start)) open_input();
+    struct Muxer {
+      AVFormatContext* format = nullptr;
+      ~Muxer() {
+        if (format == nullptr) return;
+        if (format->pb != nullptr) avio_closep(&format->pb);
+        avformat_free_context(format);
+      }
+    } muxer;
+    AVStream* target = nullptr;
+    bool started = false;
+    for (;;) {
+      av_packet_unref(packet.get());
+      int code = av_read_frame(format, packet.get());
+      if (code == AVERROR_EOF) break;
+      if (code < 0) km::fail(status_of_content(code), km::with_log("reading packets failed: " + km::text_of(code), *log));
+      if (packet->stream_index != stream->index || packet->pts == AV_NOPTS_VALUE || (packet->flags & AV_PKT_FLAG_DISCARD) != 0) continue;
+      if (packet->pts >= end) {
+        if (started || (packet->dts != AV_NOPTS_VALUE && packet->dts >= end)) break;
+        continue;
+      }
+      if (!started) {
+        if ((packet->flags & AV_PKT_FLAG_KEY) == 0 || packet->pts < start) continue;
+        started = true;
+        out->first_pts = packet->pts;
+        std::string url = std::string("file:") + path;
+        code = avformat_alloc_output_context2(&muxer.format, nullptr, "mp4", url.c_str());
+        if (code < 0) km::fail_av(code, "muxer mp4", KM_MISSING_CODEC);
+        muxer.format->flags |= AVFMT_FLAG_BITEXACT;
+        target = avformat_new_stream(muxer.format, nullptr);
+        if (target == nullptr) throw std::bad_alloc();
+        code = avcodec_parameters_copy(target->codecpar, stream->codecpar);
+        if (code < 0) km::fail_av(code, "codec parameters");
+        target->codecpar->codec_tag = 0;
+        target->time_base = stream->time_base;
+        target->avg_frame_rate = stream->avg_frame_rate;
+        target->sample_aspect_ratio = stream->sample_aspect_ratio;
+#if LIBAVCODEC_VERSION_INT < AV_VERSION_INT(60, 31, 0)
+        if (const int32_t* matrix = km::display_matrix(stream)) {
+          uint8_t* side = av_stream_new_side_data(target, AV_PKT_DATA_DISPLAYMATRIX, 9 * sizeof(int32_t));
+          if (side == nullptr) throw std::bad_alloc();
+          memcpy(side, matrix, 9 * sizeof(int32_t));
+        }
+#endif
+        code = avio_open(&muxer.format->pb, url.c_str(), AVIO_FLAG_WRITE);
+        if (code < 0) km::fail_av(code, "cannot create the file", KM_IO);
+        AVDictionary* flags = nullptr;
+        av_dict_set(&flags, "movflags", "+faststart", 0);
+        code = avformat_write_header(muxer.format, &flags);
+        av_dict_free(&flags);
+        if (code < 0) km::fail(KM_MISSING_CODEC, km::with_log(std::string("MP4 cannot hold ") + avcodec_get_name(stream->codecpar->codec_id) + ": " + km::text_of(code), *log));
+      }
+      if (packet->pts < out->first_pts) continue;
+      out->last_pts = std::max(out->last_pts, packet->pts);
+      out->frames++;
+      packet->pts -= out->first_pts;
+      if (packet->dts != AV_NOPTS_VALUE) packet->dts -= out->first_pts;
+      packet->stream_index = 0;
+      packet->pos = -1;
+      av_packet_rescale_ts(packet.get(), stream->time_base, target->time_base);
+      code = av_interleaved_write_frame(muxer.format, packet.get());
+      if (code < 0) km::fail(km::status_of_errno(AVUNERROR(code), KM_IO), "writing failed: " + km::text_of(code));
+    }
+    if (!started) return;
+    int code = av_write_trailer(muxer.format);
+    if (code < 0) km::fail(km::status_of_errno(AVUNERROR(code), KM_IO), "completing the file failed: " + km::text_of(code));
+    code = avio_closep(&muxer.format->pb);
+    if (code < 0) km::fail_av(code, "closing the file failed", KM_IO);
+  }
+
   // Positions the demuxer at or before `pts`; false when only the start of the file is possible.
   bool jump(int64_t pts) {
     if (still || strcmp(format->iformat->name, "gif") == 0 || strcmp(format->iformat->name, "apng") == 0) return false;
@@ -587,6 +663,14 @@ km_status km_reader_peek(km_reader* reader, km_frame* out) {
   return km::guarded([&]() -> km_status {
     need(reader && out, "km_reader_peek: null argument");
     return reader->peek(out);
+  });
+}
+
+km_status km_reader_copy_packets(km_reader* reader, int64_t start, int64_t end, const char* path, km_copied* out) {
+  return km::guarded([&]() -> km_status {
+    need(reader && path && out, "km_reader_copy_packets: null argument");
+    reader->copy_packets(start, end, path, out);
+    return KM_OK;
   });
 }
 

@@ -25,6 +25,7 @@ public static class CurateCommand
         var printRecipe = new Option<bool>("--print-recipe") { Description = "Print the recipe in use and stop." };
         var shard = new Option<string?>("--shard") { Description = "Do only part i of n, 0-based, of the sources: for array jobs on one shared folder.", HelpName = "i/n" };
         var weights = new Option<string[]>("--weights") { Description = $"Weights of a network that scores clips ({WeightedScorers.Names}); may be given several times. Every process of a run needs the same.", HelpName = "name=file", AllowMultipleArgumentsPerToken = false };
+        var captioner = new Option<string?>("--captioner") { Description = "A command that describes clips: lines of JSON in, lines of JSON out; docs/curation.md has the protocol. Without it captions say what was measured.", HelpName = "command" };
         var device = new Option<string>("--device") { Description = "Where those networks run: cpu, cuda, cuda:1.", HelpName = "device", DefaultValueFactory = _ => "cpu" };
         var json = new Option<bool>("--json") { Description = "Print the dataset's index as JSON." };
         var command = new Verb("curate", "Make a dataset of clean single-shot clips from raw videos; find the shots of one video.",
@@ -37,7 +38,7 @@ public static class CurateCommand
             "kinora curate export dataset -o folder                   files and metadata.jsonl instead of shards",
             "kinora curate cuts film.mp4 --detector adaptive --json   the cut list of one video")
         {
-            input, output, recipe, printRecipe, shard, weights, device, json, CutsCommand.Create(), CreateVerify(), CreateExplain(), CreateExport(),
+            input, output, recipe, printRecipe, shard, weights, captioner, device, json, CutsCommand.Create(), CreateVerify(), CreateExplain(), CreateExport(),
         };
         command.SetAction((result, cancellationToken) =>
         {
@@ -53,7 +54,11 @@ public static class CurateCommand
             var options = new CurationOptions { Output = folder, Recipe = chosen, Part = part, Parts = parts };
             var networks = WeightedScorers.Parse(result.GetValue(weights) ?? []);
             IReadOnlyList<IClipScorer> local = LocalScorers.Create();
-            int Go(IReadOnlyList<IClipScorer> given) => Run(footage, options with { Scorers = [.. local, .. given] }, result.GetValue(json), cancellationToken);
+            int Go(IReadOnlyList<IClipScorer> given)
+            {
+                using ICaptioner? speaker = result.GetValue(captioner) is { } command ? ExternalCaptioner.Start(command, cancellationToken) : null;
+                return Run(footage, options with { Scorers = [.. local, .. given], Captioner = speaker }, result.GetValue(json), cancellationToken);
+            }
             if (networks.Count == 0) { return Task.FromResult(Go([])); }
             var where = Device.Parse(result.GetValue(device)!);
             return EngineWork.Run(() =>
@@ -82,6 +87,7 @@ public static class CurateCommand
         foreach (var failure in index.Failures) { session.Remark($"skipped {failure.Name}: {failure.Reason}"); }
         foreach (var damaged in index.Damaged) { session.Remark($"used in part {damaged.Name}: {damaged.Reason}"); }
         foreach (var clip in index.ClipFailures) { session.Remark($"not cut {clip.Name}: {clip.Reason}"); }
+        foreach (var clip in index.CaptionFailures) { session.Remark($"measured caption for {clip.Name}: {clip.Reason}"); }
         foreach (var slot in ScorerSlot.Missing(options.Scorers)) { session.Remark(slot.Reason); }
         session.Remark(Summary(index, result));
         session.Remark($"look at {ReportPage.Save(options.Output, result, options.Recipe)}");

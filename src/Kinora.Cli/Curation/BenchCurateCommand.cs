@@ -14,7 +14,7 @@ internal static class BenchCurateCommand
         var files = new Argument<string[]>("files") { Description = "Videos; none = a generated clip of three seconds at 720p.", Arity = ArgumentArity.ZeroOrMore };
         var memory = new Option<bool>("--memory") { Description = "Curate the files and show the peak of memory; exit code 1 above 1.5 GiB. No files = five seconds of 3840x2160 and an hour of 160x96." };
         var json = new Option<bool>("--json") { Description = "The numbers as JSON." };
-        var command = new Verb("curate", "Time the measuring pass of curate against the sum of ffmpeg filters for the same numbers.",
+        var command = new Verb("curate", "Time the measuring pass of curate against ffmpeg filters and OpenCV in Python, run one by one for the same numbers.",
             "kinora bench curate",
             "kinora bench curate film.mp4 --json",
             "kinora bench curate --memory")

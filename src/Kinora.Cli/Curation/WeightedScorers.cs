@@ -10,9 +10,13 @@ namespace Kinora.Cli.Curation;
 /// <summary>Networks that score clips, with the user's weights.</summary>
 internal static class WeightedScorers
 {
-    private static readonly Dictionary<string, Func<string, Device, IClipScorer>> Loaders = new(StringComparer.Ordinal)
+    // In the order in which they run: the aesthetic head reads what CLIP made of the pictures.
+    private static readonly OrderedDictionary<string, Func<string, Device, List<IClipScorer>, IClipScorer>> Loaders = new(StringComparer.Ordinal)
     {
-        [ScorerSlot.Raft] = RaftScorer.Load,
+        [ScorerSlot.Raft] = (file, device, _) => RaftScorer.Load(file, device),
+        [ScorerSlot.Clip] = (folder, device, _) => MatchScorer.LoadClip(folder, device),
+        [ScorerSlot.Siglip] = (folder, device, _) => MatchScorer.LoadSiglip(folder, device),
+        [ScorerSlot.Laion] = (file, _, before) => AestheticScorer.Load(file, before.OfType<MatchScorer>().First(s => s.Name == ScorerSlot.Clip)),
     };
 
     /// <summary>The names that weights can be given for.</summary>
@@ -31,7 +35,8 @@ internal static class WeightedScorers
             if (!Path.Exists(file)) { throw CommandException.Input($"--weights: {name}: there is no {file}."); }
             parsed.Add((name, file));
         }
-        return parsed;
+        if (parsed.Any(p => p.Name == ScorerSlot.Laion) && parsed.All(p => p.Name != ScorerSlot.Clip)) { throw CommandException.Usage("--weights: the aesthetic head reads CLIP's features; give CLIP ViT-L/14 with --weights clip=FOLDER too."); }
+        return [.. parsed.OrderBy(p => Loaders.IndexOf(p.Name))];
     }
 
     /// <summary>Loads networks, on the engine's thread. Every file is read before any footage.</summary>
@@ -40,7 +45,7 @@ internal static class WeightedScorers
         var scorers = new List<IClipScorer>();
         try
         {
-            foreach (var (name, file) in weights) { scorers.Add(Loaders[name](file, device)); }
+            foreach (var (name, file) in weights) { scorers.Add(Loaders[name](file, device, scorers)); }
             return scorers;
         }
         catch

@@ -1,5 +1,6 @@
 // Which exit code and which sentence an exception becomes.
 
+using Kinora.Curation.Datasets;
 using Kinora.Engine;
 using Kinora.Evaluation;
 using Kinora.Media;
@@ -32,6 +33,7 @@ internal static class Failures
             KinoraException e => (ExitCodes.Internal, $"{who}: {e.Message}"),
             MediaException e => (ForMedia(e.Kind), $"{who}: {e.Message}"),
             IOException e when IsDiskFull(e) => (ExitCodes.Input, $"{who}: the disk is full: {e.Message} Free some space or write elsewhere; no partial file was kept."),
+            CaptionException e => (ExitCodes.Input, $"{who}: {e.Message}"),
             InvalidDataException e => (ExitCodes.Integrity, $"{who}: {e.Message}"),
             FileNotFoundException e => (ExitCodes.Input, $"{who}: {e.Message}"),
             IOException or UnauthorizedAccessException => (ExitCodes.Input, $"{who}: {cause.Message}"),

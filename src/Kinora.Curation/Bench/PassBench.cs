@@ -15,7 +15,7 @@ using Kinora.World.Datasets;
 namespace Kinora.Curation.Bench;
 
 /// <summary>One tool on all files.</summary>
-/// <param name="Tool"><c>kinora</c>, or a filter of ffmpeg.</param>
+/// <param name="Tool"><c>kinora</c>, a filter of ffmpeg, or <c>opencv</c> and what it is used for.</param>
 /// <param name="WallSeconds">Elapsed time.</param>
 /// <param name="CpuSeconds">Processor time of all threads.</param>
 /// <param name="TimesRealTime">Seconds of footage per elapsed second.</param>
@@ -35,15 +35,15 @@ public sealed record PassMemoryRow(string File, int Width, int Height, double Se
 public static partial class PassBench
 {
     private const int SampleWidth = 1280, SampleHeight = 720, SampleFrames = 72, SampleFps = 24;
-    private const string Ffmpeg = "ffmpeg";
+    private const string Ffmpeg = "ffmpeg", Python = "/usr/bin/python3";
 
     /// <summary>What curating any file may take at most, bytes.</summary>
     public const long MemoryCeiling = 1536L << 20;
 
     // What separate tools would be run for the same numbers.
-    private static readonly string[] Filters = ["blackdetect", "freezedetect", "vmafmotion", "siti", "scdet", "blurdetect", "blockdetect", "cropdetect", "signalstats"];
+    private static readonly string[] Filters = ["blackdetect", "freezedetect", "vmafmotion", "siti", "scdet", "blurdetect", "blockdetect", "cropdetect", "signalstats"], OpenCvPurposes = ["content", "quality", "farneback"];
 
-    /// <summary>Times the pass with all scorers, then each filter of ffmpeg alone when ffmpeg is installed.</summary>
+    /// <summary>Times the pass with every scorer that needs no weights, and each filter of ffmpeg and each use of OpenCV in Python alone where they are installed.</summary>
     /// <param name="files">Videos; none = a generated clip of three seconds at 720p.</param>
     /// <param name="tell">Told which tool runs.</param>
     /// <param name="cancellationToken">Stops between files.</param>
@@ -72,9 +72,11 @@ public static partial class PassBench
         ArgumentNullException.ThrowIfNull(rows);
         var text = new StringBuilder($"{"tool",-16}{"wall s",9}{"cpu s",9}{"x real time",13}\n");
         foreach (var row in rows) { text.Append(CultureInfo.InvariantCulture, $"{row.Tool,-16}{row.WallSeconds,9:0.00}{row.CpuSeconds,9:0.00}{row.TimesRealTime,13:0.0}\n"); }
-        if (rows.Count == 1) { return text.Append("ffmpeg is not installed: nothing to compare with").ToString(); }
+        if (rows.All(row => !Filters.Contains(row.Tool, StringComparer.Ordinal))) { text.Append("ffmpeg is not installed: its filters are left out\n"); }
+        if (rows.All(row => !row.Tool.StartsWith("opencv", StringComparison.Ordinal))) { text.Append("python3-opencv is not installed: OpenCV is left out\n"); }
+        if (rows.Count == 1) { return text.Append("nothing to compare with").ToString(); }
         double wall = rows.Skip(1).Sum(r => r.WallSeconds), cpu = rows.Skip(1).Sum(r => r.CpuSeconds);
-        return text.Append(CultureInfo.InvariantCulture, $"the separate filters together take {wall / rows[0].WallSeconds:0.0} times as long, {cpu / rows[0].CpuSeconds:0.0} times the processor time").ToString();
+        return text.Append(CultureInfo.InvariantCulture, $"the separate tools together take {wall / rows[0].WallSeconds:0.0} times as long, {cpu / rows[0].CpuSeconds:0.0} times the processor time").ToString();
     }
 
     /// <summary>The rows as JSON.</summary>
@@ -167,12 +169,41 @@ public static partial class PassBench
         writer.Complete();
     }
 
+    // Our pass runs before every peer and once more at the end; its row is the median, so that a machine that is busy with other work slows both alike.
     private static List<PassBenchRow> Time(IReadOnlyList<string> files, Action<string>? tell, CancellationToken cancellationToken)
     {
         var scorers = LocalScorers.Create();
         // The first use of everything is not what is measured.
-        MeasurePass.Run(files[0], "", new MeasureOptions(), scorers, cancellationToken: cancellationToken);
-        tell?.Invoke("kinora");
+        double seconds = Pass(files, scorers, cancellationToken).Seconds;
+        string folder = Directory.CreateTempSubdirectory("kinora-bench-").FullName;
+        try
+        {
+            string script = Path.Combine(folder, "peers.py");
+            using (var target = File.Create(script))
+            using (var source = typeof(PassBench).Assembly.GetManifestResourceStream("Kinora.Curation.Bench.opencv_peers.py")!) { source.CopyTo(target); }
+            var peers = Filters.Select(filter => (Name: filter, Program: Ffmpeg, Arguments: (Func<string, string[]>)(file => ["-nostdin", "-benchmark", "-i", file, "-map", "0:v:0", "-vf", filter, "-f", "null", "-"])))
+                .Concat(OpenCvPurposes.Select(purpose => (Name: $"opencv {purpose}", Program: Python, Arguments: (Func<string, string[]>)(file => [script, purpose, file]))));
+            var (passes, rows) = (new List<(TimeSpan Wall, TimeSpan Cpu)>(), new List<PassBenchRow>());
+            foreach (var peer in peers)
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+                tell?.Invoke(peer.Name);
+                var (_, wall, cpu) = Pass(files, scorers, cancellationToken);
+                passes.Add((wall, cpu));
+                if (TimePeer(files, peer.Name, peer.Program, peer.Arguments, seconds) is { } row) { rows.Add(row); }
+            }
+            var last = Pass(files, scorers, cancellationToken);
+            passes.Add((last.Wall, last.Cpu));
+            return [Row("kinora", Median(passes.Select(t => t.Wall)), Median(passes.Select(t => t.Cpu)), seconds), .. rows];
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    private static (double Seconds, TimeSpan Wall, TimeSpan Cpu) Pass(IReadOnlyList<string> files, IReadOnlyList<IClipScorer> scorers, CancellationToken cancellationToken)
+    {
         var process = Process.GetCurrentProcess();
         TimeSpan cpuBefore = process.TotalProcessorTime;
         long started = Stopwatch.GetTimestamp();
@@ -184,32 +215,32 @@ public static partial class PassBench
         }
         TimeSpan wall = Stopwatch.GetElapsedTime(started);
         process.Refresh();
-        var rows = new List<PassBenchRow> { Row("kinora", wall, process.TotalProcessorTime - cpuBefore, seconds) };
-        foreach (string filter in Filters)
-        {
-            cancellationToken.ThrowIfCancellationRequested();
-            tell?.Invoke(filter);
-            if (TimeFilter(files, filter, seconds) is not { } row) { break; }
-            rows.Add(row);
-        }
-        return rows;
+        return (seconds, wall, process.TotalProcessorTime - cpuBefore);
     }
 
-    private static PassBenchRow? TimeFilter(IReadOnlyList<string> files, string filter, double seconds)
+    private static TimeSpan Median(IEnumerable<TimeSpan> values)
+    {
+        TimeSpan[] sorted = [.. values.Order()];
+        return sorted[sorted.Length / 2];
+    }
+
+    // Null where the program is not installed.
+    private static PassBenchRow? TimePeer(IReadOnlyList<string> files, string name, string program, Func<string, string[]> arguments, double seconds)
     {
         TimeSpan wall = TimeSpan.Zero, cpu = TimeSpan.Zero;
         foreach (string file in files)
         {
-            var start = new ProcessStartInfo(Ffmpeg) { UseShellExecute = false, RedirectStandardError = true, RedirectStandardInput = true };
-            foreach (string argument in new[] { "-nostdin", "-benchmark", "-i", file, "-map", "0:v:0", "-vf", filter, "-f", "null", "-" }) { start.ArgumentList.Add(argument); }
+            var start = new ProcessStartInfo(program) { UseShellExecute = false, RedirectStandardError = true, RedirectStandardInput = true };
+            foreach (string argument in arguments(file)) { start.ArgumentList.Add(argument); }
             long started = Stopwatch.GetTimestamp();
             try
             {
                 using var process = Process.Start(start)!;
                 string log = process.StandardError.ReadToEnd();
                 process.WaitForExit();
+                if (process.ExitCode != 0) { return null; }
                 wall += Stopwatch.GetElapsedTime(started);
-                // The kernel forgets the times of a process that has ended; ffmpeg prints its own.
+                // The kernel forgets the times of a process that has ended; both programs print their own.
                 foreach (Match time in ProcessorTime().Matches(log)) { cpu += TimeSpan.FromSeconds(double.Parse(time.Groups["seconds"].ValueSpan, NumberStyles.Float, CultureInfo.InvariantCulture)); }
             }
             catch (Win32Exception)
@@ -217,7 +248,7 @@ public static partial class PassBench
                 return null;
             }
         }
-        return Row(filter, wall, cpu, seconds);
+        return Row(name, wall, cpu, seconds);
     }
 
     [GeneratedRegex(@"\b[us]time=(?<seconds>[0-9.]+)s", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture, 1000)]

@@ -9,14 +9,14 @@ using Kinora.Curation.Scores;
 
 namespace Kinora.Curation.Datasets;
 
-internal sealed class Assembler(Workspace workspace, Recipe recipe, IReadOnlyList<IClipScorer> scorers, string outputKey)
+internal sealed class Assembler(Workspace workspace, Recipe recipe, IReadOnlyList<IClipScorer> scorers, string? captioner, string outputKey)
 {
     private const UnixFileMode ReadableByAll = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.OtherRead;
 
     /// <summary>Writes everything; the index last.</summary>
     public DatasetIndex Write(IReadOnlyList<SourceFile> files, IReadOnlyList<CuratedSource> sources, IReadOnlyList<Decision> decisions, CancellationToken cancellationToken)
     {
-        var rows = Rows(sources, decisions, out var clipFailures);
+        var rows = Rows(sources, decisions, out var clipFailures, out var captionFailures);
         string building = workspace.Path($".{Workspace.ShardsName}.building");
         if (Directory.Exists(building)) { Directory.Delete(building, recursive: true); }
         Directory.CreateDirectory(building);
@@ -27,15 +27,16 @@ internal sealed class Assembler(Workspace workspace, Recipe recipe, IReadOnlyLis
         if (Directory.Exists(final)) { Directory.Delete(final, recursive: true); }
         Directory.Move(building, final);
         WriteRows(files, sources, decisions, rows);
-        var index = Index(files, sources, rows, clipFailures, shards);
+        var index = Index(files, sources, rows, clipFailures, captionFailures, shards);
         Workspace.Write(workspace.Path(Workspace.IndexName), Encoding.UTF8.GetBytes(index.ToJson()));
         return index;
     }
 
-    private List<ClipRow> Rows(IReadOnlyList<CuratedSource> sources, IReadOnlyList<Decision> decisions, out List<SourceProblem> failures)
+    private List<ClipRow> Rows(IReadOnlyList<CuratedSource> sources, IReadOnlyList<Decision> decisions, out List<SourceProblem> failures, out List<SourceProblem> silent)
     {
         var rows = new List<ClipRow>();
         failures = [];
+        silent = [];
         var counts = new Dictionary<string, int>(StringComparer.Ordinal);
         int at = 0;
         foreach (var (file, measures) in sources)
@@ -53,11 +54,14 @@ internal sealed class Assembler(Workspace workspace, Recipe recipe, IReadOnlyLis
                 string folder = recipe.Output.Buckets ? $"{Workspace.ShardsName}/{bucket}" : Workspace.ShardsName;
                 counts.TryGetValue(folder, out int count);
                 counts[folder] = count + 1;
+                string measured = FactCaption.Describe(clip);
+                var said = captioner is null ? null : JsonSerializer.Deserialize(File.ReadAllBytes(workspace.CaptionPath(clip.Id, outputKey, captioner)), CaptionJson.Default.KeptCaption);
+                if (said?.Failure is { } silence) { silent.Add(new SourceProblem($"{file.Name} {clip.StartTime:0.###}–{clip.EndTime:0.###} s", silence)); }
                 rows.Add(new ClipRow
                 {
                     Id = clip.Id, Key = clip.Id.ToString(), Shard = string.Create(CultureInfo.InvariantCulture, $"{folder}/shard-{count / recipe.Output.ShardClips:D5}.tar"), Bucket = bucket,
                     Source = file.Name, SourceSha256 = file.Sha256, Start = clip.StartTime, End = clip.EndTime, StartFrame = clip.StartFrame, EndFrame = clip.EndFrame,
-                    Caption = FactCaption.Describe(clip), File = written,
+                    Caption = said?.Caption ?? measured, CaptionBy = said?.Caption is null ? null : captioner, Measured = measured, File = written,
                     Scores = clip.Scores.Where(s => s.Value is not null).ToDictionary(s => s.Name, s => s.Value!.Value, StringComparer.Ordinal),
                 });
             }
@@ -119,14 +123,14 @@ internal sealed class Assembler(Workspace workspace, Recipe recipe, IReadOnlyLis
         Workspace.Write(workspace.Path(name), Encoding.UTF8.GetBytes(text.ToString()));
     }
 
-    private DatasetIndex Index(IReadOnlyList<SourceFile> files, IReadOnlyList<CuratedSource> sources, List<ClipRow> rows, List<SourceProblem> clipFailures, List<ShardEntry> shards) => new()
+    private DatasetIndex Index(IReadOnlyList<SourceFile> files, IReadOnlyList<CuratedSource> sources, List<ClipRow> rows, List<SourceProblem> clipFailures, List<SourceProblem> captionFailures, List<ShardEntry> shards) => new()
     {
         Recipe = recipe.Hash(), Scorers = [.. scorers.Select(s => new ScorerEntry(s.Name, s.Identity)).OrderBy(s => s.Name, StringComparer.Ordinal)], Sources = files.Count, ExactDuplicates = files.Count - sources.Count,
         Failures = [.. sources.Where(s => s.Measures.Failure is not null).Select(s => new SourceProblem(s.File.Name, s.Measures.Failure!))],
         Damaged = [.. sources.Where(s => s.Measures.Damage is not null).Select(s => new SourceProblem(s.File.Name, s.Measures.Damage!))],
-        ClipFailures = clipFailures,
+        ClipFailures = clipFailures, Captioner = captioner, CaptionFailures = captionFailures,
         Clips = sources.Sum(s => s.Measures.Clips.Count), Kept = rows.Count,
-        HoursIn = Math.Round(sources.Sum(s => s.Measures.Facts?.Seconds ?? 0) / 3600, 6), HoursKept = Math.Round(rows.Sum(r => r.End - r.Start) / 3600, 6),
+        HoursIn = Math.Round(sources.Sum(s => s.Measures.Facts?.Seconds ?? 0) / 3600, 6), HoursKept = Math.Round(rows.Sum(r => (r.File.ActualEnd ?? r.End) - (r.File.ActualStart ?? r.Start)) / 3600, 6),
         Residual = ResidualAudit.Of(rows.Count(r => r.File.ResidualCuts > 0), rows.Count),
         Shards = shards, Root = Convert.ToHexStringLower(SHA256.HashData(Encoding.ASCII.GetBytes(string.Concat(shards.Select(s => s.Sha256))))),
     };

@@ -39,6 +39,12 @@ public sealed record ClipFile
     /// <summary>Cuts that a more sensitive detector still sees in the finished clip.</summary>
     public required int ResidualCuts { get; init; }
 
+    /// <summary>Seconds on the source's clock at which a clip that was split by key frame really begins; null for an exact one.</summary>
+    public double? ActualStart { get; init; }
+
+    /// <summary>Seconds at which it really ends; null for an exact one.</summary>
+    public double? ActualEnd { get; init; }
+
     /// <summary>Why the clip could not be written or does not match; null when all is well.</summary>
     public string? Failure { get; init; }
 
@@ -62,7 +68,7 @@ internal static class ClipCutter
     {
         try
         {
-            return CutOrThrow(source, facts, clip, output, target, cancellationToken);
+            return output.Split == SplitMode.KeyFrame ? Copy(source, facts, clip, target) : CutOrThrow(source, facts, clip, output, target, cancellationToken);
         }
         catch (MediaException e) when (e.Kind is not (MediaErrorKind.DiskFull or MediaErrorKind.NativeLibrary or MediaErrorKind.MissingCodec))
         {
@@ -70,24 +76,55 @@ internal static class ClipCutter
         }
     }
 
+    private static ClipFile Copy(SourceFile source, SourceFacts facts, ClipMeasures clip, string target)
+    {
+        Rational rate = ParseRate(facts.FrameRate), quarter = rate.Invert() / new Rational(4, 1);
+        CopiedPackets copied = PacketCopy.Write(source.Path, Rational.FromTimeSpan(TimeSpan.FromSeconds(clip.StartTime)) - quarter, Rational.FromTimeSpan(TimeSpan.FromSeconds(clip.EndTime)) - quarter, target);
+        if (copied.Frames == 0) { return Failed("no key frame lies in the clip's range; output.split \"exact\" needs none", facts); }
+        using var reader = VideoReader.Open(source.Path);
+        using var check = VideoReader.Open(target);
+        double Compare(Rational at, Rational own)
+        {
+            reader.SeekTo((at + quarter).ToTimeSpan());
+            check.SeekTo((own + quarter).ToTimeSpan());
+            return reader.Read() is { } a && check.Read() is { } b ? Psnr(a.Rgb, b.Rgb) : 0;
+        }
+        double firstPsnr = Compare(copied.First, new Rational(0, 1)), lastPsnr = Compare(copied.Last, copied.Last - copied.First);
+        ShotList audit = ShotDetection.Run(target, new FusedDetector(FusedOptions.Audit));
+        byte[] content = File.ReadAllBytes(target);
+        return new ClipFile
+        {
+            Sha256 = Convert.ToHexStringLower(SHA256.HashData(content)), Bytes = content.Length, Width = check.Width, Height = check.Height, Frames = copied.Frames, FrameRate = facts.FrameRate,
+            FirstFramePsnr = Math.Round(firstPsnr, 2), LastFramePsnr = Math.Round(lastPsnr, 2), ResidualCuts = audit.Cuts.Count,
+            ActualStart = Math.Round(copied.First.ToDouble(), 6), ActualEnd = Math.Round((copied.Last + rate.Invert()).ToDouble(), 6), Failure = Mismatch(audit.Frames, copied.Frames, firstPsnr, lastPsnr),
+        };
+    }
+
+    private static string? Mismatch(long decoded, int written, double firstPsnr, double lastPsnr) =>
+        decoded != written ? $"the file decodes to {decoded} frames, {written} were written"
+        : firstPsnr < SmallestPsnr || lastPsnr < SmallestPsnr ? $"first and last frame differ from the source's: {firstPsnr:0.0} and {lastPsnr:0.0} dB"
+        : null;
+
     private static ClipFile CutOrThrow(SourceFile source, SourceFacts facts, ClipMeasures clip, OutputOptions output, string target, CancellationToken cancellationToken)
     {
         Rational rate = ParseRate(facts.FrameRate);
         using var reader = VideoReader.Open(source.Path, SizeFor(source.Path, output));
         int width = reader.Width / 2 * 2, height = reader.Height / 2 * 2, written = 0;
         if (width == 0 || height == 0) { return Failed($"{reader.Width}×{reader.Height} is too small for H.264", facts); }
-        byte[]? first = null, last = null;
+        // Large pictures fill memory faster than it is collected, so two buffers serve all frames.
+        byte[] frame = new byte[reader.Width * reader.Height * 3], last = new byte[width * height * 3];
+        byte[]? first = null;
         using (var writer = VideoWriter.Create(target, width, height, rate, new VideoWriterOptions { Format = VideoFormat.Mp4, Quality = output.Quality, Preset = output.Preset }))
         {
-            foreach (var frame in Frames(reader, clip, rate))
+            foreach (var rgb in Frames(reader, clip, rate, frame))
             {
                 cancellationToken.ThrowIfCancellationRequested();
-                last = Crop(frame, width, height);
-                first ??= last;
+                Crop(rgb, reader.Width, width, height, last);
+                first ??= [.. last];
                 writer.Write(last);
                 written++;
             }
-            if (written == 0 || first is null || last is null) { return Failed("no frame lies in the clip's range", facts); }
+            if (first is null) { return Failed("no frame lies in the clip's range", facts); }
             writer.Complete();
         }
         using var check = VideoReader.Open(target);
@@ -97,9 +134,7 @@ internal static class ClipCutter
         bool ended = check.Read() is null;
         byte[] content = File.ReadAllBytes(target);
         ShotList audit = ShotDetection.Run(target, new FusedDetector(FusedOptions.Audit), cancellationToken: cancellationToken);
-        string? failure = !ended || audit.Frames != written ? $"the file decodes to {audit.Frames} frames, {written} were written"
-            : firstPsnr < SmallestPsnr || lastPsnr < SmallestPsnr ? $"first and last frame differ from the source's: {firstPsnr:0.0} and {lastPsnr:0.0} dB"
-            : null;
+        string? failure = !ended ? "the file goes on behind its last frame" : Mismatch(audit.Frames, written, firstPsnr, lastPsnr);
         return new ClipFile
         {
             Sha256 = Convert.ToHexStringLower(SHA256.HashData(content)), Bytes = content.Length, Width = width, Height = height, Frames = written, FrameRate = facts.FrameRate,
@@ -107,14 +142,20 @@ internal static class ClipCutter
         };
     }
 
-    // Constant rate: the frames themselves. Variable rate: the frame on screen at each point of the grid.
-    private static IEnumerable<VideoFrame> Frames(VideoReader reader, ClipMeasures clip, Rational rate)
+    // Constant rate: the frames themselves, each in the caller's buffer. Variable rate: the frame on screen at each point of the grid.
+    private static IEnumerable<byte[]> Frames(VideoReader reader, ClipMeasures clip, Rational rate, byte[] buffer)
     {
-        // Taking the known number of frames never looks at what may be damaged behind them.
         // Within the first frame and before the frame after the last: times in the file are rounded to its time base.
         TimeSpan quarter = TimeSpan.FromSeconds(0.25 / rate.ToDouble());
-        TimeSpan start = TimeSpan.FromSeconds(clip.StartTime), end = TimeSpan.FromSeconds(clip.EndTime) - quarter;
-        return clip.Frames == clip.EndFrame - clip.StartFrame ? reader.ReadRange(start + quarter, end).Take(checked((int)clip.Frames)) : reader.Sample(rate.ToDouble(), start + quarter, end);
+        TimeSpan start = TimeSpan.FromSeconds(clip.StartTime) + quarter, end = TimeSpan.FromSeconds(clip.EndTime) - quarter;
+        if (clip.Frames != clip.EndFrame - clip.StartFrame)
+        {
+            foreach (var frame in reader.Sample(rate.ToDouble(), start, end)) { yield return frame.Rgb; }
+            yield break;
+        }
+        // Taking the known number of frames never looks at what may be damaged behind them.
+        reader.SeekTo(start);
+        for (long i = 0; i < clip.Frames && reader.TryRead(buffer, out Rational pts) && pts.ToTimeSpan() < end; i++) { yield return buffer; }
     }
 
     private static VideoReaderOptions SizeFor(string path, OutputOptions output)
@@ -127,12 +168,9 @@ internal static class ClipCutter
         return w < h ? shown with { Width = output.MaxShortSide, Filter = ScaleFilter.Area } : shown with { Height = output.MaxShortSide, Filter = ScaleFilter.Area };
     }
 
-    private static byte[] Crop(VideoFrame frame, int width, int height)
+    private static void Crop(byte[] rgb, int stride, int width, int height, byte[] target)
     {
-        if (frame.Width == width && frame.Height == height) { return frame.Rgb; }
-        byte[] rgb = new byte[width * height * 3];
-        for (int y = 0; y < height; y++) { frame.Rgb.AsSpan(y * frame.Width * 3, width * 3).CopyTo(rgb.AsSpan(y * width * 3)); }
-        return rgb;
+        for (int y = 0; y < height; y++) { rgb.AsSpan(y * stride * 3, width * 3).CopyTo(target.AsSpan(y * width * 3)); }
     }
 
     private static double Psnr(byte[] a, byte[] b)

@@ -19,6 +19,9 @@ public sealed record CurationOptions
     /// <summary>Optional scorers at hand; every process of the run needs the same.</summary>
     public IReadOnlyList<IClipScorer> Scorers { get; init; } = [];
 
+    /// <summary>Says in words what the kept clips show; null for the measured captions alone. Every process of the run needs the same.</summary>
+    public ICaptioner? Captioner { get; init; }
+
     /// <summary>This process does part <c>Part</c> of <c>Parts</c> of the sources, 0-based.</summary>
     public int Part { get; init; }
 
@@ -84,6 +87,10 @@ public sealed class CurationRun(CurationOptions options, Action<CurationProgress
 
         var wanted = sources.SelectMany(s => s.Measures.Clips.Select(clip => (Source: s, Clip: clip))).Zip(decisions).Where(p => p.Second.Keep).Select(p => p.First).ToList();
         complete = Share("cutting clips", wanted, w => w.Source.File.Sha256, w => File.Exists(_workspace.ClipPath(w.Clip.Id, _outputKey, "json")), Cut, cancellationToken, w => w.Clip.Id.ToString());
+        if (complete && options.Captioner is { } captioner)
+        {
+            complete = Share("captioning", wanted, w => w.Source.File.Sha256, w => File.Exists(_workspace.CaptionPath(w.Clip.Id, _outputKey, captioner.Model)), Describe, cancellationToken, w => w.Clip.Id.ToString());
+        }
         return new CurationResult(complete ? Assemble(files, sources, decisions, cancellationToken) : null, sources, decisions, _measured, _seconds, _measureTime);
     }
 
@@ -135,6 +142,24 @@ public sealed class CurationRun(CurationOptions options, Action<CurationProgress
         Workspace.Write(_workspace.ClipPath(work.Clip.Id, _outputKey, "json"), written.ToJson());
     }
 
+    private void Describe((CuratedSource Source, ClipMeasures Clip) work, CancellationToken cancellationToken)
+    {
+        var captioner = options.Captioner!;
+        var file = ClipFile.FromJson(File.ReadAllBytes(_workspace.ClipPath(work.Clip.Id, _outputKey, "json")));
+        KeptCaption kept;
+        try
+        {
+            kept = file.Failure is null
+                ? new KeptCaption(captioner.Model, captioner.Caption(new CaptionRequest(_workspace.ClipPath(work.Clip.Id, _outputKey, "mp4"), file.Frames, file.FramesPerSecond, FactCaption.Describe(work.Clip)), cancellationToken), null)
+                : new KeptCaption(captioner.Model, null, "the clip could not be cut");
+        }
+        catch (CaptionException e) when (!e.Fatal)
+        {
+            kept = new KeptCaption(captioner.Model, null, e.Message);
+        }
+        Workspace.Write(_workspace.CaptionPath(work.Clip.Id, _outputKey, captioner.Model), System.Text.Json.JsonSerializer.SerializeToUtf8Bytes(kept, CaptionJson.Default.KeptCaption));
+    }
+
     private DatasetIndex Assemble(List<SourceFile> files, CuratedSource[] sources, IReadOnlyList<Decision> decisions, CancellationToken cancellationToken)
     {
         while (true)
@@ -144,7 +169,7 @@ public sealed class CurationRun(CurationOptions options, Action<CurationProgress
                 if (lease is not null)
                 {
                     progress?.Invoke(new CurationProgress("writing shards", 0, 1));
-                    var index = new Assembler(_workspace, options.Recipe, options.Scorers, _outputKey).Write(files, sources, decisions, cancellationToken);
+                    var index = new Assembler(_workspace, options.Recipe, options.Scorers, options.Captioner?.Model, _outputKey).Write(files, sources, decisions, cancellationToken);
                     progress?.Invoke(new CurationProgress("writing shards", 1, 1));
                     return index;
                 }
@@ -156,5 +181,5 @@ public sealed class CurationRun(CurationOptions options, Action<CurationProgress
 
     // What changes the bytes of a clip's file; how clips are spread over shards does not.
     private static string OutputKey(OutputOptions output) =>
-        Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"{ClipVersion} {output.MaxShortSide} {output.Quality} {output.Preset}")))[..8];
+        Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"{ClipVersion} {output.MaxShortSide} {output.Quality} {output.Preset}{(output.Split == SplitMode.KeyFrame ? " keyframe" : "")}")))[..8];
 }

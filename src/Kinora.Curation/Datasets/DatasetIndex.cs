@@ -67,6 +67,12 @@ public sealed record DatasetIndex
     /// <summary>Clips that could not be cut out exactly; they are not in the shards.</summary>
     public required IReadOnlyList<SourceProblem> ClipFailures { get; init; }
 
+    /// <summary>The captioning model; null when there was none.</summary>
+    public string? Captioner { get; init; }
+
+    /// <summary>Clips in the shards about which the captioning model said nothing; they have their measured caption.</summary>
+    public required IReadOnlyList<SourceProblem> CaptionFailures { get; init; }
+
     /// <summary>Clips measured.</summary>
     public required int Clips { get; init; }
 
@@ -128,8 +134,14 @@ public sealed record ClipRow
     /// <summary>Number after the last frame.</summary>
     public required long EndFrame { get; init; }
 
-    /// <summary>What was measured, in words.</summary>
+    /// <summary>What trains: the captioning model's words, or what was measured.</summary>
     public required string Caption { get; init; }
+
+    /// <summary>The captioning model that said it; null for the measured caption.</summary>
+    public string? CaptionBy { get; init; }
+
+    /// <summary>What was measured, in words.</summary>
+    public required string Measured { get; init; }
 
     /// <summary>The file in the shard.</summary>
     public required ClipFile File { get; init; }

@@ -20,6 +20,7 @@ public static class DecisionMaker
         Limits[] limits = [.. recipe.Rules.Select(rule => Limits.Of(rule, clips))];
         var decisions = clips.Select(clip => Judge(clip, limits)).ToList();
         if (recipe.DuplicateBits >= 0) { DropDuplicates(clips, decisions, recipe.DuplicateBits); }
+        if (recipe.SemanticEpsilon >= 0) { DropSemanticDuplicates(clips, decisions, recipe.SemanticEpsilon); }
         if (recipe.MaxClipsPerSource > 0) { Balance(sources, decisions, recipe.MaxClipsPerSource); }
         return decisions;
     }
@@ -71,6 +72,22 @@ public static class DecisionMaker
             }
             Guid original = clips[kept[twin]].Id;
             decisions[i] = decisions[i] with { Keep = false, DuplicateOf = original, Reasons = [new Reason("duplicate", $"looks like {original}")] };
+        }
+    }
+
+    // Only features of one model can be compared.
+    private static void DropSemanticDuplicates(ClipMeasures[] clips, List<Decision> decisions, double epsilon)
+    {
+        foreach (var model in Enumerable.Range(0, clips.Length).Where(i => decisions[i].Keep && clips[i].Feature is not null).GroupBy(i => clips[i].Feature!.Model, StringComparer.Ordinal))
+        {
+            int[] members = [.. model];
+            float[][] units = [.. members.Select(i => FeatureVector.MeanUnit([clips[i].Feature!.Vector]))];
+            foreach (var (duplicate, original) in SemanticDuplicates.Of(units, epsilon))
+            {
+                Guid twin = clips[members[original]].Id;
+                string cosine = string.Create(CultureInfo.InvariantCulture, $"{FeatureVector.Dot(units[duplicate], units[original]):0.0000}");
+                decisions[members[duplicate]] = decisions[members[duplicate]] with { Keep = false, DuplicateOf = twin, Reasons = [new Reason("semantic", $"means the same as {twin}: cosine {cosine}")] };
+            }
         }
     }
 

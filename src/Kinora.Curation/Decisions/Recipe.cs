@@ -28,9 +28,23 @@ public sealed record Rule
     public bool DropUnavailable { get; init; }
 }
 
+/// <summary>How clips leave their source.</summary>
+[JsonConverter(typeof(JsonStringEnumConverter<SplitMode>))]
+public enum SplitMode
+{
+    /// <summary>Coded anew: every frame of the clip and no other; first and last frame are compared with the source's.</summary>
+    [JsonStringEnumMemberName("exact")] Exact,
+
+    /// <summary>Copied as coded from the first key frame on: fast and without loss, but approximate; the manifest says what the file covers.</summary>
+    [JsonStringEnumMemberName("keyframe")] KeyFrame,
+}
+
 /// <summary>What clips are written as.</summary>
 public sealed record OutputOptions
 {
+    /// <summary>Coded anew, or copied from key frame on.</summary>
+    public SplitMode Split { get; init; }
+
     /// <summary>Longest shorter side in pixels; larger clips shrink by area. 0 = as they are.</summary>
     public int MaxShortSide { get; init; }
 
@@ -58,6 +72,9 @@ public sealed record Recipe
 
     /// <summary>Clips are duplicates when the mean Hamming distance of their hashes is at most this many of 64 bits; −1 keeps duplicates.</summary>
     public int DuplicateBits { get; init; } = 6;
+
+    /// <summary>Clips mean the same when the cosine of their features is at least 1 minus this (SemDeDup); −1 keeps them. Needs the features of CLIP or SigLIP.</summary>
+    public double SemanticEpsilon { get; init; } = 0.01;
 
     /// <summary>Most clips kept of one source, evenly over it; 0 = all.</summary>
     public int MaxClipsPerSource { get; init; }
@@ -117,8 +134,10 @@ public sealed record Recipe
             if (rule.MinPercentile is < 0 or > 100 || rule.MaxPercentile is < 0 or > 100) { return $"rules: {rule.Score}: a percentile is 0 to 100."; }
         }
         return DuplicateBits is < -1 or > 32 ? $"duplicate_bits: expected -1 (off) to 32, got {DuplicateBits}."
+            : SemanticEpsilon is not -1 and not (>= 0 and <= 1) ? $"semantic_epsilon: expected -1 (off) or 0 to 1, got {SemanticEpsilon}."
             : MaxClipsPerSource < 0 ? $"max_clips_per_source: expected at least 0, got {MaxClipsPerSource}."
             : Output.MaxShortSide is not 0 and < 16 ? $"output.max_short_side: expected 0 or at least 16, got {Output.MaxShortSide}."
+            : Output.Split == SplitMode.KeyFrame && Output.MaxShortSide != 0 ? "output.max_short_side: clips that are split by key frame are copied as they are; give 0, or output.split \"exact\"."
             : Output.Quality is < 0 or > 51 ? $"output.quality: expected 0 to 51, got {Output.Quality}."
             : Output.ShardClips < 1 ? $"output.shard_clips: expected at least 1, got {Output.ShardClips}."
             : null;

@@ -33,6 +33,15 @@ public interface IClipScorerPass : IDisposable
     /// <summary>The scores of a clip after <see cref="Finish"/>: one of each name whose <see cref="ScoreMeaning.Needs"/> is this scorer; what it could not measure is missing with the reason. It may also give a better value of a score that every machine has.</summary>
     /// <param name="clip">The clip with the scores that every machine has.</param>
     IReadOnlyList<Score> Score(ClipMeasures clip);
+
+    /// <summary>What the clip means to a network, after <see cref="Finish"/>; null where this is no such network.</summary>
+    ClipFeature? Feature(ClipMeasures clip) => null;
+
+    /// <summary>The unit vector of the sampled picture nearest to a place between two frames, after <see cref="Finish"/>; null where there is none.</summary>
+    /// <param name="from">First frame.</param>
+    /// <param name="to">Frame after the last.</param>
+    /// <param name="share">0 = the first frame, 1 = the last.</param>
+    float[]? Near(long from, long to, double share) => null;
 }
 
 /// <summary>An optional scorer by name, with what to do where it is missing.</summary>
@@ -40,13 +49,16 @@ public interface IClipScorerPass : IDisposable
 /// <param name="Remedy">What makes its scores available.</param>
 public sealed record ScorerSlot(string Name, string Remedy)
 {
-    public const string Raft = "raft", OpenCv = "opencv";
+    public const string Raft = "raft", OpenCv = "opencv", Clip = "clip", Siglip = "siglip", Laion = "laion";
 
     /// <summary>Every optional scorer.</summary>
     public static IReadOnlyList<ScorerSlot> All { get; } =
     [
         new(OpenCv, "install libopencv-core-dev libopencv-imgproc-dev libopencv-video-dev and run \"kinora setup --force\""),
         new(Raft, "give torchvision's raft_large or raft_small with --weights raft=FILE"),
+        new(Clip, "give a folder of CLIP in the layout of transformers with --weights clip=FOLDER"),
+        new(Siglip, "give a folder of SigLIP in the layout of transformers with --weights siglip=FOLDER"),
+        new(Laion, "give LAION's aesthetic head with --weights laion=FILE, beside CLIP ViT-L/14"),
     ];
 
     /// <summary>Why the scores of a missing scorer have no value.</summary>

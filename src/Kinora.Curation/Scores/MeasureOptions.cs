@@ -29,6 +29,9 @@ public sealed record MeasureOptions
     /// <summary>Pictures per second that are measured at coded size.</summary>
     public double SamplesPerSecond { get; init; } = 2;
 
+    /// <summary>Neighboring shots become one when their pictures at the cut are at most this far apart as unit vectors of CLIP or SigLIP (Panda-70M: 0.6); null never.</summary>
+    public double? StitchDistance { get; init; }
+
     /// <summary>What is wrong with the options; null when nothing is.</summary>
     public string? Problem() =>
         !Shots.Detectors.Names.Contains(Detector, StringComparer.Ordinal) ? $"detector: expected one of {string.Join(", ", Shots.Detectors.Names)}, got \"{Detector}\"."
@@ -36,6 +39,7 @@ public sealed record MeasureOptions
         : !(MaxClipSeconds > 0) ? $"max_clip_seconds: expected more than 0, got {MaxClipSeconds}."
         : TrimFrames < 0 ? $"trim_frames: expected at least 0, got {TrimFrames}."
         : !(SamplesPerSecond > 0) ? $"samples_per_second: expected more than 0, got {SamplesPerSecond}."
+        : StitchDistance is not null and not (>= 0 and <= 2) ? $"stitch_distance: expected 0 to 2, got {StitchDistance}."
         : null;
 
     /// <summary>16 hexadecimal digits that change with every option, with the scorers' version and with what the optional scorers are.</summary>

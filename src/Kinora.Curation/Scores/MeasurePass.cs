@@ -79,6 +79,7 @@ public static class MeasurePass
         if (frames.Count == 0) { throw new MediaException(MediaErrorKind.Corrupt, $"{path}: no frame could be decoded.", path); }
         detector.Finish(graph.Index, trace);
         optional.Finish();
+        long[] found = options.StitchDistance is { } apart ? Stitch([.. trace.Cuts], frames[0].Index, frames[^1].Index + 1, optional, apart) : [.. trace.Cuts];
         Rational end = frames[^1].Time + (lastDuration ?? grid.Rate.Invert());
         var rules = new ShotRules { MaxLength = Math.Max(1, (long)Math.Round(options.MaxClipSeconds * fps)) };
         return new SourceMeasures
@@ -89,16 +90,16 @@ public static class MeasurePass
                 Container = reader.Info.Container, Codec = reader.Info.Codec, Width = reader.Info.Width, Height = reader.Info.Height, Rotation = reader.Info.Rotation,
                 FrameRate = grid.Rate.ToString(), Frames = frames.Count, Seconds = (end - frames[0].Time).ToDouble(), Variable = frames[^1].Index - frames[0].Index + 1 != frames.Count,
             },
-            Clips = Clips(sha256, frames, samples, trace, rules, options, end, Math.Min(reader.Width, reader.Height), (graph.Width, graph.Height), pictures.Thumbnails).ConvertAll(optional.Complete),
+            Clips = Clips(sha256, frames, samples, found, rules, options, end, Math.Min(reader.Width, reader.Height), (graph.Width, graph.Height), pictures.Thumbnails).ConvertAll(optional.Complete),
             Series = Thin(frames),
         };
     }
 
-    private static List<ClipMeasures> Clips(string sha256, List<FrameMeasures> frames, List<PictureMeasures> samples, ShotTrace trace, ShotRules rules, MeasureOptions options, Rational end, int shortSide, (int Width, int Height) size, ThumbnailStore thumbnails)
+    private static List<ClipMeasures> Clips(string sha256, List<FrameMeasures> frames, List<PictureMeasures> samples, long[] found, ShotRules rules, MeasureOptions options, Rational end, int shortSide, (int Width, int Height) size, ThumbnailStore thumbnails)
     {
         long last = frames[^1].Index + 1;
-        List<long> cuts = [frames[0].Index, .. rules.Apply(trace.Cuts, frames[0].Index, last), last];
-        var real = trace.Cuts.ToHashSet();
+        List<long> cuts = [frames[0].Index, .. rules.Apply(found, frames[0].Index, last), last];
+        var real = found.ToHashSet();
         var clips = new List<ClipMeasures>();
         int at = 0, sample = 0;
         for (int i = 0; i + 1 < cuts.Count; i++)
@@ -118,6 +119,19 @@ public static class MeasurePass
             clips.Add(ClipScorer.Score(sha256, frames.GetRange(first, at - first), samples.GetRange(firstSample, sample - firstSample), to, stop, shortSide, size, thumbnails));
         }
         return clips;
+    }
+
+    // Cuts between shots that mean the same go: the camera was stopped for a moment, or a flash divided a shot.
+    // Source: Chen et al., "Panda-70M", arXiv:2402.19479, section 3.1: end of one shot against begin of the next.
+    private static long[] Stitch(long[] cuts, long first, long last, ScorerPasses optional, double apart)
+    {
+        var kept = new List<long>();
+        for (int i = 0; i < cuts.Length; i++)
+        {
+            long before = i > 0 ? cuts[i - 1] : first, after = i + 1 < cuts.Length ? cuts[i + 1] : last;
+            if (optional.Apart(before, cuts[i], after) is not { } distance || distance > apart) { kept.Add(cuts[i]); }
+        }
+        return [.. kept];
     }
 
     private static SourceSeries Thin(List<FrameMeasures> frames)

@@ -14,7 +14,8 @@ public static class ScoreNames
         SpatialInformation = "complexity.si", TemporalInformation = "complexity.ti", VmafMotion = "motion.vmaf", CodecMotion = "motion.codec", CodecMotionPatch = "motion.codec_patch",
         FarnebackMotion = "motion.farneback", DisMotion = "motion.dis", RaftMotion = "motion.raft", CameraMotion = "motion.camera", ObjectMotion = "motion.object", Pan = "camera.pan", Tilt = "camera.tilt", Zoom = "camera.zoom", Roll = "camera.roll",
         Sharpness = "sharpness.laplacian", Blockiness = "blockiness.grid", Letterbox = "letterbox.share", Colorfulness = "color.colorfulness",
-        Exposure = "exposure.mean", ClippedDark = "exposure.dark", ClippedBright = "exposure.bright", Contrast = "contrast.rms", Thirds = "composition.thirds";
+        Exposure = "exposure.mean", ClippedDark = "exposure.dark", ClippedBright = "exposure.bright", Contrast = "contrast.rms", Thirds = "composition.thirds",
+        Aesthetic = "aesthetic.laion", AestheticLeast = "aesthetic.laion_min", ClipMatch = "match.clip", SiglipMatch = "match.siglip", ShotChange = "change.clip";
 
     /// <summary>Every score with its meaning, in the order in which reports show them.</summary>
     public static IReadOnlyList<ScoreMeaning> All { get; } =
@@ -47,5 +48,10 @@ public static class ScoreNames
         new(ClippedBright, "0..1", "Share of samples at the bright end."),
         new(Contrast, "0..1", "Standard deviation of gray over 255."),
         new(Thirds, "0..1", "Proxy of composition: share of edges near the lines of thirds."),
+        new(Aesthetic, "about 0..10", "LAION's aesthetic head on CLIP ViT-L/14, mean over the sampled pictures.", ScorerSlot.Laion),
+        new(AestheticLeast, "about 0..10", "The same of the least pleasing of them.", ScorerSlot.Laion),
+        new(ClipMatch, "−1..1", "Mean cosine of the pictures with the measured caption, by CLIP.", ScorerSlot.Clip),
+        new(SiglipMatch, "−1..1", "Mean cosine of the pictures with the measured caption, by SigLIP.", ScorerSlot.Siglip),
+        new(ShotChange, "0..2", "Distance of CLIP's unit vectors near the clip's begin and end (Panda-70M drops above 1).", ScorerSlot.Clip),
     ];
 }

@@ -37,12 +37,22 @@ internal sealed class ScorerPasses : IDisposable
         foreach (var pass in _passes) { pass.Finish(); }
     }
 
-    /// <summary>The clip with all its scores, in the order of <see cref="ScoreNames.All"/>.</summary>
+    /// <summary>How far apart two shots are where they meet, as unit vectors; null where no scorer can tell.</summary>
+    public double? Apart(long before, long cut, long after) => _passes
+        .Select(pass => (End: pass.Near(before, cut, FeatureVector.End), Begin: pass.Near(cut, after, FeatureVector.Begin)))
+        .Where(seam => seam.End is not null && seam.Begin is not null).Select(seam => (double?)FeatureVector.Distance(seam.End, seam.Begin)).FirstOrDefault();
+
+    /// <summary>The clip with all its scores, in the order of <see cref="ScoreNames.All"/>. A scorer sees the scores of those before it.</summary>
     public ClipMeasures Complete(ClipMeasures clip)
     {
-        var scores = new Dictionary<string, Score>(StringComparer.Ordinal);
-        foreach (var score in clip.Scores.Concat(_passes.SelectMany(pass => pass.Score(clip))).Concat(_missing)) { scores[score.Name] = score; }
-        return clip with { Scores = [.. ScoreNames.All.Select(meaning => scores[meaning.Name])] };
+        foreach (var pass in _passes)
+        {
+            var scores = clip.Scores.ToDictionary(s => s.Name, StringComparer.Ordinal);
+            foreach (var score in pass.Score(clip)) { scores[score.Name] = score; }
+            clip = clip with { Scores = [.. scores.Values], Feature = clip.Feature ?? pass.Feature(clip) };
+        }
+        var all = clip.Scores.Concat(_missing).ToDictionary(s => s.Name, StringComparer.Ordinal);
+        return clip with { Scores = [.. ScoreNames.All.Select(meaning => all[meaning.Name])] };
     }
 
     public void Dispose()

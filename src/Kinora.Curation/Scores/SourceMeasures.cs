@@ -96,6 +96,9 @@ public sealed record ClipMeasures
     /// <summary>A small picture from the clip's middle as PNG in Base64; null when none was sampled.</summary>
     public string? Thumbnail { get; init; }
 
+    /// <summary>What the clip means to a network; null when there was none.</summary>
+    public ClipFeature? Feature { get; init; }
+
     /// <summary>The score of a name; null when the clip has none.</summary>
     public Score? this[string name] => Scores.FirstOrDefault(score => score.Name == name);
 }

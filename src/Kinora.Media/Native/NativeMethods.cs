@@ -94,6 +94,15 @@ internal struct FrameFacts
 }
 
 [StructLayout(LayoutKind.Sequential)]
+internal struct Copied
+{
+    public long FirstPts;
+    public long LastPts;
+    public int Frames;
+    public int Reserved;
+}
+
+[StructLayout(LayoutKind.Sequential)]
 internal struct WriterOptions
 {
     public int Format;
@@ -152,6 +161,9 @@ internal static unsafe partial class NativeMethods
 
     [LibraryImport(Library)]
     public static partial Status km_reader_seek(ReaderHandle reader, long pts);
+
+    [LibraryImport(Library, StringMarshalling = StringMarshalling.Utf8)]
+    public static partial Status km_reader_copy_packets(ReaderHandle reader, long start, long end, string path, out Copied copied);
 
     [LibraryImport(Library)]
     public static partial Status km_reader_pixels(ReaderHandle reader, int width, int height, int filter, int rotate, byte* rgb, long capacity);

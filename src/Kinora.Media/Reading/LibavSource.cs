@@ -154,23 +154,27 @@ internal sealed unsafe class LibavSource : IFrameSource
         return MediaMetadata.Extract(content, Info.Tags);
     }
 
-    public void Seek(Rational time)
-    {
-        // The last time stamp at or before the wanted time: round down.
-        var ticks = time / _timeBase;
-        long pts = ticks.Numerator / ticks.Denominator;
-        if (ticks.Numerator < 0 && ticks.Numerator % ticks.Denominator != 0)
-        {
-            pts--;
-        }
+    public void Seek(Rational time) => NativeMedia.Check(NativeMethods.km_reader_seek(_reader, Ticks(time)), "seeking failed", _path, _last, _frames);
 
-        NativeMedia.Check(NativeMethods.km_reader_seek(_reader, pts), "seeking failed", _path, _last, _frames);
+    /// <summary>See <see cref="PacketCopy"/>; this source cannot be read any more afterwards.</summary>
+    public CopiedPackets CopyPackets(Rational start, Rational end, string target)
+    {
+        NativeMedia.Check(NativeMethods.km_reader_copy_packets(_reader, Ticks(start) + 1, Ticks(end) + 1, target, out Copied copied), "copying packets failed", _path);
+        return new CopiedPackets(new Rational(copied.FirstPts, 1) * _timeBase, new Rational(copied.LastPts, 1) * _timeBase, copied.Frames);
     }
 
     public void Dispose()
     {
         _reader.Dispose();
         _pinned.Dispose();
+    }
+
+    // The last time stamp at or before the wanted time: round down.
+    private long Ticks(Rational time)
+    {
+        var ticks = time / _timeBase;
+        long pts = ticks.Numerator / ticks.Denominator;
+        return ticks.Numerator < 0 && ticks.Numerator % ticks.Denominator != 0 ? pts - 1 : pts;
     }
 
     private static LibavSource Construct(ReaderHandle reader, string path, int? contentLength, VideoReaderOptions options, MemoryHandle pinned)

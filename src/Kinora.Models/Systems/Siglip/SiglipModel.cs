@@ -34,10 +34,24 @@ public sealed class SiglipModel : Module
     public ClipOutput Forward(Tensor ids, Tensor pixels)
     {
         using var scope = TensorScope.Enter();
-        Tensor image = Unit(_visionModel.Forward(pixels).Pooled!), text = Unit(_textModel.Forward(ids).Pooled!);
+        Tensor image = ImageEmbeds(pixels), text = TextEmbeds(ids);
         var logits = image.Matmul(text.Transpose(0, 1)) * _logitScale.Exp() + _logitBias;        // [M, N]
         scope.Keep(logits, image, text);
         return new ClipOutput(logits, image, text);
+    }
+
+    /// <summary>Unit vectors of pictures, [M, P].</summary>
+    public Tensor ImageEmbeds(Tensor pixels)
+    {
+        using var scope = TensorScope.Enter();
+        return scope.Keep(Unit(_visionModel.Forward(pixels).Pooled!));
+    }
+
+    /// <summary>Unit vectors of texts padded to the longest prompt, [N, P].</summary>
+    public Tensor TextEmbeds(Tensor ids)
+    {
+        using var scope = TensorScope.Enter();
+        return scope.Keep(Unit(_textModel.Forward(ids).Pooled!));
     }
 
     /// <summary>Loads a model folder: <c>config.json</c> and its weights.</summary>
