@@ -30,11 +30,12 @@ public static class BenchCommand
             "kinora bench model                             components, a whole clip, a training step",
             "kinora bench networks --only wan               published networks at their real sizes, random weights",
             "kinora bench cache                             what step caching saves and what it costs",
+            "kinora bench fvd --clips 256                   FVD from files to the number: speed, memory, bf16",
             "kinora bench selftest --device cuda            is the engine right on this device?",
             "kinora bench cuts                              precision and recall of the cut detectors",
             "kinora bench fuzz                              damaged files through every reader")
         {
-            CreateQuality(), BenchSystemsCommand.Create(), BenchSystemsCommand.CreateRetrieval(), CreateOps(), CreateModel(), CreateNetworks(), CreateCache(), CreateSelfTest(), BenchCutsCommand.Create(), BenchCurateCommand.Create(), FuzzCommand.Create(), BenchMemoryCommand.CreateLoad(),
+            CreateQuality(), BenchSystemsCommand.Create(), BenchSystemsCommand.CreateRetrieval(), CreateOps(), CreateModel(), CreateNetworks(), CreateCache(), CreateFvd(), CreateSelfTest(), BenchCutsCommand.Create(), BenchCurateCommand.Create(), FuzzCommand.Create(), BenchMemoryCommand.CreateLoad(),
         };
 
     private static Command CreateQuality()
@@ -214,6 +215,28 @@ public static class BenchCommand
     {
         SpeedCase[] chosen = [.. cases.Where(c => only is null || c.Name.Contains(only, StringComparison.OrdinalIgnoreCase))];
         return chosen.Length > 0 ? chosen : throw CommandException.Usage($"--only {only}: no case has that in its name. The cases are:\n  {string.Join("\n  ", cases.Select(c => c.Name))}");
+    }
+
+    private static Command CreateFvd()
+    {
+        var (device, output) = (DeviceOption(), OutputOption());
+        var clips = new Option<int>("--clips") { Description = "Clips of 16×224² on each side.", HelpName = "n", DefaultValueFactory = _ => 128 };
+        var i3d = new Option<string?>("--i3d") { Description = "I3D weights; by default random ones, whose distance is not shown.", HelpName = "file" };
+        var command = new Verb("fvd", "Time FVD from files to the number in fp32 and bf16, with its memory and what bf16 changes.",
+            "kinora bench fvd --clips 256",
+            "kinora bench fvd --clips 1024 --i3d i3d_torchscript.pt -o fvd.json")
+        {
+            clips, i3d, device, output,
+        };
+        command.SetAction((result, cancellationToken) => EngineWork.Run(() =>
+        {
+            using var progress = new ConsoleProgress();
+            FvdBenchReport report = FvdBench.Run(result.GetValue(clips), result.GetValue(i3d), Device.Parse(result.GetValue(device)!), (stage, done, total) => progress.Report(stage, done, total), cancellationToken);
+            if (result.GetValue(output) is { } file) { File.WriteAllText(file, report.ToJson() + "\n"); }
+            CommandSession.Current.Result(report.Table());
+            return ExitCodes.Success;
+        }, cancellationToken));
+        return command;
     }
 
     private static Command CreateSelfTest()

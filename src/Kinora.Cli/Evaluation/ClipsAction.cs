@@ -1,6 +1,7 @@
 // kinora evaluate CLIPS: the options and the action of the verb itself.
 
 using System.CommandLine;
+using System.Globalization;
 using Kinora.Cli.Shell;
 using Kinora.Engine;
 using Kinora.Evaluation.Clips;
@@ -28,6 +29,8 @@ internal static class ClipsAction
         var clip = new Option<string?>("--clip") { Description = "Folder of a CLIP model in the layout of transformers: CLIPSIM, coherency and consistency of frames.", HelpName = "folder" };
         var lpips = new Option<string?>("--lpips") { Description = "LPIPS weights with VGG-16 in one file, for --paired.", HelpName = "file" };
         var raft = new Option<string?>("--raft") { Description = "RAFT weights of torchvision, large or small: dynamic degree and warping error.", HelpName = "file" };
+        var size = new Option<string?>("--resize") { Description = "Bring every clip and reference to this size first, so that mixed sizes can be judged.", HelpName = "WxH" };
+        var precision = new Option<string>("--dtype") { Description = "fp32 (default) or bf16: what I3D, Inception and CLIP compute products in.", HelpName = "type", DefaultValueFactory = _ => "fp32" };
         var probes = new Option<string?>("--probes") { Description = $"Folder of the world's probe; by default {ProbeFolder.DefaultName} where it is found.", HelpName = "folder" };
         var resamples = new Option<int>("--resamples") { Description = "Resamples of bootstrap intervals; 0 for none.", HelpName = "n", DefaultValueFactory = _ => new DistributionOptions().Resamples };
         var seed = new Option<ulong>("--seed") { Description = "Decides the resamples.", HelpName = "n" };
@@ -35,7 +38,7 @@ internal static class ClipsAction
         var device = new Option<string>("--device") { Description = "cpu, cuda, or cuda:1.", HelpName = "device", DefaultValueFactory = _ => "cpu" };
         var json = new Option<bool>("--json") { Description = "Print the report as JSON." };
         command.Add(clips);
-        foreach (Option option in new Option[] { prompts, reference, output, paired, i3d, resize, frames, inception, clip, lpips, raft, probes, resamples, seed, few, device, json }) { command.Add(option); }
+        foreach (Option option in new Option[] { prompts, reference, output, paired, i3d, resize, frames, inception, clip, lpips, raft, size, precision, probes, resamples, seed, few, device, json }) { command.Add(option); }
         command.SetAction((result, cancellationToken) => EngineWork.Run(() =>
         {
             string folder = result.GetValue(clips) ?? throw CommandException.Usage("a folder of clips is needed: kinora evaluate CLIPS -o report. See kinora evaluate --help.");
@@ -43,7 +46,7 @@ internal static class ClipsAction
             string report = result.GetValue(output)!;
             var options = new ClipEvaluationOptions
             {
-                Clips = folder, Prompts = result.GetValue(prompts), Reference = result.GetValue(reference), Paired = result.GetValue(paired), I3d = result.GetValue(i3d), Raft = result.GetValue(raft), Inception = result.GetValue(inception), Clip = result.GetValue(clip), Lpips = result.GetValue(lpips),
+                Clips = folder, Prompts = result.GetValue(prompts), Reference = result.GetValue(reference), Paired = result.GetValue(paired), Resize = ParseSize(result.GetValue(size)), Precision = ParsePrecision(result.GetValue(precision)!), I3d = result.GetValue(i3d), Raft = result.GetValue(raft), Inception = result.GetValue(inception), Clip = result.GetValue(clip), Lpips = result.GetValue(lpips),
                 Video = new VideoFeatureOptions(result.GetValue(frames), how), Probes = result.GetValue(probes) ?? FindProbes(folder), ProbesAsked = result.GetValue(probes) is not null, TextClip = TextClipJudge.Find(folder), Cache = Path.Combine(report, "cache"),
                 Distributions = new DistributionOptions { Resamples = result.GetValue(resamples), Seed = result.GetValue(seed), AllowFew = result.GetValue(few) },
             };
@@ -53,10 +56,16 @@ internal static class ClipsAction
             var session = CommandSession.Current;
             session.Result(result.GetValue(json) ? judged.Report.ToJson().TrimEnd() : ScoreText.Table(judged.Report.Sheet));
             foreach (SkippedClip s in judged.Report.Skipped) { session.Remark($"left out {s.Name}: {s.Reason}"); }
-            session.Remark($"{judged.Report.Clips.Count} clips judged, {judged.Report.Skipped.Count} left out; look at {Path.Combine(report, EvaluationFolder.PageFile)}");
+            session.Remark($"{Words.Count(judged.Report.Clips.Count, "clip")} judged, {judged.Report.Skipped.Count} left out; look at {Path.Combine(report, EvaluationFolder.PageFile)}");
             return judged.Report.Skipped.Count == 0 && judged.Report.Sheet.Refused.Count == 0 ? ExitCodes.Success : ExitCodes.Input;
         }, cancellationToken));
     }
+
+    private static (int Width, int Height)? ParseSize(string? text) => text is null ? null
+        : text.Split('x') is [var w, var h] && int.TryParse(w, NumberStyles.None, CultureInfo.InvariantCulture, out int width) && int.TryParse(h, NumberStyles.None, CultureInfo.InvariantCulture, out int height) && width > 0 && height > 0 ? (width, height)
+        : throw CommandException.Usage($"--resize {text}: write it as WIDTHxHEIGHT, like 256x256.");
+
+    private static DType ParsePrecision(string text) => text switch { "fp32" => DType.Float32, "bf16" => DType.BFloat16, _ => throw CommandException.Usage($"--dtype {text}: use fp32 or bf16.") };
 
     private static string? FindProbes(string clips)
     {

@@ -60,6 +60,15 @@ public sealed record ClipEvaluationOptions
 
     /// <summary>Resampling, minimums, neighbors.</summary>
     public DistributionOptions Distributions { get; init; } = new();
+
+    /// <summary>Every clip and reference is brought to this size first, so that folders of mixed sizes can be judged; null leaves them as they are.</summary>
+    public (int Width, int Height)? Resize { get; init; }
+
+    /// <summary>What I3D, Inception and CLIP compute products in.</summary>
+    public DType Precision { get; init; } = DType.Float32;
+
+    /// <summary>What was done to clips before any measurement, in words; empty for nothing.</summary>
+    internal string Preparation => Resize is { } size ? $"clips to {size.Width}×{size.Height} (bilinear of Pillow, antialiased), " : "";
 }
 
 /// <summary>The result of judging a folder.</summary>
@@ -73,6 +82,9 @@ public static class ClipEvaluation
 {
     private const int DecodedAhead = 2;
 
+    // Containers round rates: 29.97 and 30000/1001 are one.
+    private const double RateTolerance = 0.01;
+
     /// <summary>Runs the whole evaluation. Call it on the thread that may use the engine.</summary>
     /// <exception cref="EvaluationException">Nothing can be judged; clips that cannot are listed in the report.</exception>
     public static ClipEvaluationResult Run(ClipEvaluationOptions options, Device device, Action<string, int, int>? progress = null, CancellationToken cancellationToken = default)
@@ -81,16 +93,18 @@ public static class ClipEvaluation
         options.Distributions.Validate();
         if (options.Reference is null && (options.I3d is not null || options.Paired))
             throw new EvaluationException($"{(options.Paired ? "--paired" : "--i3d")} compares with real clips: give their folder with --reference.");
+        if (options.Resize is { } to && (to.Width < 1 || to.Height < 1))
+            throw new EvaluationException($"--resize {to.Width}x{to.Height}: sizes are at least 1.");
         if (options.Lpips is not null && !options.Paired)
             throw new EvaluationException("--lpips compares clips with references of the same names: add --paired.");
         IReadOnlyList<ClipFile> files = ClipFiles.Find(options.Clips);
         if (options.Prompts is { } prompts)
             files = ClipFiles.WithPrompts(files, prompts);
         var references = options.Reference is { } folder ? ClipFiles.Find(folder) : [];
-        using VideoFeatures? video = options.I3d is { } i3d ? VideoFeatures.Load(i3d, options.Video, device, options.Cache) : null;
-        using FrameFeatures? inception = options.Inception is { } inceptionFile ? FrameFeatures.Load(inceptionFile, device) : null;
+        using VideoFeatures? video = options.I3d is { } i3d ? VideoFeatures.Load(i3d, options.Video with { Preparation = options.Preparation, Precision = options.Precision }, device, options.Cache) : null;
+        using FrameFeatures? inception = options.Inception is { } inceptionFile ? FrameFeatures.Load(inceptionFile, device, options.Precision) : null;
         using PerceptualScores? lpips = options.Lpips is { } lpipsFile ? PerceptualScores.Load(lpipsFile, device) : null;
-        using ClipScores? clipScores = options.Clip is { } clipFolder ? ClipScores.Load(clipFolder, device) : null;
+        using ClipScores? clipScores = options.Clip is { } clipFolder ? ClipScores.Load(clipFolder, device, options.Precision) : null;
         using FlowScores? flow = options.Raft is { } raft ? FlowScores.Load(raft, device) : null;
         using WorldScores? world = options.Probes is { } probes ? new WorldScores(probes, options.TextClip, device) : null;
 
@@ -100,7 +114,7 @@ public static class ClipEvaluation
         List<double>[] features = [.. extractors.Select(_ => new List<double>())];
         ClipShape? shape = null;
         int done = 0;
-        foreach (var (file, clip, failure) in Decoded(files, cancellationToken))
+        foreach (var (file, clip, failure) in Decoded(files, options.Resize, cancellationToken))
         {
             progress?.Invoke("judging clips", ++done, files.Count);
             if (clip is null)
@@ -112,7 +126,7 @@ public static class ClipEvaluation
             shape ??= own;
             if (own != shape)
             {
-                skipped.Add(new SkippedClip(file.Name, $"{own}; the first clip has {shape}, and scores of mixed clips mean nothing"));
+                skipped.Add(new SkippedClip(file.Name, $"{own}; the first clip has {shape}, and scores of mixed clips mean nothing.{(own with { Width = shape.Width, Height = shape.Height } == shape ? " --resize WxH brings all to one size" : "")}"));
                 continue;
             }
             try
@@ -122,7 +136,7 @@ public static class ClipEvaluation
                 if (flow is not null)
                     AddAll(values, flow.Of(clip));
                 if (options.Paired)
-                    AddAll(values, AgainstReference(clip, file, references, lpips));
+                    AddAll(values, AgainstReference(clip, file, references, lpips, options.Resize));
                 if (clipScores is not null)
                     AddAll(values, clipScores.Of(clip, prompt));
                 double[][] rows = [.. extractors.Select(e => e.Of(clip, file.Path))];
@@ -143,18 +157,18 @@ public static class ClipEvaluation
             }
         }
         if (records.Count == 0)
-            throw new EvaluationException($"{options.Clips}: none of {files.Count} clips could be judged; {skipped[0].Name}: {skipped[0].Reason}.");
+            throw new EvaluationException($"{options.Clips}: none of {Words.Count(files.Count, "clip")} could be judged; {skipped[0].Name}: {skipped[0].Reason}.");
 
-        var sheet = Means(records, flow, lpips, clipScores);
+        var sheet = Means(records, flow, lpips, clipScores, options);
         FeatureMatrix? generated = null, real = null;
         for (int e = 0; e < extractors.Length; e++)
         {
             IClipFeatures extractor = extractors[e];
             var own = new FeatureMatrix(options.Clips, features[e].Count / extractor.Dimension, extractor.Dimension, [.. features[e]]);
-            var named = options.Distributions with { Features = extractor.Features, Preprocessing = extractor.Preprocessing, WeightsSha256 = extractor.WeightsSha256, FrechetName = extractor.Names.Frechet, KernelName = extractor.Names.Kernel };
+            var named = options.Distributions with { Features = extractor.Features, Preprocessing = extractor == video ? extractor.Preprocessing : options.Preparation + extractor.Preprocessing, WeightsSha256 = extractor.WeightsSha256, FrechetName = extractor.Names.Frechet, KernelName = extractor.Names.Kernel };
             if (options.Reference is { } name)
             {
-                FeatureMatrix other = ReferenceFeatures(name, references, extractor, skipped, progress, cancellationToken);
+                FeatureMatrix other = ReferenceFeatures(name, references, extractor, shape!.Fps, options.Resize, skipped, progress, cancellationToken);
                 ScoreSheet distances = DistributionSuite.Compare(own, other, named, (stage, i, n) => progress?.Invoke(stage, i, n), cancellationToken);
                 sheet = sheet.With(extractors.Length == 1 ? distances : Prefixed(distances, extractor.Names));
                 if (extractor == video)
@@ -177,7 +191,7 @@ public static class ClipEvaluation
         try
         {
             ScoreSheet sheet = world.Finish(options.Distributions, cancellationToken);
-            return world.Count == records.Count ? sheet : sheet with { Scores = [.. sheet.Scores.Select(s => s with { Warnings = [.. s.Warnings, $"{records.Count - world.Count} clips have prompts of another kind"] })] };
+            return world.Count == records.Count ? sheet : sheet with { Scores = [.. sheet.Scores.Select(s => s with { Warnings = [.. s.Warnings, $"{Words.Count(records.Count - world.Count, "clip")} with prompts of another kind left out"] })] };
         }
         catch (ProbeGateException e)
         {
@@ -192,16 +206,24 @@ public static class ClipEvaluation
         return sheet with { Scores = [.. sheet.Scores.Select(s => s with { Metric = Name(s.Metric) })], Refused = [.. sheet.Refused.Select(r => r with { Metric = Name(r.Metric) })] };
     }
 
-    private static FeatureMatrix ReferenceFeatures(string name, IReadOnlyList<ClipFile> references, IClipFeatures extractor, List<SkippedClip> skipped, Action<string, int, int>? progress, CancellationToken cancellationToken)
+    private static FeatureMatrix ReferenceFeatures(string name, IReadOnlyList<ClipFile> references, IClipFeatures extractor, double fps, (int Width, int Height)? resize, List<SkippedClip> skipped, Action<string, int, int>? progress, CancellationToken cancellationToken)
     {
         var rows = new List<double>();
         int done = 0;
-        foreach (var (file, clip, failure) in Decoded(references, cancellationToken))
+        (int Width, int Height)? size = null;
+        foreach (var (file, clip, failure) in Decoded(references, resize, cancellationToken))
         {
             progress?.Invoke("reading the reference", ++done, references.Count);
             try
             {
-                rows.AddRange(extractor.Of(clip ?? throw new EvaluationException(failure!), file.Path));
+                if (clip is null)
+                    throw new EvaluationException(failure!);
+                if (Math.Abs(clip.Fps - fps) > RateTolerance * fps)
+                    throw new EvaluationException(FormattableString.Invariant($"{clip.Fps:0.###} frames per second, the clips have {fps:0.###}: motion would be compared at two speeds"));
+                size ??= (clip.Width, clip.Height);
+                if (size != (clip.Width, clip.Height))
+                    throw new EvaluationException($"{clip.Width}×{clip.Height}; the first reference has {size.Value.Width}×{size.Value.Height}. --resize WxH brings all to one size");
+                rows.AddRange(extractor.Of(clip, file.Path));
             }
             catch (EvaluationException e)
             {
@@ -211,17 +233,25 @@ public static class ClipEvaluation
         return rows.Count > 0 ? new FeatureMatrix(name, rows.Count / extractor.Dimension, extractor.Dimension, [.. rows]) : throw new EvaluationException($"{name}: no reference clip could be read; {skipped[^1].Name}: {skipped[^1].Reason}.");
     }
 
-    private static IReadOnlyDictionary<string, double> AgainstReference(Clip clip, ClipFile file, IReadOnlyList<ClipFile> references, PerceptualScores? lpips)
+    private static IReadOnlyDictionary<string, double> AgainstReference(Clip clip, ClipFile file, IReadOnlyList<ClipFile> references, PerceptualScores? lpips, (int Width, int Height)? resize)
     {
         ClipFile reference = references.FirstOrDefault(r => r.Name == file.Name) ?? throw new EvaluationException("has no reference of the same name");
-        Clip other = Clip.Read(reference.Path);
+        Clip other;
+        try
+        {
+            other = Read(reference.Path, resize);
+        }
+        catch (MediaException e)
+        {
+            throw new EvaluationException("its reference: " + e.Message, e);
+        }
         var values = new Dictionary<string, double>(FrameScores.Against(clip, other), StringComparer.Ordinal);
         if (lpips is not null)
             values[PerceptualScores.Name] = lpips.Of(clip, other);
         return values;
     }
 
-    private static ScoreSheet Means(List<ClipRecord> records, FlowScores? flow, PerceptualScores? lpips, ClipScores? clip)
+    private static ScoreSheet Means(List<ClipRecord> records, FlowScores? flow, PerceptualScores? lpips, ClipScores? clip, ClipEvaluationOptions options)
     {
         var scores = new List<Score>();
         foreach (string metric in records.SelectMany(r => r.Values.Keys).Where(m => m != TextClipJudge.Similarity).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal))
@@ -231,10 +261,10 @@ public static class ClipEvaluation
             {
                 FlowScores.DynamicDegree or FlowScores.WarpingError => ($"torchvision {flow!.Variant}", "frames at 8 per second, full size", flow.WeightsSha256),
                 PerceptualScores.Name => ("LPIPS, VGG-16", "[-1, 1], full size", lpips!.WeightsSha256),
-                ClipScores.Similarity or ClipScores.Coherency or ClipScores.Consistency => ("CLIP", "every frame, the model's own preprocessor_config.json", clip!.WeightsSha256),
+                ClipScores.Similarity or ClipScores.Coherency or ClipScores.Consistency => ("CLIP", clip!.Preprocessing, clip.WeightsSha256),
                 _ => ("pixels", "", (string?)null),
             };
-            var passport = new ScorePassport { Protocol = metric + "/1", Features = network, Preprocessing = preprocessing, WeightsSha256 = weights, Count = values.Length };
+            var passport = new ScorePassport { Protocol = metric + "/1", Features = network, Preprocessing = options.Preparation + preprocessing, WeightsSha256 = weights, Count = values.Length };
             if (metric == FlowScores.DynamicDegree)
             {
                 var share = WilsonInterval.Of(values.Count(v => v > 0), values.Length);
@@ -253,11 +283,11 @@ public static class ClipEvaluation
             into[name] = value;
     }
 
-    private static IEnumerable<(ClipFile File, Clip? Clip, string? Failure)> Decoded(IReadOnlyList<ClipFile> files, CancellationToken cancellationToken)
+    private static IEnumerable<(ClipFile File, Clip? Clip, string? Failure)> Decoded(IReadOnlyList<ClipFile> files, (int Width, int Height)? resize, CancellationToken cancellationToken)
     {
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         using var queue = new BlockingCollection<(ClipFile, Clip?, string?)>(DecodedAhead);
-        var decoder = new Thread(() => Decode(files, queue, stop.Token)) { IsBackground = true, Name = "clip decoder" };
+        var decoder = new Thread(() => Decode(files, resize, queue, stop.Token)) { IsBackground = true, Name = "clip decoder" };
         decoder.Start();
         try
         {
@@ -271,7 +301,18 @@ public static class ClipEvaluation
         }
     }
 
-    private static void Decode(IReadOnlyList<ClipFile> files, BlockingCollection<(ClipFile, Clip?, string?)> queue, CancellationToken cancellationToken)
+    private static Clip Read(string path, (int Width, int Height)? resize)
+    {
+        Clip clip = Clip.Read(path);
+        if (resize is not { } size || (clip.Width, clip.Height) == size)
+            return clip;
+        var resized = new Clip([.. clip.Frames.Select(f => PillowResize.Resize(f, size.Width, size.Height, PillowFilter.Bilinear))], clip.FrameRate);
+        foreach (var (name, text) in clip.Metadata)
+            resized.Metadata[name] = text;
+        return resized;
+    }
+
+    private static void Decode(IReadOnlyList<ClipFile> files, (int Width, int Height)? resize, BlockingCollection<(ClipFile, Clip?, string?)> queue, CancellationToken cancellationToken)
     {
         try
         {
@@ -281,7 +322,7 @@ public static class ClipEvaluation
                 string? failure = null;
                 try
                 {
-                    clip = Clip.Read(file.Path);
+                    clip = Read(file.Path, resize);
                 }
                 catch (Exception e) when (e is MediaException or IOException or UnauthorizedAccessException)
                 {

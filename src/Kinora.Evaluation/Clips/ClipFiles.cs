@@ -61,7 +61,7 @@ public static class ClipFiles
         {
             return lines.Length == clips.Count
                 ? [.. clips.Zip(lines, (c, l) => c with { Prompt = l.Trim() })]
-                : throw new EvaluationException($"{path}: {lines.Length} prompts for {clips.Count} clips. Write one line for each clip in the order of their names, or 'name, tab, prompt'.");
+                : throw new EvaluationException($"{path}: {Words.Count(lines.Length, "prompt")} for {Words.Count(clips.Count, "clip")}. Write one line for each clip in the order of their names, or 'name, tab, prompt'.");
         }
         var prompts = new Dictionary<string, string>(StringComparer.Ordinal);
         for (int i = 0; i < lines.Length; i++)

@@ -28,8 +28,11 @@ public sealed class ClipScores : IDisposable
     private readonly TextTokenizer _tokenizer;
     private readonly Device _device;
 
-    private ClipScores(ClipModel clip, ClipImageProcessor processor, TextTokenizer tokenizer, string sha256, Device device)
+    private readonly DType _precision;
+
+    private ClipScores(ClipModel clip, ClipImageProcessor processor, TextTokenizer tokenizer, string sha256, Device device, DType precision)
     {
+        _precision = precision;
         _clip = clip;
         _processor = processor;
         _tokenizer = tokenizer;
@@ -37,18 +40,21 @@ public sealed class ClipScores : IDisposable
         WeightsSha256 = sha256;
     }
 
+    /// <summary>What is done to frames.</summary>
+    public string Preprocessing => "every frame, the model's own preprocessor_config.json" + (_precision == DType.Float32 ? "" : $", products in {_precision.ShortName()}");
+
     /// <summary>Hash of the weights.</summary>
     public string WeightsSha256 { get; }
 
     /// <summary>Loads a folder in the layout of transformers: config.json, weights, tokenizer, preprocessor_config.json.</summary>
-    public static ClipScores Load(string folder, Device device)
+    public static ClipScores Load(string folder, Device device, DType precision = DType.Float32)
     {
         var processor = ClipImageProcessor.Load(folder);
         TextTokenizer tokenizer = TextTokenizer.Load(folder);
         string sha256;
         using (Checkpoint weights = Checkpoint.Open(folder))
             sha256 = weights.Sha256();
-        return new ClipScores(ClipModel.Load(folder, device: device), processor, tokenizer, sha256, device);
+        return new ClipScores(ClipModel.Load(folder, device: device), processor, tokenizer, sha256, device, precision);
     }
 
     /// <summary>The scores of a clip; without a prompt, those of its frames alone.</summary>
@@ -57,6 +63,7 @@ public sealed class ClipScores : IDisposable
         ArgumentNullException.ThrowIfNull(clip);
         using var inference = GradMode.Inference();
         using var scope = TensorScope.Enter();
+        using var half = Autocast.Enter(_precision);
         var parts = new List<Tensor>();
         for (int start = 0; start < clip.Frames.Count; start += BatchSize)
             parts.Add(_clip.ImageEmbeds(_processor.Process([.. clip.Frames.Skip(start).Take(BatchSize)]).To(_device)));

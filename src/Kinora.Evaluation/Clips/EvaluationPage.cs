@@ -19,7 +19,7 @@ public static class EvaluationPage
         ArgumentNullException.ThrowIfNull(report);
         var page = new StringBuilder();
         page.Append(CultureInfo.InvariantCulture, $"<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width,initial-scale=1\"><title>{Html(report.Subject)}: evaluation</title>\n<style>{Style}</style></head>\n<body><main>\n");
-        page.Append(CultureInfo.InvariantCulture, $"<h1>{Html(report.Subject)}</h1>\n<p class=\"lead\">{report.Clips.Count} clips of {Html(report.Shape.ToString())}{(report.Skipped.Count > 0 ? $", {report.Skipped.Count} left out" : "")}. {report.Time:yyyy-MM-dd HH:mm} UTC.</p>\n");
+        page.Append(CultureInfo.InvariantCulture, $"<h1>{Html(report.Subject)}</h1>\n<p class=\"lead\">{Words.Count(report.Clips.Count, "clip")} of {Html(report.Shape.ToString())}{(report.Skipped.Count > 0 ? $", {report.Skipped.Count} left out" : "")}. {report.Time:yyyy-MM-dd HH:mm} UTC.</p>\n");
         Scores(page, report.Sheet);
         if (report.Skipped.Count > 0)
         {

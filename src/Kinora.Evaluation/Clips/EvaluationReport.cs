@@ -69,7 +69,7 @@ public sealed record EvaluationReport
 public sealed record ClipShape(int Width, int Height, int Frames, double Fps)
 {
     /// <summary>In words.</summary>
-    public override string ToString() => FormattableString.Invariant($"{Width}×{Height}, {Frames} frames, {Fps:0.###} frames per second");
+    public override string ToString() => FormattableString.Invariant($"{Width}×{Height}, {Words.Count(Frames, "frame")}, {Fps:0.###} frames per second");
 }
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, WriteIndented = true, RespectNullableAnnotations = true, RespectRequiredConstructorParameters = true)]

@@ -40,7 +40,7 @@ public sealed class FlowScores : IDisposable
         int step = Math.Max(1, (int)Math.Round(clip.Fps / SampledRate));
         VideoFrame[] frames = [.. clip.Frames.Where((_, i) => i % step == 0)];
         if (frames.Length < 2)
-            throw new EvaluationException($"{clip.Frames.Count} frames at {clip.Fps:0.##} per second: flow needs at least two frames at {SampledRate} per second");
+            throw new EvaluationException($"{Words.Count(clip.Frames.Count, "frame")} at {clip.Fps:0.##} per second: flow needs at least two frames at {SampledRate} per second");
         double threshold = ThresholdAt256 * Math.Min(clip.Width, clip.Height) / 256, warping = 0;
         int moving = 0;
         for (int i = 0; i + 1 < frames.Length; i++)

@@ -16,11 +16,13 @@ public sealed class FrameFeatures : IClipFeatures, IDisposable
     private const int BatchSize = 8;
     private readonly InceptionV3Model _inception;
     private readonly Device _device;
+    private readonly DType _precision;
 
-    private FrameFeatures(InceptionV3Model inception, string sha256, Device device)
+    private FrameFeatures(InceptionV3Model inception, string sha256, Device device, DType precision)
     {
         _inception = inception;
         _device = device;
+        _precision = precision;
         WeightsSha256 = sha256;
     }
 
@@ -28,7 +30,7 @@ public sealed class FrameFeatures : IClipFeatures, IDisposable
     public string Features => "Inception v3 pool3, every frame";
 
     /// <inheritdoc/>
-    public string Preprocessing => $"both sides to {InceptionV3Model.InputSize}, bilinear without antialiasing, [-1, 1]";
+    public string Preprocessing => $"both sides to {InceptionV3Model.InputSize}, bilinear without antialiasing, [-1, 1]{(_precision == DType.Float32 ? "" : $", products in {_precision.ShortName()}")}";
 
     /// <inheritdoc/>
     public string WeightsSha256 { get; }
@@ -41,8 +43,8 @@ public sealed class FrameFeatures : IClipFeatures, IDisposable
 
     /// <summary>Loads weights in the layout of pytorch-fid (torchvision's names, 1008 classes).</summary>
     /// <exception cref="CheckpointException">The weights are of another network.</exception>
-    public static FrameFeatures Load(string path, Device device) =>
-        new(Checkpoint.Load(path, p => new InceptionV3Model(p), device: device, isOmitted: n => n.EndsWith(BatchNorm.Counter, StringComparison.Ordinal)), Checkpoint.HashFile(path), device);
+    public static FrameFeatures Load(string path, Device device, DType precision = DType.Float32) =>
+        new(Checkpoint.Load(path, p => new InceptionV3Model(p), device: device, isOmitted: n => n.EndsWith(BatchNorm.Counter, StringComparison.Ordinal)), Checkpoint.HashFile(path), device, precision);
 
     /// <inheritdoc/>
     public double[] Of(Clip clip, string file)
@@ -53,6 +55,7 @@ public sealed class FrameFeatures : IClipFeatures, IDisposable
         {
             using var inference = GradMode.Inference();
             using var scope = TensorScope.Enter();
+            using var half = Autocast.Enter(_precision);
             VideoFrame[] frames = [.. clip.Frames.Skip(start).Take(BatchSize)];
             Tensor x = ClipTensor.FromBytes([.. frames.SelectMany(f => f.Rgb)], frames.Length, 1, clip.Height, clip.Width, _device).Squeeze(2);
             _inception.Features(F.InterpolateBilinear(x, InceptionV3Model.InputSize, InceptionV3Model.InputSize)).To(Device.Cpu).To(DType.Float64).CopyTo<double>(rows.AsSpan(start * Dimension, frames.Length * Dimension));

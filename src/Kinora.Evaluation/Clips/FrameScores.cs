@@ -24,7 +24,7 @@ public static class FrameScores
     {
         ArgumentNullException.ThrowIfNull(clip);
         if (clip.Frames.Count < 3)
-            throw new EvaluationException($"{clip.Frames.Count} frame{(clip.Frames.Count == 1 ? "" : "s")}: scores over time need at least 3");
+            throw new EvaluationException($"{Words.Count(clip.Frames.Count, "frame")}: scores over time need at least 3");
         double square = 0, absolute = 0, bend = 0;
         for (int i = 1; i < clip.Frames.Count; i++)
         {

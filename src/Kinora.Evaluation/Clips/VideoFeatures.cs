@@ -17,6 +17,12 @@ namespace Kinora.Evaluation.Clips;
 /// <param name="Resize">How frames become 224×224.</param>
 public sealed record VideoFeatureOptions(int Frames = 16, FvdResize Resize = FvdResize.CenterCrop)
 {
+    /// <summary>What was done to clips before, in words; a part of the passport.</summary>
+    public string Preparation { get; init; } = "";
+
+    /// <summary>What products are computed in.</summary>
+    public DType Precision { get; init; } = DType.Float32;
+
     /// <summary>Fewer frames leave I3D nothing to average.</summary>
     public const int MinFrames = 10;
 }
@@ -38,7 +44,7 @@ public sealed class VideoFeatures : IClipFeatures, IDisposable
         _device = device;
         _cache = cache;
         WeightsSha256 = sha256;
-        Preprocessing = string.Create(CultureInfo.InvariantCulture, $"first {options.Frames} frames, {FvdPreprocessing.Describe(InceptionI3dModel.PublishedSize, options.Resize)}");
+        Preprocessing = string.Create(CultureInfo.InvariantCulture, $"{options.Preparation}first {options.Frames} frames, {FvdPreprocessing.Describe(InceptionI3dModel.PublishedSize, options.Resize)}{(options.Precision == DType.Float32 ? "" : $", products in {options.Precision.ShortName()}")}");
         _protocol = $"i3d-logits/2 {sha256} {Preprocessing}";
     }
 
@@ -78,7 +84,7 @@ public sealed class VideoFeatures : IClipFeatures, IDisposable
     {
         ArgumentNullException.ThrowIfNull(clip);
         if (clip.Frames.Count < _options.Frames)
-            throw new EvaluationException($"{clip.Frames.Count} frames: FVD takes {_options.Frames}");
+            throw new EvaluationException($"{Words.Count(clip.Frames.Count, "frame")}: FVD takes {_options.Frames}; choose another number with --fvd-frames");
         string? kept = _cache is null ? null : Path.Combine(_cache, Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(_protocol + Checkpoint.HashFile(file)))) + ".f64");
         if (kept is not null && File.Exists(kept) && new FileInfo(kept).Length == InceptionI3dModel.KineticsClasses * sizeof(double))
             return MemoryMarshal.Cast<byte, double>(File.ReadAllBytes(kept)).ToArray();
@@ -98,6 +104,7 @@ public sealed class VideoFeatures : IClipFeatures, IDisposable
     {
         using var inference = GradMode.Inference();
         using var scope = TensorScope.Enter();
+        using var precision = Autocast.Enter(_options.Precision);
         int bytes = clip.Width * clip.Height * 3;
         var rgb = new byte[_options.Frames * bytes];
         for (int i = 0; i < _options.Frames; i++)

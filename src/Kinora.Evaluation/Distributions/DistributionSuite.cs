@@ -1,5 +1,6 @@
 // Every score of one feature matrix against another, with intervals, passports and refusals.
 
+using Kinora.Evaluation.Clips;
 using Kinora.Evaluation.Features;
 using Kinora.Evaluation.Scores;
 using Kinora.Evaluation.Statistics;
@@ -165,12 +166,12 @@ public static class DistributionSuite
         {
             if (count < minimum && !options.AllowFew)
             {
-                _refused.Add(new RefusedScore(name, $"needs at least {minimum} clips, got {count}"));
+                _refused.Add(new RefusedScore(name, $"needs at least {minimum} clips, got {count}{(real is null ? "" : $" ({generated.Name}: {generated.Count}, {real.Name}: {real.Count})")}. --few computes it all the same, with a warning"));
                 return;
             }
             try
             {
-                string[] few = count < minimum ? [$"only {count} clips; {minimum} are the least that make sense"] : [];
+                string[] few = count < minimum ? [$"only {Words.Count(count, "clip")}; {minimum} are the least that make sense"] : [];
                 _scores.AddRange(measure().Select(s => s with { Warnings = [.. few, .. s.Warnings] }));
             }
             catch (EvaluationException e)

@@ -19,6 +19,7 @@ public static class NetworkCases
         .. Types().SelectMany(t => new[] { WanBlock(t, 5, 12, 26), WanBlock(t, 4, 32, 32) }),
         .. Types().Select(WanDecode),
         .. VideoUNetCases.All,
+        .. MetricCases.All,
     ];
 
     private static DType[] Types() => [DType.Float32, DType.BFloat16];

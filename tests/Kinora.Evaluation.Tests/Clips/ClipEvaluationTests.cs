@@ -62,7 +62,7 @@ public sealed class ClipEvaluationTests : IDisposable
         ClipFile[] clips = [new("/x/a.mp4", "a.mp4", null), new("/x/b.mp4", "b.mp4", null)];
         string path = Path.Combine(_folder, "p.txt");
         File.WriteAllText(path, "one\n");
-        Should.Throw<EvaluationException>(() => ClipFiles.WithPrompts(clips, path)).Message.ShouldContain("1 prompts for 2 clips");
+        Should.Throw<EvaluationException>(() => ClipFiles.WithPrompts(clips, path)).Message.ShouldContain("1 prompt for 2 clips");
         File.WriteAllText(path, "a.mp4\tone\nc.mp4\ttwo\n");
         Should.Throw<EvaluationException>(() => ClipFiles.WithPrompts(clips, path)).Message.ShouldContain("line 2: 'c.mp4' is none of the clips");
         File.WriteAllText(path, """{"file":"b.mp4","prompt":"two"}""" + "\n" + """{"file":"a.mp4","prompt":"one"}""" + "\n");

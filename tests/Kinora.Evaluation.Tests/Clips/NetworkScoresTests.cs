@@ -4,6 +4,7 @@
 using Kinora.Engine;
 using Kinora.Engine.Checkpoints;
 using Kinora.Evaluation.Clips;
+using Kinora.Evaluation.Features;
 using Kinora.Media;
 using Kinora.Models.Systems.InceptionI3d;
 using Kinora.Models.Systems.InceptionV3;
@@ -94,6 +95,33 @@ public sealed class NetworkScoresTests : IDisposable
             double Value(double u) => published.EndsWith("running_var", StringComparison.Ordinal) ? 0.5 + u : matrix ? (u - 0.5) * scale : published.EndsWith(".weight", StringComparison.Ordinal) ? 0.75 + 0.5 * u : 0.2 * (u - 0.5);
             yield return KeyValuePair.Create(published, Tensor.FromArray(Lcg.Values(Lcg.Crc32(published), count).Select(u => (float)Value(u)).ToArray(), [.. parameter.Shape]));
         }
+    }
+
+    // A run that stops after the first clip leaves that clip's features; the next run computes only the rest, another option everything.
+    [Fact]
+    public void I3dCache_AfterAStop_ContinuesByContentAndProtocol()
+    {
+        string weights = Save("i3d.safetensors", p => new InceptionI3dModel(p)), clips = Directory.CreateDirectory(Path.Combine(_folder, "clips")).FullName, cache = Path.Combine(_folder, "cache");
+        for (int i = 0; i < 2; i++)
+            new Clip([.. Enumerable.Range(0, 10).Select(f => new VideoFrame(32, 32, Enumerable.Repeat((byte)(60 * i + 5 * f), 32 * 32 * 3).ToArray()))], 8).Save(Path.Combine(clips, $"{i}.mp4"));
+        using var stop = new CancellationTokenSource();
+        ClipEvaluationOptions Options(FvdResize resize = FvdResize.CenterCrop) => new() { Clips = clips, Reference = clips, I3d = weights, Video = new VideoFeatureOptions(10, resize), Cache = cache, Distributions = new() { Resamples = 0 } };
+        Should.Throw<OperationCanceledException>(() => ClipEvaluation.Run(Options(), Device.Cpu, (_, done, _) => { if (done == 2) { stop.Cancel(); stop.Token.ThrowIfCancellationRequested(); } }, stop.Token));
+        FileInfo first = new DirectoryInfo(cache).EnumerateFiles().ShouldHaveSingleItem();
+        DateTime written = first.LastWriteTimeUtc;
+        FeatureMatrix continued = ClipEvaluation.Run(Options(), Device.Cpu).Features!;
+        first.Refresh();
+        first.LastWriteTimeUtc.ShouldBe(written);
+        Directory.EnumerateFiles(cache).Count().ShouldBe(2);
+        Directory.Delete(cache, recursive: true);
+        FeatureMatrix anew = ClipEvaluation.Run(Options(), Device.Cpu).Features!;
+        continued.Values.ShouldBe(anew.Values);
+        // The same clip under another name has the same features; the same clip under another protocol has not.
+        File.Move(Path.Combine(clips, "1.mp4"), Path.Combine(clips, "2.mp4"));
+        ClipEvaluation.Run(Options(), Device.Cpu);
+        Directory.EnumerateFiles(cache).Count().ShouldBe(2);
+        ClipEvaluation.Run(Options(FvdResize.Stretch), Device.Cpu);
+        Directory.EnumerateFiles(cache).Count().ShouldBe(4);
     }
 
     [Fact]

@@ -36,7 +36,7 @@ public sealed class DistributionSuiteTests
         FeatureMatrix a = Lcg.Matrix(1, 20, 6), b = Lcg.Matrix(2, 20, 6);
         ScoreSheet refused = DistributionSuite.Compare(a, b, new DistributionOptions());
         refused.Scores.ShouldBeEmpty();
-        refused.Refused[0].Reason.ShouldBe("needs at least 128 clips, got 20");
+        refused.Refused[0].Reason.ShouldBe("needs at least 128 clips, got 20 (lcg1: 20, lcg2: 20). --few computes it all the same, with a warning");
         ScoreSheet allowed = DistributionSuite.Compare(a, b, new DistributionOptions { AllowFew = true, Resamples = 5 });
         allowed["frechet"].Warnings.ShouldContain(w => w.Contains("only 20 clips"));
     }
