@@ -1,3 +1,4 @@
+using Kinora.Engine;
 using Kinora.Evaluation.Features;
 
 namespace Kinora.Evaluation.Tests;
@@ -28,6 +29,26 @@ internal static class Lcg
                 crc = (crc >> 1) ^ ((crc & 1) * 0xEDB88320);
         }
         return ~crc;
+    }
+
+    /// <summary>A parameter of a name: rank ≥ 2 (u − ½)·√(24 / fan-in), variances ½ + u, other weights ¾ + ½u, the rest 0.2·(u − ½), from the stream of the name.</summary>
+    public static Tensor Parameter(string name, params long[] shape)
+    {
+        int count = (int)shape.Aggregate(1L, (n, s) => n * s);
+        double scale = shape.Length < 2 ? 0 : Math.Sqrt(24.0 / ((double)count / shape[0]));
+        double Value(double u) => name.EndsWith("running_var", StringComparison.Ordinal) ? 0.5 + u : scale > 0 ? (u - 0.5) * scale : name.EndsWith(".weight", StringComparison.Ordinal) ? 0.75 + 0.5 * u : 0.2 * (u - 0.5);
+        return Tensor.FromArray(Values(Crc32(name), count).Select(u => (float)Value(u)).ToArray(), shape);
+    }
+
+    /// <summary>Every parameter of a network without values, under another name if wanted.</summary>
+    public static IEnumerable<KeyValuePair<string, Tensor>> Filled(Module shapes, Func<string, string>? rename = null)
+    {
+        using var store = shapes.Path.Store;
+        foreach (var (name, parameter) in shapes.Parameters())
+        {
+            string published = rename?.Invoke(name) ?? name;
+            yield return KeyValuePair.Create(published, Parameter(published, [.. parameter.Shape]));
+        }
     }
 
     public static FeatureMatrix Matrix(uint seed, int rows, int columns, double scale = 1, double shift = 0) =>

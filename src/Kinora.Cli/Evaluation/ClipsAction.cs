@@ -25,10 +25,14 @@ internal static class ClipsAction
         var i3d = new Option<string?>("--i3d") { Description = "I3D weights, of pytorch-i3d or the TorchScript archive of StyleGAN-V: FVD and its relatives.", HelpName = "file" };
         var resize = new Option<string>("--fvd-resize") { Description = "crop (shorter side to 224, center) or stretch (both sides to 224).", HelpName = "how", DefaultValueFactory = _ => "crop" };
         var frames = new Option<int>("--fvd-frames") { Description = "Frames of each clip for FVD, from its beginning.", HelpName = "n", DefaultValueFactory = _ => new VideoFeatureOptions().Frames };
-        var inception = new Option<string?>("--inception") { Description = "Inception v3 weights of pytorch-fid: FID of frames (with --reference) and inception score.", HelpName = "file" };
+        var inception = new Option<string?>("--inception") { Description = "Inception v3 weights of pytorch-fid, or torchvision's under names of their own: FID of frames (with --reference) and inception score.", HelpName = "file" };
         var clip = new Option<string?>("--clip") { Description = "Folder of a CLIP model in the layout of transformers: CLIPSIM, coherency and consistency of frames.", HelpName = "folder" };
+        var siglip = new Option<string?>("--siglip") { Description = "Folder of a SigLIP model: distances of its features of frames (with --reference).", HelpName = "folder" };
+        var videoMae = new Option<string?>("--videomae") { Description = "Folder of a VideoMAE model: distances of its features of clips (with --reference).", HelpName = "folder" };
+        var c3d = new Option<string?>("--c3d") { Description = "C3D weights, conv1 to fc8: inception score of clips.", HelpName = "file" };
         var lpips = new Option<string?>("--lpips") { Description = "LPIPS weights with VGG-16 in one file, for --paired.", HelpName = "file" };
         var raft = new Option<string?>("--raft") { Description = "RAFT weights of torchvision, large or small: dynamic degree and warping error.", HelpName = "file" };
+        var vbench = new Option<string?>("--vbench") { Description = $"Folder of VBench's weights: {VBenchScores.Dino}, {VBenchScores.ClipBase}, {VBenchScores.ClipLarge} with {VBenchScores.AestheticHead}.", HelpName = "folder" };
         var size = new Option<string?>("--resize") { Description = "Bring every clip and reference to this size first, so that mixed sizes can be judged.", HelpName = "WxH" };
         var precision = new Option<string>("--dtype") { Description = "fp32 (default) or bf16: what I3D, Inception and CLIP compute products in.", HelpName = "type", DefaultValueFactory = _ => "fp32" };
         var probes = new Option<string?>("--probes") { Description = $"Folder of the world's probe; by default {ProbeFolder.DefaultName} where it is found.", HelpName = "folder" };
@@ -38,7 +42,7 @@ internal static class ClipsAction
         var device = new Option<string>("--device") { Description = "cpu, cuda, or cuda:1.", HelpName = "device", DefaultValueFactory = _ => "cpu" };
         var json = new Option<bool>("--json") { Description = "Print the report as JSON." };
         command.Add(clips);
-        foreach (Option option in new Option[] { prompts, reference, output, paired, i3d, resize, frames, inception, clip, lpips, raft, size, precision, probes, resamples, seed, few, device, json }) { command.Add(option); }
+        foreach (Option option in new Option[] { prompts, reference, output, paired, i3d, resize, frames, inception, clip, siglip, videoMae, c3d, lpips, raft, vbench, size, precision, probes, resamples, seed, few, device, json }) { command.Add(option); }
         command.SetAction((result, cancellationToken) => EngineWork.Run(() =>
         {
             string folder = result.GetValue(clips) ?? throw CommandException.Usage("a folder of clips is needed: kinora evaluate CLIPS -o report. See kinora evaluate --help.");
@@ -46,7 +50,7 @@ internal static class ClipsAction
             string report = result.GetValue(output)!;
             var options = new ClipEvaluationOptions
             {
-                Clips = folder, Prompts = result.GetValue(prompts), Reference = result.GetValue(reference), Paired = result.GetValue(paired), Resize = ParseSize(result.GetValue(size)), Precision = ParsePrecision(result.GetValue(precision)!), I3d = result.GetValue(i3d), Raft = result.GetValue(raft), Inception = result.GetValue(inception), Clip = result.GetValue(clip), Lpips = result.GetValue(lpips),
+                Clips = folder, Prompts = result.GetValue(prompts), Reference = result.GetValue(reference), Paired = result.GetValue(paired), Resize = ParseSize(result.GetValue(size)), Precision = ParsePrecision(result.GetValue(precision)!), I3d = result.GetValue(i3d), Raft = result.GetValue(raft), VBench = result.GetValue(vbench), Inception = result.GetValue(inception), Clip = result.GetValue(clip), Siglip = result.GetValue(siglip), VideoMae = result.GetValue(videoMae), C3d = result.GetValue(c3d), Lpips = result.GetValue(lpips),
                 Video = new VideoFeatureOptions(result.GetValue(frames), how), Probes = result.GetValue(probes) ?? FindProbes(folder), ProbesAsked = result.GetValue(probes) is not null, TextClip = TextClipJudge.Find(folder), Cache = Path.Combine(report, "cache"),
                 Distributions = new DistributionOptions { Resamples = result.GetValue(resamples), Seed = result.GetValue(seed), AllowFew = result.GetValue(few) },
             };

@@ -220,8 +220,15 @@ public static unsafe partial class F
         return UpsampleBilinear2dOp.Call(x, Value.Ints(size, 2), false, Value.None);
     }
 
+    /// <summary>Bicubic resampling (a = −0.75) of [B, C, H, W] to a size; pixel centers, corners not aligned.</summary>
+    public static Tensor InterpolateBicubicTo(Tensor x, long height, long width)
+    {
+        long* size = stackalloc long[2] { height, width };
+        return UpsampleBicubic2dOp.Call(x, Value.Ints(size, 2), false, Value.None);
+    }
+
     /// <summary>
-    /// Bicubic resampling (a = −0.75) of [B, C, H, W] to a size; pixel centers, corners not aligned. With scales, output pixel i lies
+    /// Bicubic resampling (a = −0.75) of [B, C, H, W] by factors; pixel centers, corners not aligned. With scales, output pixel i lies
     /// at (i + ½) / scale − ½ of the input and the size is ⌊H · scale⌋.
     /// </summary>
     public static Tensor InterpolateBicubic(Tensor x, double heightScale, double widthScale)

@@ -37,11 +37,23 @@ public sealed record ClipEvaluationOptions
     /// <summary>Inception v3 weights for the Fréchet inception distance of frames and the inception score.</summary>
     public string? Inception { get; init; }
 
+    /// <summary>Folder of a SigLIP model: distances of its frame features.</summary>
+    public string? Siglip { get; init; }
+
+    /// <summary>Folder of a VideoMAE model: distances of its clip features.</summary>
+    public string? VideoMae { get; init; }
+
+    /// <summary>C3D weights: inception score of clips, distances of its logits.</summary>
+    public string? C3d { get; init; }
+
     /// <summary>LPIPS weights for paired clips.</summary>
     public string? Lpips { get; init; }
 
     /// <summary>Folder of a CLIP model.</summary>
     public string? Clip { get; init; }
+
+    /// <summary>Folder of VBench's weights under their published names.</summary>
+    public string? VBench { get; init; }
 
     /// <summary>RAFT weights for flow.</summary>
     public string? Raft { get; init; }
@@ -95,22 +107,29 @@ public static class ClipEvaluation
             throw new EvaluationException($"{(options.Paired ? "--paired" : "--i3d")} compares with real clips: give their folder with --reference.");
         if (options.Resize is { } to && (to.Width < 1 || to.Height < 1))
             throw new EvaluationException($"--resize {to.Width}x{to.Height}: sizes are at least 1.");
+        if (options.Reference is null && (options.Siglip is not null || options.VideoMae is not null))
+            throw new EvaluationException($"{(options.Siglip is not null ? "--siglip" : "--videomae")} compares with real clips: give their folder with --reference.");
         if (options.Lpips is not null && !options.Paired)
             throw new EvaluationException("--lpips compares clips with references of the same names: add --paired.");
         IReadOnlyList<ClipFile> files = ClipFiles.Find(options.Clips);
         if (options.Prompts is { } prompts)
             files = ClipFiles.WithPrompts(files, prompts);
         var references = options.Reference is { } folder ? ClipFiles.Find(folder) : [];
-        using VideoFeatures? video = options.I3d is { } i3d ? VideoFeatures.Load(i3d, options.Video with { Preparation = options.Preparation, Precision = options.Precision }, device, options.Cache) : null;
+        using VideoFeatures? video = options.I3d is { } i3d ? VideoFeatures.Load(i3d, options.Video with { Preparation = options.Preparation, Precision = options.Precision }, device) : null;
         using FrameFeatures? inception = options.Inception is { } inceptionFile ? FrameFeatures.Load(inceptionFile, device, options.Precision) : null;
+        using NetworkFeatures? siglip = options.Siglip is { } siglipFolder ? NetworkFeatures.Siglip(siglipFolder, device, options.Precision) : null;
+        using NetworkFeatures? videoMae = options.VideoMae is { } videoMaeFolder ? NetworkFeatures.VideoMae(videoMaeFolder, device, options.Precision) : null;
+        using NetworkFeatures? c3d = options.C3d is { } c3dFile ? NetworkFeatures.C3d(c3dFile, device, options.Precision) : null;
         using PerceptualScores? lpips = options.Lpips is { } lpipsFile ? PerceptualScores.Load(lpipsFile, device) : null;
         using ClipScores? clipScores = options.Clip is { } clipFolder ? ClipScores.Load(clipFolder, device, options.Precision) : null;
         using FlowScores? flow = options.Raft is { } raft ? FlowScores.Load(raft, device) : null;
+        using VBenchScores? vbench = options.VBench is { } vbenchFolder ? VBenchScores.Load(vbenchFolder, device) : null;
         using WorldScores? world = options.Probes is { } probes ? new WorldScores(probes, options.TextClip, device) : null;
 
         var records = new List<ClipRecord>();
         var skipped = new List<SkippedClip>();
-        IClipFeatures[] extractors = [.. new IClipFeatures?[] { video, inception }.OfType<IClipFeatures>()];
+        IClipFeatures[] extractors = [.. new IClipFeatures?[] { video, inception, siglip, videoMae, c3d }.OfType<IClipFeatures>()];
+        var cache = new FeatureCache(options.Cache);
         List<double>[] features = [.. extractors.Select(_ => new List<double>())];
         ClipShape? shape = null;
         int done = 0;
@@ -135,11 +154,13 @@ public static class ClipEvaluation
                 var values = new SortedDictionary<string, double>(FrameScores.OverTime(clip).ToDictionary(), StringComparer.Ordinal);
                 if (flow is not null)
                     AddAll(values, flow.Of(clip));
+                if (vbench is not null)
+                    AddAll(values, vbench.Of(clip));
                 if (options.Paired)
                     AddAll(values, AgainstReference(clip, file, references, lpips, options.Resize));
                 if (clipScores is not null)
                     AddAll(values, clipScores.Of(clip, prompt));
-                double[][] rows = [.. extractors.Select(e => e.Of(clip, file.Path))];
+                double[][] rows = [.. extractors.Select(e => cache.Of(e, clip, file.Path))];
                 IReadOnlyList<AttributeVerdict> verdicts = [];
                 if (world is not null && world.Reads(clip) && prompt is not null && WorldScores.Parse(prompt) is { } combination)
                 {
@@ -159,7 +180,7 @@ public static class ClipEvaluation
         if (records.Count == 0)
             throw new EvaluationException($"{options.Clips}: none of {Words.Count(files.Count, "clip")} could be judged; {skipped[0].Name}: {skipped[0].Reason}.");
 
-        var sheet = Means(records, flow, lpips, clipScores, options);
+        var sheet = Means(records, flow, lpips, clipScores, vbench, options);
         FeatureMatrix? generated = null, real = null;
         for (int e = 0; e < extractors.Length; e++)
         {
@@ -168,14 +189,14 @@ public static class ClipEvaluation
             var named = options.Distributions with { Features = extractor.Features, Preprocessing = extractor == video ? extractor.Preprocessing : options.Preparation + extractor.Preprocessing, WeightsSha256 = extractor.WeightsSha256, FrechetName = extractor.Names.Frechet, KernelName = extractor.Names.Kernel };
             if (options.Reference is { } name)
             {
-                FeatureMatrix other = ReferenceFeatures(name, references, extractor, shape!.Fps, options.Resize, skipped, progress, cancellationToken);
+                FeatureMatrix other = ReferenceFeatures(name, references, extractor, shape!.Fps, options.Resize, cache, skipped, progress, cancellationToken);
                 ScoreSheet distances = DistributionSuite.Compare(own, other, named, (stage, i, n) => progress?.Invoke(stage, i, n), cancellationToken);
                 sheet = sheet.With(extractors.Length == 1 ? distances : Prefixed(distances, extractor.Names));
                 if (extractor == video)
                     (generated, real) = (own, other);
             }
-            if (extractor == inception)
-                sheet = sheet.With(DistributionSuite.Inception(inception.Probabilities(own), "is", named));
+            if (extractor.ClassifierScore is { } classifierScore)
+                sheet = sheet.With(DistributionSuite.Inception(extractor.Probabilities(own), classifierScore, named));
         }
         sheet = sheet.With(WorldSheet(world, records, options, cancellationToken));
         var report = new EvaluationReport { Schema = EvaluationReport.SchemaName, Subject = options.Clips, Time = DateTimeOffset.UtcNow, Shape = shape!, Sheet = sheet, Clips = records, Skipped = skipped };
@@ -206,7 +227,7 @@ public static class ClipEvaluation
         return sheet with { Scores = [.. sheet.Scores.Select(s => s with { Metric = Name(s.Metric) })], Refused = [.. sheet.Refused.Select(r => r with { Metric = Name(r.Metric) })] };
     }
 
-    private static FeatureMatrix ReferenceFeatures(string name, IReadOnlyList<ClipFile> references, IClipFeatures extractor, double fps, (int Width, int Height)? resize, List<SkippedClip> skipped, Action<string, int, int>? progress, CancellationToken cancellationToken)
+    private static FeatureMatrix ReferenceFeatures(string name, IReadOnlyList<ClipFile> references, IClipFeatures extractor, double fps, (int Width, int Height)? resize, FeatureCache cache, List<SkippedClip> skipped, Action<string, int, int>? progress, CancellationToken cancellationToken)
     {
         var rows = new List<double>();
         int done = 0;
@@ -223,7 +244,7 @@ public static class ClipEvaluation
                 size ??= (clip.Width, clip.Height);
                 if (size != (clip.Width, clip.Height))
                     throw new EvaluationException($"{clip.Width}×{clip.Height}; the first reference has {size.Value.Width}×{size.Value.Height}. --resize WxH brings all to one size");
-                rows.AddRange(extractor.Of(clip, file.Path));
+                rows.AddRange(cache.Of(extractor, clip, file.Path));
             }
             catch (EvaluationException e)
             {
@@ -251,7 +272,7 @@ public static class ClipEvaluation
         return values;
     }
 
-    private static ScoreSheet Means(List<ClipRecord> records, FlowScores? flow, PerceptualScores? lpips, ClipScores? clip, ClipEvaluationOptions options)
+    private static ScoreSheet Means(List<ClipRecord> records, FlowScores? flow, PerceptualScores? lpips, ClipScores? clip, VBenchScores? vbench, ClipEvaluationOptions options)
     {
         var scores = new List<Score>();
         foreach (string metric in records.SelectMany(r => r.Values.Keys).Where(m => m != TextClipJudge.Similarity).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal))
@@ -259,13 +280,15 @@ public static class ClipEvaluation
             double[] values = [.. records.Where(r => r.Values.ContainsKey(metric)).Select(r => r.Values[metric])];
             var (network, preprocessing, weights) = metric switch
             {
-                FlowScores.DynamicDegree or FlowScores.WarpingError => ($"torchvision {flow!.Variant}", "frames at 8 per second, full size", flow.WeightsSha256),
+                FlowScores.PublishedDynamicDegree or FlowScores.DynamicDegree or FlowScores.WarpingError => ($"torchvision {flow!.Variant}", "frames at 8 per second, full size", flow.WeightsSha256),
                 PerceptualScores.Name => ("LPIPS, VGG-16", "[-1, 1], full size", lpips!.WeightsSha256),
                 ClipScores.Similarity or ClipScores.Coherency or ClipScores.Consistency => ("CLIP", clip!.Preprocessing, clip.WeightsSha256),
-                _ => ("pixels", "", (string?)null),
+                _ when vbench?.Dimensions.FirstOrDefault(d => d.Name == metric) is { } d => (d.Features, d.Preprocessing, d.WeightsSha256),
+                FrameScores.Flicker => ("pixels", "VBench's definition, without its filter for clips that stand still", (string?)null),
+                _ => ("pixels", "", null),
             };
             var passport = new ScorePassport { Protocol = metric + "/1", Features = network, Preprocessing = options.Preparation + preprocessing, WeightsSha256 = weights, Count = values.Length };
-            if (metric == FlowScores.DynamicDegree)
+            if (metric is FlowScores.PublishedDynamicDegree or FlowScores.DynamicDegree)
             {
                 var share = WilsonInterval.Of(values.Count(v => v > 0), values.Length);
                 scores.Add(new Score(metric, share.Share, share.Low, share.High, "wilson", passport));

@@ -1,19 +1,21 @@
 // What optical flow says about a clip: how much moves, and how well a frame is explained by moving the next.
-// The decision of "dynamic" follows VBench (Huang et al., arXiv:2311.17982): frames at about 8 per second; in a pair the mean of the
-// largest 5 % of flow lengths above 6·(shorter side)/256 counts; dynamic when at least round(4·n/16) of the n − 1 pairs count. VBench uses other
-// weights of RAFT, so the name here is our own.
+// The decision of "dynamic" is VBench's (Huang et al., arXiv:2311.17982; vbench/dynamic_degree.py): frames at about 8 per second; in a pair the mean
+// of the largest 5 % of flow lengths above max(1, 8/rate)·6·(shorter side)/256 counts; dynamic when at least round(4·n/16) of the n − 1 pairs count.
+// The score has VBench's name when the weights are its own (raft-things, as torchvision ports them) and the sides are multiples of 8 that RAFT takes
+// as they are, since VBench measures the padded flow.
 // Warping error: mean squared difference in 0..1 over pixels that both flows agree on (Sundaram et al., 2010: |f + b|² < 0.01(|f|² + |b|²) + 0.5).
 
 using Kinora.Engine;
 using Kinora.Media;
+using Kinora.Models.Systems.Raft;
 
 namespace Kinora.Evaluation.Clips;
 
 /// <summary>Scores of clips by RAFT with the user's weights. Dispose frees the network.</summary>
 public sealed class FlowScores : IDisposable
 {
-    /// <summary>Share of dynamic clips, by name.</summary>
-    public const string DynamicDegree = "vbl.dynamic-degree";
+    /// <summary>Share of dynamic clips, by name: VBench's, and ours with other weights or sizes.</summary>
+    public const string PublishedDynamicDegree = "vbench.dynamic-degree", DynamicDegree = "vbl.dynamic-degree";
 
     /// <summary>Warping error, by name.</summary>
     public const string WarpingError = "warping-error";
@@ -41,7 +43,7 @@ public sealed class FlowScores : IDisposable
         VideoFrame[] frames = [.. clip.Frames.Where((_, i) => i % step == 0)];
         if (frames.Length < 2)
             throw new EvaluationException($"{Words.Count(clip.Frames.Count, "frame")} at {clip.Fps:0.##} per second: flow needs at least two frames at {SampledRate} per second");
-        double threshold = ThresholdAt256 * Math.Min(clip.Width, clip.Height) / 256, warping = 0;
+        double threshold = Math.Max(1, SampledRate / clip.Fps) * ThresholdAt256 * Math.Min(clip.Width, clip.Height) / 256, warping = 0;
         int moving = 0;
         for (int i = 0; i + 1 < frames.Length; i++)
         {
@@ -53,11 +55,13 @@ public sealed class FlowScores : IDisposable
             warping += Warping(a, b, forward, backward);
         }
         int needed = (int)Math.Round(4.0 * frames.Length / 16, MidpointRounding.ToEven);
-        return new Dictionary<string, double>(StringComparer.Ordinal) { [DynamicDegree] = moving >= needed ? 1 : 0, [WarpingError] = warping / (frames.Length - 1) };
+        return new Dictionary<string, double>(StringComparer.Ordinal) { [VBenchScores.IsPublished(WeightsSha256) && !NeedsPadding(clip) ? PublishedDynamicDegree : DynamicDegree] = moving >= needed ? 1 : 0, [WarpingError] = warping / (frames.Length - 1) };
     }
 
     /// <summary>Frees the network.</summary>
     public void Dispose() => _raft.Dispose();
+
+    private static bool NeedsPadding(Clip clip) => clip.Width % RaftModel.Stride != 0 || clip.Height % RaftModel.Stride != 0 || Math.Min(clip.Width, clip.Height) < RaftFlow.Smallest;
 
     private Tensor Picture(VideoFrame frame)                                             // [1, 3, H, W] in [−1, 1]
     {

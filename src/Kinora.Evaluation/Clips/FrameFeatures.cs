@@ -27,7 +27,7 @@ public sealed class FrameFeatures : IClipFeatures, IDisposable
     }
 
     /// <inheritdoc/>
-    public string Features => "Inception v3 pool3, every frame";
+    public string Features => _inception.Variant == InceptionV3Variant.Fid ? "Inception v3 pool3 (the graph of 2015 as in pytorch-fid), every frame" : "Inception v3 pool3 (torchvision), every frame";
 
     /// <inheritdoc/>
     public string Preprocessing => $"both sides to {InceptionV3Model.InputSize}, bilinear without antialiasing, [-1, 1]{(_precision == DType.Float32 ? "" : $", products in {_precision.ShortName()}")}";
@@ -36,18 +36,28 @@ public sealed class FrameFeatures : IClipFeatures, IDisposable
     public string WeightsSha256 { get; }
 
     /// <inheritdoc/>
-    public (string Frechet, string Kernel) Names => ("fid", "kid");
+    public (string Frechet, string Kernel) Names => _inception.Variant == InceptionV3Variant.Fid ? ("fid", "kid") : ("frechet-inception-torchvision", "kernel-inception-torchvision");
+
+    /// <inheritdoc/>
+    public string ClassifierScore => _inception.Variant == InceptionV3Variant.Fid ? "is" : "is-inception-torchvision";
 
     /// <inheritdoc/>
     public int Dimension => InceptionV3Model.FeatureChannels;
 
-    /// <summary>Loads weights in the layout of pytorch-fid (torchvision's names, 1008 classes).</summary>
+    /// <summary>Loads weights of pytorch-fid (1008 classes) or of torchvision (1000 classes); the file says which.</summary>
     /// <exception cref="CheckpointException">The weights are of another network.</exception>
-    public static FrameFeatures Load(string path, Device device, DType precision = DType.Float32) =>
-        new(Checkpoint.Load(path, p => new InceptionV3Model(p), device: device, isOmitted: n => n.EndsWith(BatchNorm.Counter, StringComparison.Ordinal)), Checkpoint.HashFile(path), device, precision);
+    public static FrameFeatures Load(string path, Device device, DType precision = DType.Float32)
+    {
+        bool torchvision;
+        using (Checkpoint file = Checkpoint.Open(path))
+            torchvision = file.Find("fc.weight") is { Shape: [InceptionV3Model.ImageNetClasses, ..] };
+        var model = Checkpoint.Load(path, p => torchvision ? new InceptionV3Model(p, InceptionV3Model.ImageNetClasses, InceptionV3Variant.Torchvision) : new InceptionV3Model(p), device: device,
+            isOmitted: n => n.EndsWith(BatchNorm.Counter, StringComparison.Ordinal) || n.StartsWith("AuxLogits.", StringComparison.Ordinal));
+        return new FrameFeatures(model, Checkpoint.HashFile(path), device, precision);
+    }
 
     /// <inheritdoc/>
-    public double[] Of(Clip clip, string file)
+    public double[] Of(Clip clip)
     {
         ArgumentNullException.ThrowIfNull(clip);
         var rows = new double[clip.Frames.Count * Dimension];
@@ -63,7 +73,8 @@ public sealed class FrameFeatures : IClipFeatures, IDisposable
         return rows;
     }
 
-    /// <summary>Class probabilities of features [n, 2048] → [n, 1008].</summary>
+    /// <inheritdoc/>
+    /// <remarks>[n, 2048] → [n, 1008] or [n, 1000].</remarks>
     public FeatureMatrix Probabilities(FeatureMatrix features)
     {
         ArgumentNullException.ThrowIfNull(features);

@@ -1,5 +1,6 @@
-// What can be said about a clip's frames without any network. The names beginning with "vbl." are our own: VBench has dimensions of a
-// similar kind with other definitions, and the numbers must not be compared.
+// What can be said about a clip's frames without any network. Flickering is VBench's definition (vbench/temporal_flickering.py), which needs no
+// weights; VBench takes it of clips that a filter found to stand still, so compare it for such clips. The name beginning with "vbl." is our own:
+// VBench's motion smoothness interpolates by a network, and the numbers must not be compared.
 
 using Kinora.Evaluation.Frames;
 using Kinora.Media;
@@ -13,7 +14,7 @@ public static class FrameScores
     public const string PixelMse = "pixel-mse";
 
     /// <summary>(255 − mean absolute difference of consecutive frames) / 255.</summary>
-    public const string Flicker = "vbl.flicker";
+    public const string Flicker = "vbench.temporal-flickering";
 
     /// <summary>(255 − mean absolute difference of a frame from the mean of its neighbors) / 255.</summary>
     public const string Smoothness = "vbl.linear-smoothness";

@@ -1,3 +1,4 @@
+using Kinora.Evaluation.Features;
 using Kinora.Media;
 
 namespace Kinora.Evaluation.Clips;
@@ -20,7 +21,13 @@ public interface IClipFeatures
     /// <summary>Numbers in a vector.</summary>
     int Dimension { get; }
 
+    /// <summary>The name of the inception score, where the network is a classifier; null otherwise.</summary>
+    string? ClassifierScore => null;
+
     /// <summary>The vectors of a clip, row-major; one for the clip or one for each frame.</summary>
     /// <exception cref="EvaluationException">The clip cannot be used.</exception>
-    double[] Of(Clip clip, string file);
+    double[] Of(Clip clip);
+
+    /// <summary>Class probabilities of features, of a classifier.</summary>
+    FeatureMatrix Probabilities(FeatureMatrix features) => throw new NotSupportedException($"{Features}: no classifier.");
 }

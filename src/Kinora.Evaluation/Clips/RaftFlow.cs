@@ -10,7 +10,9 @@ namespace Kinora.Evaluation.Clips;
 /// <summary>A loaded RAFT. Dispose frees it.</summary>
 public sealed class RaftFlow : IDisposable
 {
-    private const int Smallest = 128;
+    /// <summary>Pixels of a side that the pyramid needs.</summary>
+    public const int Smallest = 128;
+
     private readonly RaftModel _raft;
 
     private RaftFlow(RaftModel raft, string sha256, string variant, Device device)

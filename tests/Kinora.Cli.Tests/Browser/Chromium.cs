@@ -14,7 +14,7 @@ namespace Kinora.Cli.Tests.Browser;
 
 public sealed partial class Chromium : IAsyncLifetime
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
     private readonly string _profile = Directory.CreateTempSubdirectory("kinora-chromium-").FullName;
     private readonly ClientWebSocket _socket = new();
     private readonly ConcurrentDictionary<int, TaskCompletionSource<JsonNode>> _waiting = new();

@@ -6,9 +6,13 @@ using Kinora.Engine.Checkpoints;
 using Kinora.Evaluation.Clips;
 using Kinora.Evaluation.Features;
 using Kinora.Media;
+using Kinora.Models;
+using Kinora.Models.Systems.C3d;
 using Kinora.Models.Systems.InceptionI3d;
 using Kinora.Models.Systems.InceptionV3;
 using Kinora.Models.Systems.Raft;
+using Kinora.Models.Systems.Siglip;
+using Kinora.Models.Systems.VideoMae;
 
 namespace Kinora.Evaluation.Tests.Clips;
 
@@ -81,20 +85,80 @@ public sealed class NetworkScoresTests : IDisposable
             y[i].ShouldBe(first[i], 1e-3);
     }
 
-    // The network of the tests above under the archive's names: the table read backwards.
-    private static IEnumerable<KeyValuePair<string, Tensor>> ScriptedI3d()
+    // The published network under the archive's names: the table read backwards.
+    private static IEnumerable<KeyValuePair<string, Tensor>> ScriptedI3d() =>
+        Lcg.Filled(new InceptionI3dModel(ParameterPath.Root(new ShapeOnlyParameters())), name => InceptionI3dWeights.Scripted.ToPublished(name)!.Value.Published);
+
+    // Oracle of this and the next: plain modules in PyTorch 1.13, every tensor filled from the stream of its name.
+    [Fact]
+    public void C3d_TinyNetwork_AgreesWithPyTorchFromBytesToLogits()
     {
-        var i3d = new InceptionI3dModel(ParameterPath.Root(new ShapeOnlyParameters()));
-        using var store = i3d.Path.Store;
-        foreach (var (name, parameter) in i3d.Parameters())
+        using var scope = TensorScope.Enter();
+        string path = Path.Combine(_folder, "c3d.safetensors");
+        SafetensorsWriter.Write(path, Lcg.Filled(new C3dModel(ParameterPath.Root(new ShapeOnlyParameters()), 5, width: 4, hidden: 16)));
+        var model = Checkpoint.Load(path, p => new C3dModel(p, 5, width: 4, hidden: 16));
+        using var store = model.Path.Store;
+        byte[] rgb = [.. Lcg.Values(11, 16 * 20 * 30 * 3).Select(v => (byte)(256 * v))];
+        Tensor x = NetworkFeatures.PrepareC3d(new Clip([.. Enumerable.Range(0, 16).Select(f => new VideoFrame(30, 20, rgb.AsSpan(f * 1800, 1800).ToArray()))], 8), Device.Cpu);
+        double[] logits = model.Forward(x).To(DType.Float64).ToArray<double>();
+        double[] expected = [-754.59130859375, 267.1521301269531, 149.25257873535156, 225.81678771972656, 208.90635681152344];
+        for (int i = 0; i < expected.Length; i++)
+            logits[i].ShouldBe(expected[i], 0.02);
+        var full = new C3dModel(ParameterPath.Root(new ShapeOnlyParameters()), 101);
+        using var fullStore = full.Path.Store;
+        full.Parameters().Sum(p => p.Value.NumElements).ShouldBe(78_409_573);
+    }
+
+    [Theory]
+    [InlineData(true, new[] { -0.41259849071502686, 0.42481422424316406, -0.14467984437942505, -0.41639405488967896, -0.2661556601524353, 1.7160640954971313 })]
+    [InlineData(false, new[] { -0.35683193802833557, 0.4348967969417572, -0.0623161755502224, -0.5200722217559814, -0.23681578040122986, 1.5820889472961426 })]
+    public void VideoMae_TinyFolder_AgreesWithPyTorchAndGivesFeaturesOfClips(bool classifier, double[] expected)
+    {
+        using var scope = TensorScope.Enter();
+        string folder = Directory.CreateDirectory(Path.Combine(_folder, "videomae")).FullName;
+        File.WriteAllText(Path.Combine(folder, "config.json"), $$"""{"model_type":"videomae","image_size":32,"patch_size":16,"num_frames":4,"tubelet_size":2,"hidden_size":16,"num_hidden_layers":2,"num_attention_heads":2,"intermediate_size":32,"use_mean_pooling":{{(classifier ? "true" : "false")}}}""");
+        File.WriteAllText(Path.Combine(folder, "preprocessor_config.json"), """{"do_resize":true,"size":{"shortest_edge":32},"resample":2,"do_center_crop":true,"crop_size":{"height":32,"width":32},"do_rescale":true,"do_normalize":true,"image_mean":[0.485,0.456,0.406],"image_std":[0.229,0.224,0.225]}""");
+        var config = ModelConfigJson.ReadFile(Path.Combine(folder, "config.json"), VideoMaeJson.Default.VideoMaeConfig);
+        SafetensorsWriter.Write(Path.Combine(folder, "model.safetensors"), Lcg.Filled(new VideoMaeModel(ParameterPath.Root(new ShapeOnlyParameters()), config, classifier)));
+        VideoMaeModel model = VideoMaeModel.Load(folder);
+        using var store = model.Path.Store;
+        double[] y = model.Forward(Tensor.FromArray(Lcg.Values(5, 4 * 3 * 32 * 32).Select(v => (float)(2 * v - 1)).ToArray(), 1, 4, 3, 32, 32)).To(DType.Float64).ToArray<double>();
+        for (int i = 0; i < expected.Length; i++)
+            y[i].ShouldBe(expected[i], 2e-5);
+        using var features = NetworkFeatures.VideoMae(folder, Device.Cpu, DType.Float32);
+        features.Of(Gray(8, 4)).Length.ShouldBe(16);
+        Should.Throw<EvaluationException>(() => features.Of(Gray(8, 3))).Message.ShouldBe("3 frames: VideoMAE takes 4");
+    }
+
+    // The slot takes a whole SigLIP and needs its image encoder alone.
+    [Fact]
+    public void Siglip_FolderOfBothEncoders_GivesOneVectorForEachFrame()
+    {
+        using var scope = TensorScope.Enter();
+        string folder = Directory.CreateDirectory(Path.Combine(_folder, "siglip")).FullName;
+        File.WriteAllText(Path.Combine(folder, "config.json"), """{"model_type":"siglip","text_config":{"hidden_size":16,"intermediate_size":32,"num_hidden_layers":1,"num_attention_heads":2,"vocab_size":32},"vision_config":{"hidden_size":16,"intermediate_size":32,"num_hidden_layers":1,"num_attention_heads":2,"image_size":32,"patch_size":16}}""");
+        File.WriteAllText(Path.Combine(folder, "preprocessor_config.json"), """{"do_resize":true,"size":{"height":32,"width":32},"resample":3,"do_center_crop":false,"do_rescale":true,"do_normalize":true,"image_mean":[0.5,0.5,0.5],"image_std":[0.5,0.5,0.5]}""");
+        var config = ModelConfigJson.ReadFile(Path.Combine(folder, "config.json"), SiglipJson.Default.SiglipConfig);
+        SafetensorsWriter.Write(Path.Combine(folder, "model.safetensors"), Lcg.Filled(new SiglipModel(ParameterPath.Root(new ShapeOnlyParameters()), config)));
+        using var features = NetworkFeatures.Siglip(folder, Device.Cpu, DType.Float32);
+        (features.Of(Gray(8, 3)).Length, features.Names.Frechet).ShouldBe((3 * 16, "frechet-siglip"));
+    }
+
+    // torchvision's network has an auxiliary head, 1000 classes, and names of its own for its scores.
+    [Fact]
+    public void Inception_OfTorchvision_IsToldFromThatOfFid()
+    {
+        using var scope = TensorScope.Enter();
+        string path = Path.Combine(_folder, "inception.safetensors");
+        var root = ParameterPath.Root(new InitializedParameters(1));
+        using (root.Store)
         {
-            string published = InceptionI3dWeights.Scripted.ToPublished(name)!.Value.Published;
-            int count = (int)parameter.NumElements;
-            double scale = Math.Sqrt(24.0 / ((double)count / parameter.Size(0)));
-            bool matrix = parameter.Shape.Length >= 2;
-            double Value(double u) => published.EndsWith("running_var", StringComparison.Ordinal) ? 0.5 + u : matrix ? (u - 0.5) * scale : published.EndsWith(".weight", StringComparison.Ordinal) ? 0.75 + 0.5 * u : 0.2 * (u - 0.5);
-            yield return KeyValuePair.Create(published, Tensor.FromArray(Lcg.Values(Lcg.Crc32(published), count).Select(u => (float)Value(u)).ToArray(), [.. parameter.Shape]));
+            var network = new InceptionV3Model(root, InceptionV3Model.ImageNetClasses, InceptionV3Variant.Torchvision);
+            SafetensorsWriter.Write(path, [.. network.Parameters().Select(p => KeyValuePair.Create(p.Name, p.Value)), KeyValuePair.Create("AuxLogits.fc.bias", Tensor.Zeros([1000]))]);
         }
+        using var features = FrameFeatures.Load(path, Device.Cpu);
+        (features.Names.Frechet, features.ClassifierScore).ShouldBe(("frechet-inception-torchvision", "is-inception-torchvision"));
+        features.Probabilities(new FeatureMatrix("given", 1, 2048, new double[2048])).Dimension.ShouldBe(1000);
     }
 
     // A run that stops after the first clip leaves that clip's features; the next run computes only the rest, another option everything.
@@ -128,8 +192,8 @@ public sealed class NetworkScoresTests : IDisposable
     public void Video_WrongWeightsOrTooFewFrames_AreRefused()
     {
         string raft = Save("raft.safetensors", p => new RaftModel(p, RaftConfig.Small));
-        Should.Throw<CheckpointException>(() => VideoFeatures.Load(raft, new VideoFeatureOptions(), Device.Cpu, null)).Message.ShouldContain("Conv3d_1a_7x7");
-        Should.Throw<EvaluationException>(() => VideoFeatures.Load(raft, new VideoFeatureOptions(Frames: 4), Device.Cpu, null)).Message.ShouldContain("at least 10");
+        Should.Throw<CheckpointException>(() => VideoFeatures.Load(raft, new VideoFeatureOptions(), Device.Cpu)).Message.ShouldContain("Conv3d_1a_7x7");
+        Should.Throw<EvaluationException>(() => VideoFeatures.Load(raft, new VideoFeatureOptions(Frames: 4), Device.Cpu)).Message.ShouldContain("at least 10");
     }
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);

@@ -108,7 +108,12 @@ public sealed class InceptionI3dModel : Module
     }
 
     /// <summary>Averages of 2 frames and 7×7 positions: [B, 1024, F', H', W'] → [B, 1024, F'', H'', W''].</summary>
-    public static Tensor Pool(Tensor map) => F.AvgPool3d(map, PoolWindow, 1);
+    public static Tensor Pool(Tensor map)
+    {
+        ArgumentNullException.ThrowIfNull(map);
+        using var scope = TensorScope.Enter();
+        return scope.Keep(F.AvgPool3d(map.To(DType.Float32), PoolWindow, 1));
+    }
 
     /// <summary>Logits of every remaining time step: pooled [B, 1024, F'', 1, 1] → [B, K, F''].</summary>
     public Tensor Classify(Tensor pooled)
@@ -208,12 +213,24 @@ internal static class SamePadding
     {
         using var scope = TensorScope.Enter();
         if (padding == PoolPadding.Same)
-            return scope.Keep(F.MaxPool3d(Pad(x, kernel, stride), kernel, stride));
+            return scope.Keep(Separately(Pad(x, kernel, stride), kernel, stride));
         var (_, _, f, h, w) = x.Dims5();
         var (f0, f1) = FixedAmount(f, kernel.Frames, stride.Frames);
         var (h0, h1) = FixedAmount(h, kernel.Height, stride.Height);
         var (w0, w1) = FixedAmount(w, kernel.Width, stride.Width);
-        return scope.Keep(F.MaxPool3d(f0 + f1 + h0 + h1 + w0 + w1 == 0 ? x : F.Pad(x, [w0, w1, h0, h1, f0, f1]), kernel, stride));
+        return scope.Keep(Separately(f0 + f1 + h0 + h1 + w0 + w1 == 0 ? x : F.Pad(x, [w0, w1, h0, h1, f0, f1]), kernel, stride));
+    }
+
+    // A maximum over a box is one over its rows and columns, then over its frames: pictures pool faster than volumes, and in bfloat16, too.
+    private static Tensor Separately(Tensor x, Size3 kernel, Size3 stride)
+    {
+        var (b, c, f, h, w) = x.Dims5();
+        x = F.MaxPool2d(x.Reshape(b, c * f, h, w), (kernel.Height, kernel.Width), (stride.Height, stride.Width));
+        x = x.View(b, c, f, x.Size(2), x.Size(3));
+        Tensor result = x.Slice(2, 0, f - kernel.Frames + 1, stride.Frames);
+        for (long i = 1; i < kernel.Frames; i++)
+            result = result.Maximum(x.Slice(2, i, f - kernel.Frames + 1 + i, stride.Frames));
+        return result;
     }
 
     // The fixed padding and what the last window reaches over the end (torch.nn.MaxPool3d with ceil_mode: it must begin inside).

@@ -1,7 +1,7 @@
 // Inception v3 as the Fréchet inception distance uses it: pooled features of 2048 numbers and 1008 logits.
 // Papers: Szegedy et al., "Rethinking the Inception architecture", arXiv:1512.00567; Heusel et al., arXiv:1706.08500.
 // Parameter names follow torchvision; the differences of the FID network (averages that do not count padding, a maximum in the last block)
-// follow mseitzer/pytorch-fid, whose weights are a conversion of the TensorFlow graph of 2015-12-05.
+// follow mseitzer/pytorch-fid, whose weights are a conversion of the TensorFlow graph of 2015-12-05. torchvision's own network is the other variant.
 //
 // Shapes    B pictures  H,W height, width
 // Numerics  Batch norm is float32; convolutions run in the autocast type.
@@ -11,11 +11,24 @@ using Kinora.Engine.Layers;
 
 namespace Kinora.Models.Systems.InceptionV3;
 
+/// <summary>Which network of that name.</summary>
+public enum InceptionV3Variant
+{
+    /// <summary>The TensorFlow graph of 2015: averages do not count padding, the last block takes a maximum.</summary>
+    Fid,
+
+    /// <summary>torchvision's: averages count padding everywhere. What its transform_input makes of ImageNet's normalization is [−1, 1], too.</summary>
+    Torchvision,
+}
+
 /// <summary>The network.</summary>
 public sealed class InceptionV3Model : Module
 {
     /// <summary>Classes of the TensorFlow graph.</summary>
     public const int FidClasses = 1008;
+
+    /// <summary>Classes of torchvision's weights.</summary>
+    public const int ImageNetClasses = 1000;
 
     /// <summary>Numbers in the pooled features.</summary>
     public const int FeatureChannels = 2048;
@@ -27,9 +40,10 @@ public sealed class InceptionV3Model : Module
     private readonly List<Func<Tensor, Tensor>> _blocks = [];
     private readonly Linear _fc;
 
-    public InceptionV3Model(ParameterPath path, int classes = FidClasses) : base(path)
+    public InceptionV3Model(ParameterPath path, int classes = FidClasses, InceptionV3Variant variant = InceptionV3Variant.Fid) : base(path)
     {
         ArgumentNullException.ThrowIfNull(path);
+        Variant = variant;
         _stem1 = [new(path["Conv2d_1a_3x3"], 3, 32, 3, 2), new(path["Conv2d_2a_3x3"], 32, 32, 3), new(path["Conv2d_2b_3x3"], 32, 64, 3, padding: 1)];
         _stem2 = [new(path["Conv2d_3b_1x1"], 64, 80, 1), new(path["Conv2d_4a_3x3"], 80, 192, 3)];
         BlockA(path["Mixed_5b"], 192, 32);
@@ -42,9 +56,12 @@ public sealed class InceptionV3Model : Module
         BlockC(path["Mixed_6e"], 768, 192);
         BlockD(path["Mixed_7a"], 768);
         BlockE(path["Mixed_7b"], 1280, maximum: false);
-        BlockE(path["Mixed_7c"], 2048, maximum: true);
+        BlockE(path["Mixed_7c"], 2048, maximum: variant == InceptionV3Variant.Fid);
         _fc = new Linear(path["fc"], FeatureChannels, classes);
     }
+
+    /// <summary>Which network it is.</summary>
+    public InceptionV3Variant Variant { get; }
 
     /// <summary>Pooled features [B, 2048] of pictures [B, 3, 299, 299] in [−1, 1].</summary>
     public Tensor Features(Tensor x)
@@ -105,7 +122,8 @@ public sealed class InceptionV3Model : Module
         });
     }
 
-    private static Tensor Average(Tensor x) => F.AvgPool2dPadded(x, 3, 1, 1);
+    // Over zeros padded by hand, the mean counts them.
+    private Tensor Average(Tensor x) => Variant == InceptionV3Variant.Fid ? F.AvgPool2dPadded(x, 3, 1, 1) : F.AvgPool2d(F.Pad(x, [1, 1, 1, 1]), 3, 1);
 
     private static Tensor Join(params Tensor[] branches) => Tensor.Cat(branches, 1);
 }

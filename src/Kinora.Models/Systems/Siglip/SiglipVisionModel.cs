@@ -122,6 +122,17 @@ public sealed class SiglipVisionModel : Module
     /// <inheritdoc cref="SiglipVisionTransformer.Forward"/>
     public SiglipOutput Forward(Tensor pixels, bool interpolatePositions = false) => _visionModel.Forward(pixels, interpolatePositions);
 
+    /// <summary>Loads the image encoder out of a folder that holds it alone or with the text encoder.</summary>
+    public static SiglipVisionModel LoadTower(string folder, Device? device = null)
+    {
+        string path = System.IO.Path.Combine(folder, "config.json");
+        using var json = System.Text.Json.JsonDocument.Parse(File.ReadAllText(path));
+        if (!json.RootElement.TryGetProperty("vision_config", out _))
+            return Load(folder, device: device);
+        SiglipVisionConfig config = ModelConfigJson.ReadFile(path, SiglipJson.Default.SiglipConfig).VisionConfig;
+        return Checkpoint.Load(folder, p => new SiglipVisionModel(p, config), device: device, isOmitted: n => ClipModel.IsBuffer(n) || n.StartsWith("text_model.", StringComparison.Ordinal) || n is "logit_scale" or "logit_bias");
+    }
+
     /// <summary>Loads a component folder: <c>config.json</c> and its weights.</summary>
     public static SiglipVisionModel Load(string folder, DType dtype = DType.Float32, Device? device = null)
     {

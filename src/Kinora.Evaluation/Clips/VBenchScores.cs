@@ -1,0 +1,173 @@
+// Dimensions of VBench by its own definitions, with the networks that it takes. A score has VBench's name only when the weights are known to be
+// VBench's by their published checksum; with other weights, or such as have no published checksum, its name begins with "vbl.".
+// Paper: Huang et al., "VBench", arXiv:2311.17982. Source: Vchitect/VBench, vbench/{subject,background}_consistency.py, aesthetic_quality.py, utils.py
+// (dino_transform, clip_transform: torchvision's Resize without antialiasing on float pixels).
+//
+// Shapes    F frames  H,W height, width
+// Numerics  float32; similarities in float64.
+
+using Kinora.Engine;
+using Kinora.Engine.Checkpoints;
+using Kinora.Media;
+using Kinora.Models.Systems.Clip;
+using Kinora.Models.Systems.Dino;
+
+namespace Kinora.Evaluation.Clips;
+
+/// <summary>One dimension of VBench on a clip.</summary>
+/// <param name="Name">"vbench." or "vbl." and the dimension.</param>
+/// <param name="Features">The network.</param>
+/// <param name="Preprocessing">What is done to frames.</param>
+/// <param name="WeightsSha256">Hash of the weights.</param>
+public sealed record VBenchDimension(string Name, string Features, string Preprocessing, string WeightsSha256);
+
+/// <summary>Scores clips by whichever networks of VBench are in a folder. Dispose frees them.</summary>
+public sealed class VBenchScores : IDisposable
+{
+    /// <summary>Published names of the files.</summary>
+    public const string ClipBase = "ViT-B-32.pt", ClipLarge = "ViT-L-14.pt", AestheticHead = "sa_0_4_vit_l_14_linear.pth", Dino = "dino_vitbase16_pretrain.pth";
+
+    private const int InputSize = 224, BatchSize = 16;
+    private const double MostBeautiful = 10;
+    private static readonly double[] ClipMean = [0.48145466, 0.4578275, 0.40821073], ClipStd = [0.26862954, 0.26130258, 0.27577711];
+    private static readonly double[] ImageNetMean = [0.485, 0.456, 0.406], ImageNetStd = [0.229, 0.224, 0.225];
+
+    // Checksums in the addresses and names under which the weights are published: openai/CLIP, clip/clip.py; torchvision, models/optical_flow/raft.py
+    // (Raft_Large_Weights.C_T_V1, "ported from the original paper": VBench's raft-things.pth).
+    private static readonly string[] Published =
+    [
+        "40d365715913c9da98579312b702a82c18be219cc2a73407c4526f58eba950af", "b8cca3fd41ae0c99ba7e8951adf17d267cdb84cd88be6f7c2e0eca1737a03836", "22a6c225",
+    ];
+
+    private readonly Device _device;
+    private readonly List<(VBenchDimension Dimension, Func<Clip, double> Score)> _dimensions = [];
+    private readonly List<ParameterStore> _stores = [];
+
+    private VBenchScores(Device device) => _device = device;
+
+    /// <summary>What can be scored with the weights that were found.</summary>
+    public IEnumerable<VBenchDimension> Dimensions => _dimensions.Select(d => d.Dimension);
+
+    /// <summary>Whether weights are known to be those that VBench takes.</summary>
+    public static bool IsPublished(string sha256) => Published.Any(p => sha256.StartsWith(p, StringComparison.Ordinal));
+
+    /// <summary>Loads what a folder holds of the published files.</summary>
+    /// <exception cref="EvaluationException">None of them is there.</exception>
+    /// <exception cref="CheckpointException">A file holds other weights.</exception>
+    public static VBenchScores Load(string folder, Device device)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(folder);
+        var scores = new VBenchScores(device);
+        try
+        {
+            string File(string name) => Path.Combine(folder, name);
+            bool Has(params string[] names) => names.All(n => System.IO.File.Exists(File(n)));
+            if (Has(Dino))
+                scores.AddDino(File(Dino));
+            if (Has(ClipBase))
+                scores.AddBackground(File(ClipBase));
+            if (Has(ClipLarge, AestheticHead))
+                scores.AddAesthetic(File(ClipLarge), File(AestheticHead));
+            return scores._dimensions.Count > 0 ? scores : throw new EvaluationException($"{folder}: none of VBench's weights; expected {Dino}, {ClipBase}, or {ClipLarge} with {AestheticHead}.");
+        }
+        catch
+        {
+            scores.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>The dimensions of a clip of at least two frames.</summary>
+    public IReadOnlyDictionary<string, double> Of(Clip clip)
+    {
+        ArgumentNullException.ThrowIfNull(clip);
+        using var inference = GradMode.Inference();
+        return _dimensions.ToDictionary(d => d.Dimension.Name, d => d.Score(clip), StringComparer.Ordinal);
+    }
+
+    /// <summary>Frees the networks.</summary>
+    public void Dispose()
+    {
+        foreach (ParameterStore store in _stores)
+            store.Dispose();
+    }
+
+    private void AddDino(string path)
+    {
+        DinoModel dino = DinoModel.Load(path, _device);
+        _stores.Add(dino.Path.Store);
+        Add("subject-consistency", "DINO ViT, class token", $"shorter side to {InputSize}, bilinear without antialiasing", Checkpoint.HashFile(path),
+            clip => Consistency(Batches(clip, frames => dino.Forward(Prepare(frames, crop: false)))));
+    }
+
+    private void AddBackground(string path)
+    {
+        ClipVisionModelWithProjection model = OpenAiClip.LoadVision(path, _device);
+        _stores.Add(model.Path.Store);
+        Add("background-consistency", "CLIP ViT-B/32", ClipPreprocessing, Checkpoint.HashFile(path), clip => Consistency(Batches(clip, frames => model.Forward(Prepare(frames, crop: true)).ImageEmbeds!)));
+    }
+
+    private void AddAesthetic(string path, string headPath)
+    {
+        ClipVisionModelWithProjection model = OpenAiClip.LoadVision(path, _device);
+        _stores.Add(model.Path.Store);
+        ParameterStore head;
+        Tensor weight, bias;
+        using (Checkpoint file = Checkpoint.Open(headPath))
+        {
+            var source = new CheckpointParameters(file);
+            ParameterPath root = ParameterPath.Root(source, DType.Float32, _device);
+            _stores.Add(head = root.Store);
+            (weight, bias) = (root.Create("weight", [1, model.Config.ProjectionDim], Init.Zeros), root.Create("bias", [1], Init.Zeros));
+            source.Report.ThrowUnlessEmpty();
+        }
+        Add("aesthetic-quality", "CLIP ViT-L/14 with LAION's linear head", ClipPreprocessing, Checkpoint.HashFile(headPath), clip =>
+        {
+            using var scope = TensorScope.Enter();
+            Tensor unit = Unit(Batches(clip, frames => model.Forward(Prepare(frames, crop: true)).ImageEmbeds!));
+            return (F.Linear(unit.To(DType.Float32), weight, bias) / MostBeautiful).To(DType.Float64).Mean().Item();
+        });
+    }
+
+    private static string ClipPreprocessing => $"shorter side to {InputSize}, bicubic without antialiasing, center crop";
+
+    private void Add(string dimension, string features, string preprocessing, string sha256, Func<Clip, double> score)
+    {
+        bool known = IsPublished(sha256);
+        _dimensions.Add((new VBenchDimension((known ? "vbench." : "vbl.") + dimension, features, preprocessing + (known ? "" : "; VBench's definition, weights without a published checksum"), sha256), score));
+    }
+
+    // [F, D]
+    private static Tensor Batches(Clip clip, Func<VideoFrame[], Tensor> embed)
+    {
+        using var scope = TensorScope.Enter();
+        return scope.Keep(Tensor.Cat([.. clip.Frames.Chunk(BatchSize).Select(frames => embed(frames).To(Device.Cpu).To(DType.Float64))], 0));
+    }
+
+    private static double Consistency(Tensor features)
+    {
+        using var scope = TensorScope.Enter();
+        return ClipScores.OverTime(Unit(features))[ClipScores.Consistency];
+    }
+
+    private static Tensor Unit(Tensor x) => x / x.Norm(2, [-1], keepDim: true);
+
+    // torchvision's Resize(224): the longer side is cut to a whole pixel. CenterCrop: the margin is rounded half to even, as Python does.
+    private Tensor Prepare(VideoFrame[] frames, bool crop)                                               // [F, 3, H, W]
+    {
+        using var scope = TensorScope.Enter();
+        int w = frames[0].Width, h = frames[0].Height, shorter = Math.Min(w, h);
+        Tensor x = Tensor.FromArray([.. frames.SelectMany(f => f.Rgb)], frames.Length, h, w, 3).To(_device).Permute(0, 3, 1, 2).To(DType.Float32);
+        long newW = w == shorter ? InputSize : (long)InputSize * w / h, newH = h == shorter ? InputSize : (long)InputSize * h / w;
+        if ((newH, newW) != (h, w))
+            x = crop ? F.InterpolateBicubicTo(x, newH, newW) : F.InterpolateBilinear(x, newH, newW);
+        if (crop)
+        {
+            static long Margin(long size) => (long)Math.Round((size - InputSize) / 2.0, MidpointRounding.ToEven);
+            x = x.Narrow(2, Margin(newH), InputSize).Narrow(3, Margin(newW), InputSize);
+        }
+        var (mean, std) = crop ? (ClipMean, ClipStd) : (ImageNetMean, ImageNetStd);
+        Tensor Channels(double[] values) => Tensor.FromArray(values, 1, 3, 1, 1).To(DType.Float32).To(_device);
+        return scope.Keep((x / 255.0 - Channels(mean)) / Channels(std));
+    }
+}

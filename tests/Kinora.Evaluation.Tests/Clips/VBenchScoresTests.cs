@@ -1,0 +1,73 @@
+// Oracle: plain modules in PyTorch 1.13 in the layouts of facebookresearch/dino and openai/CLIP, every tensor filled from the stream of its name,
+// torch's interpolate without antialiasing on float pixels as torchvision's Resize calls it.
+
+using Kinora.Engine;
+using Kinora.Engine.Checkpoints;
+using Kinora.Evaluation.Clips;
+using Kinora.Media;
+using Kinora.Models.Systems.Dino;
+
+namespace Kinora.Evaluation.Tests.Clips;
+
+public sealed class VBenchScoresTests : IDisposable
+{
+    private const int Width = 128, Shared = 64;
+    private readonly string _folder = Directory.CreateTempSubdirectory("kinora-vbench-").FullName;
+
+    [Fact]
+    public void Of_TinyNetworks_AgreesWithPyTorchFromBytesToScores()
+    {
+        using var scope = TensorScope.Enter();
+        SafetensorsWriter.Write(File(VBenchScores.Dino), Lcg.Filled(new DinoModel(ParameterPath.Root(new ShapeOnlyParameters()), Width, 2, 32, 7)));
+        foreach (string name in new[] { VBenchScores.ClipBase, VBenchScores.ClipLarge })
+            SafetensorsWriter.Write(File(name), OpenAiTower());
+        SafetensorsWriter.Write(File(VBenchScores.AestheticHead), [KeyValuePair.Create("weight", Lcg.Parameter("weight", 1, Shared)), KeyValuePair.Create("bias", Lcg.Parameter("bias", 1))]);
+        using VBenchScores scores = VBenchScores.Load(_folder, Device.Cpu);
+        byte[] rgb = [.. Lcg.Values(21, 4 * 40 * 60 * 3).Select(v => (byte)(256 * v))];
+        var values = scores.Of(new Clip([.. Enumerable.Range(0, 4).Select(f => new VideoFrame(60, 40, rgb.AsSpan(f * 7200, 7200).ToArray()))], 8));
+        // Random weights are not VBench's: the names say so.
+        values.Keys.Order(StringComparer.Ordinal).ShouldBe(["vbl.aesthetic-quality", "vbl.background-consistency", "vbl.subject-consistency"]);
+        values["vbl.subject-consistency"].ShouldBe(0.4985140271601627, 2e-5);
+        values["vbl.background-consistency"].ShouldBe(0.7040467795793844, 2e-5);
+        values["vbl.aesthetic-quality"].ShouldBe(0.024708089884370565, 2e-5);
+        scores.Dimensions.ShouldAllBe(d => d.Preprocessing.Contains("without a published checksum"));
+    }
+
+    [Fact]
+    public void IsPublished_ChecksumsOfThePublishedFiles_AreKnown()
+    {
+        VBenchScores.IsPublished("40d365715913c9da98579312b702a82c18be219cc2a73407c4526f58eba950af").ShouldBeTrue();
+        VBenchScores.IsPublished(new string('0', 64)).ShouldBeFalse();
+    }
+
+    [Fact]
+    public void Load_EmptyFolderOrOtherWeights_IsRefused()
+    {
+        Should.Throw<EvaluationException>(() => VBenchScores.Load(_folder, Device.Cpu)).Message.ShouldContain("none of VBench's weights");
+        using var scope = TensorScope.Enter();
+        SafetensorsWriter.Write(File(VBenchScores.ClipBase), [KeyValuePair.Create("some.weight", Tensor.Zeros([2]))]);
+        Should.Throw<CheckpointException>(() => VBenchScores.Load(_folder, Device.Cpu)).Message.ShouldContain("visual.conv1.weight");
+    }
+
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
+
+    private string File(string name) => Path.Combine(_folder, name);
+
+    private static IEnumerable<KeyValuePair<string, Tensor>> OpenAiTower()
+    {
+        var shapes = new List<(string Name, long[] Shape)>
+        {
+            ("class_embedding", [Width]), ("positional_embedding", [50, Width]), ("proj", [Width, Shared]), ("conv1.weight", [Width, 3, 32, 32]), ("ln_pre.weight", [Width]), ("ln_pre.bias", [Width]), ("ln_post.weight", [Width]), ("ln_post.bias", [Width]),
+        };
+        for (int i = 0; i < 2; i++)
+        {
+            string block = $"transformer.resblocks.{i}.";
+            shapes.AddRange([(block + "attn.in_proj_weight", [3 * Width, Width]), (block + "attn.in_proj_bias", [3 * Width]), (block + "attn.out_proj.weight", [Width, Width]), (block + "attn.out_proj.bias", [Width])]);
+            shapes.AddRange([(block + "mlp.c_fc.weight", [4 * Width, Width]), (block + "mlp.c_fc.bias", [4 * Width]), (block + "mlp.c_proj.weight", [Width, 4 * Width]), (block + "mlp.c_proj.bias", [Width])]);
+            foreach (string norm in new[] { "ln_1", "ln_2" })
+                shapes.AddRange([(block + norm + ".weight", [Width]), (block + norm + ".bias", [Width])]);
+        }
+        // The text encoder stands in the same file and is passed over.
+        return [.. shapes.Select(s => KeyValuePair.Create("visual." + s.Name, Lcg.Parameter("visual." + s.Name, s.Shape))), KeyValuePair.Create("token_embedding.weight", Tensor.Zeros([3, 4]))];
+    }
+}
