@@ -48,6 +48,7 @@ public static class GenerateCommand
         var story = new Option<string?>("--story") { Description = "A file with several prompts over time, in the place of the prompt: lines such as \"0-17: a red balloon rises\" or \"0s-2s: ...\".", HelpName = "file" };
         var cache = new Option<double?>("--cache") { Description = $"Reuse work of the step before while it drifts less than this; without a number {StepCache.DefaultThreshold.ToString(CultureInfo.InvariantCulture)}. For transformer models.", HelpName = "drift", Arity = ArgumentArity.ZeroOrOne };
         var cacheCompare = new Option<bool>("--cache-compare") { Description = "Make every clip without --cache too, as NAME-uncached, and print the PSNR between them." };
+        var preview = new Option<int>("--preview") { Description = "Every so many steps a small picture of the clip as it stands, in NAME-preview.png beside the clip until that is there.", HelpName = "steps" };
         var count = new Option<int>("--count") { Description = "How many clips.", HelpName = "number", DefaultValueFactory = _ => 1 };
         var model = new Option<string>("--model") { Description = "A model folder, the name of one under models/, or a file of weights (.safetensors, .gguf, .ckpt).", HelpName = "model", DefaultValueFactory = _ => KinoraOptions.DefaultModel };
         var components = new Option<string[]>("--component") { Description = "A component from elsewhere, such as transformer=wan-Q4_K.gguf or vae=folder; or a diffusers folder for all that the model lacks. May be repeated.", HelpName = "name=path|folder" };
@@ -66,7 +67,7 @@ public static class GenerateCommand
             "kinora generate --story story.txt -o story.mp4                                    one clip, several prompts",
             "kinora generate \"a star spins in space\" --count 4 --seed 7 -o star.gif           four seeds")
         {
-            prompt, output, seed, steps, guidance, sampler, negative, size, frames, fps, image, imageModel, motionAdapter, strength, motion, imageNoise, mask, control, controlNet, controlStrength, keyframes, continued, story, cache, cacheCompare, count, model, components, loras, loraMode, device, dtype, json, dryRun,
+            prompt, output, seed, steps, guidance, sampler, negative, size, frames, fps, image, imageModel, motionAdapter, strength, motion, imageNoise, mask, control, controlNet, controlStrength, keyframes, continued, story, cache, cacheCompare, preview, count, model, components, loras, loraMode, device, dtype, json, dryRun,
         };
         command.SetAction(async (result, cancellationToken) =>
         {
@@ -89,8 +90,12 @@ public static class GenerateCommand
                 FrameRate = result.GetValue(fps), Steps = result.GetValue(steps), Guidance = result.GetValue(guidance), Sampler = result.GetValue(sampler),
                 ImageStrength = result.GetValue(strength), ControlNet = result.GetValue(controlNet), ControlStrength = result.GetValue(controlStrength),
                 Motion = result.GetValue(motion), ImageNoise = result.GetValue(imageNoise),
-                Cache = result.GetResult(cache) is null ? null : result.GetValue(cache) ?? StepCache.DefaultThreshold,
+                PreviewEverySteps = result.GetValue(preview), Cache = result.GetResult(cache) is null ? null : result.GetValue(cache) ?? StepCache.DefaultThreshold,
             };
+            if (result.GetValue(preview) < 0)
+            {
+                throw CommandException.Usage("--preview: expected a number of steps, at least 1.");
+            }
             if (result.GetValue(cacheCompare) && options.Cache is null)
             {
                 throw CommandException.Usage("--cache-compare compares clips made with --cache; give that too.");
@@ -168,8 +173,20 @@ public static class GenerateCommand
             for (int i = 0; i < plan.Count; i++)
             {
                 GenerationPlan one = plan with { Count = 1, Seed = plan.Seed + (ulong)i };
-                GeneratedVideo video = (await generator.GenerateAsync(one, new GenerationConsole(progress), cancellationToken).ConfigureAwait(false))[0];
-                video.Clip.Save(paths[i]);
+                string picture = Path.ChangeExtension(OutputPaths.Beside(paths[i], "-preview"), ".png");
+                GeneratedVideo video;
+                try
+                {
+                    video = (await generator.GenerateAsync(one, new GenerationConsole(progress, picture), cancellationToken).ConfigureAwait(false))[0];
+                    video.Clip.Save(paths[i]);
+                }
+                finally
+                {
+                    if (one.PreviewEverySteps > 0)
+                    {
+                        File.Delete(picture);
+                    }
+                }
                 written.Add(new GeneratedFile(paths[i], video.Manifest));
                 progress.Line(string.Create(CultureInfo.InvariantCulture, $"{paths[i]}: {video.Clip.Width}x{video.Clip.Height}, {(video.Clip.Frames.Count == 1 ? "1 frame" : $"{video.Clip.Frames.Count} frames")}, seed {video.Manifest.Seed}"));
                 if (video.Manifest.Cache is { } saved)
@@ -178,7 +195,7 @@ public static class GenerateCommand
                 }
                 if (cacheCompare)
                 {
-                    GeneratedVideo whole = (await generator.GenerateAsync(one with { Cache = null }, new GenerationConsole(progress), cancellationToken).ConfigureAwait(false))[0];
+                    GeneratedVideo whole = (await generator.GenerateAsync(one with { Cache = null, PreviewEverySteps = 0 }, new GenerationConsole(progress), cancellationToken).ConfigureAwait(false))[0];
                     string beside = OutputPaths.Beside(paths[i], "-uncached");
                     whole.Clip.Save(beside);
                     written.Add(new GeneratedFile(beside, whole.Manifest));

@@ -40,7 +40,7 @@ public sealed class ClipRun(GenerationPlan plan, ulong seed, CancellationToken c
 
     /// <summary>Tells that a sampling step is finished.</summary>
     /// <param name="done">Steps finished, from 1.</param>
-    /// <param name="preview">Makes a picture of the clip's beginning as it stands; called only when one was asked for. Null where there is none.</param>
+    /// <param name="preview">Makes a picture of the clip as it stands; called only when one was asked for. Null where there is none.</param>
     public void Step(int done, Func<VideoFrame>? preview = null)
     {
         bool due = plan.PreviewEverySteps > 0 && done % plan.PreviewEverySteps == 0;

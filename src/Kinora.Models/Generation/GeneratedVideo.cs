@@ -45,6 +45,6 @@ public sealed record GenerationProgress
     /// <summary>Time until the last clip is sampled, judged by the steps so far; null before the first.</summary>
     public TimeSpan? Remaining { get; init; }
 
-    /// <summary>The first frame as it stands, when previews were asked for and this step has one.</summary>
+    /// <summary>Up to four frames side by side as they stand, when previews were asked for and this step has one; kinora-world gives the first frame.</summary>
     public VideoFrame? Preview { get; init; }
 }

@@ -73,6 +73,35 @@ public sealed class PublicVideoSystemTests
         frames[0].Zip(frames[1], (a, b) => Math.Abs(a - b)).Average().ShouldBeLessThan(8);
     }
 
+    [Theory]
+    [InlineData("svd", 3)]
+    [InlineData("animatediff", 4)]
+    [InlineData("modelscope", 4)]
+    [InlineData("sd", 1)]
+    public async Task GenerateAsync_WithPreviews_ShowsFramesSideBySideAndMakesTheSameClip(string system, int shown)
+    {
+        using TinyVideoFolder folder = system switch { "svd" => TinyVideoFolder.StableVideoDiffusion(), "animatediff" => TinyVideoFolder.AnimateDiff(), "sd" => TinyVideoFolder.StableDiffusion(), _ => TinyVideoFolder.ModelScope() };
+        using var generator = new KinoraVideoGenerator(Options(folder));
+        var request = new VideoGenerationRequest(system == "svd" ? "" : "a cat") { FirstFrame = system == "svd" ? Photo : null };
+        var options = new VideoGenerationOptions { Seed = 5, Width = 16, Height = 16, Frames = system switch { "svd" => 3, "sd" => 1, _ => 5 }, Steps = 2 };
+        var previews = new List<VideoFrame>();
+
+        GeneratedVideo plain = (await generator.GenerateAsync(request, options))[0];
+        GeneratedVideo shownToo = (await generator.GenerateAsync(request, options with { PreviewEverySteps = 1 }, new Previews(previews)))[0];
+
+        shownToo.Manifest.FramesSha256.ShouldBe(plain.Manifest.FramesSha256);
+        // Two halvings in these autoencoders: a latent is 2 × 2 pixels, shown as one.
+        previews.Select(p => (p.Width, p.Height)).ShouldBe([(8 * shown, 8), (8 * shown, 8)]);
+    }
+
+    private sealed class Previews(List<VideoFrame> all) : IProgress<GenerationProgress>
+    {
+        public void Report(GenerationProgress value)
+        {
+            if (value.Preview is { } picture) { all.Add(picture); }
+        }
+    }
+
     [Fact]
     public async Task GenerateAsync_PictureModelWithAMotionAdapter_GivesAClip()
     {

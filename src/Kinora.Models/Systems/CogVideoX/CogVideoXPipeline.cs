@@ -75,7 +75,7 @@ public sealed class CogVideoXPipeline : IDisposable
     /// <param name="request">What to make.</param>
     /// <param name="onStep">Hears of every step: its index from 1, and the estimate of the clean latents.</param>
     /// <param name="cancellation">Looked at before every network call.</param>
-    public Tensor Sample(CogVideoXRequest request, Action<int, Tensor?>? onStep = null, CancellationToken cancellation = default)
+    public Tensor Sample(CogVideoXRequest request, Action<int, Tensor>? onStep = null, CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(request);
         using var scope = TensorScope.Enter();
@@ -121,7 +121,7 @@ public sealed class CogVideoXPipeline : IDisposable
             return Tensor.Cat([predicted.Narrow(1, 0, extra), leads, predicted.Narrow(1, behind, frames - behind)], 1);
         }
 
-        Tensor latents = sampler.Sample(Predict, Noise() * sampler.InitialNoiseScale, Noise, onStep: (call, result) => onStep?.Invoke(call + 1, result.Denoised));
+        Tensor latents = sampler.Sample(Predict, Noise() * sampler.InitialNoiseScale, Noise, onStep: (call, result) => onStep?.Invoke(call + 1, result.Denoised ?? result.Next));
         latents = latents.Narrow(1, extra, frames - extra);
         return scope.Keep(known is null || animates ? latents.Contiguous() : Tensor.Cat([known, latents.Narrow(1, known.Size(1), frames - extra - known.Size(1))], 1));
     }
@@ -162,13 +162,15 @@ public sealed class CogVideoXPipeline : IDisposable
         return over == 0 ? 0 : group - over;
     }
 
-    // Latents drawn from the posterior, as the transformer sees them: [1, n, Z, h, w].
-    private Tensor Encode(Tensor pixels, Generator generator)                                    // [1, 3, F, H, W]
+    /// <summary>Latents of frames, as the transformer sees them: [1, n, Z, h, w].</summary>
+    /// <param name="pixels">[1, 3, F, H, W] in [−1, 1], F of 1 + a multiple of twice the temporal compression.</param>
+    /// <param name="random">Draws from the posterior; null for its mean.</param>
+    public Tensor Encode(Tensor pixels, Generator? random)
     {
         using var scope = TensorScope.Enter();
         CogVideoXAutoencoderConfig vae = Autoencoder.Config;
         var (mean, logVariance) = Autoencoder.EncodeMoments(pixels.To(_device)).Chunk2(1);
-        Tensor latent = mean + (logVariance.Clamp(-30, 20) * 0.5).Exp() * generator.Normal(mean.Shape).To(_device);
+        Tensor latent = random is null ? mean : mean + (logVariance.Clamp(-30, 20) * 0.5).Exp() * random.Normal(mean.Shape).To(_device);
         return scope.Keep((vae.InvertScaleLatents ? latent / vae.ScalingFactor : latent * vae.ScalingFactor).Permute(0, 2, 1, 3, 4));
     }
 }

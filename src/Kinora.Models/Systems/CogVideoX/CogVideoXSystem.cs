@@ -130,6 +130,7 @@ public sealed class CogVideoXSystem : IGenerationSystem
 
     private sealed class Clips(CogVideoXPipeline pipeline) : IGenerationPipeline
     {
+        private LatentProjection? _projection;
         private readonly PromptMemory _texts = new(prompt => [pipeline.Encode(prompt)], pipeline.ReleaseTextEncoder);
 
         public void Generate(ClipRun run)
@@ -144,7 +145,7 @@ public sealed class CogVideoXSystem : IGenerationSystem
                 Texts = plan.Guidance > 1 ? Tensor.Cat([_texts[plan.NegativePrompt][0], _texts[plan.Prompt][0]], 0) : _texts[plan.Prompt][0],
                 KnownFrames = plan.HeldFrames > 0 ? FramePixels.ToModel([.. plan.GivenFrames.TakeLast(plan.HeldFrames)]) : null,
             };
-            Tensor latents = pipeline.Sample(request, (step, clean) => run.Step(step, clean is null ? null : () => Preview(clean)), run.Cancellation);
+            Tensor latents = pipeline.Sample(request, (step, clean) => run.Step(step, () => Preview(clean)), run.Cancellation);
             run.Decoding();
             pipeline.Decode(latents, part => Show(part, run.Frame), run.Cancellation);
         }
@@ -155,12 +156,11 @@ public sealed class CogVideoXSystem : IGenerationSystem
             _texts.Dispose();
         }
 
-        // One latent frame is a picture by itself.
-        private VideoFrame Preview(Tensor clean)
+        private VideoFrame Preview(Tensor latents)                                               // [1, F, Z, h, w]
         {
-            VideoFrame? picture = null;
-            pipeline.Decode(clean.Narrow(1, 0, 1), part => Show(part, frame => picture = frame));
-            return picture!;
+            CogVideoXAutoencoderConfig vae = pipeline.Autoencoder.Config;
+            _projection ??= LatentProjection.Fit(clip => pipeline.Encode(clip, random: null).Permute(0, 2, 1, 3, 4), vae.SpatialCompression, 1 + LatentFramesTogether * vae.TemporalCompressionRatio);
+            return _projection.Picture(latents.Permute(0, 2, 1, 3, 4));
         }
 
         private static void Show(Tensor part, Action<VideoFrame> use)

@@ -96,7 +96,7 @@ public sealed class LtxPipeline : IDisposable
     /// <param name="sampler">A fresh trajectory of <see cref="CreateSampler"/>.</param>
     /// <param name="guidance">Guidance scale; 1 is none.</param>
     /// <param name="random">Draws the noise of known frames; needed with any.</param>
-    /// <param name="onStep">Called after every step.</param>
+    /// <param name="onStep">Called after every step with its number from 0 and its tokens, those of the clip behind those of keyframes.</param>
     /// <param name="cache">Step caching; null computes every call.</param>
     /// <param name="cancellationToken">Looked at before every network call.</param>
     public Tensor Sample(LtxText text, LtxText? negative, IReadOnlyList<LtxKnownFrames> known, Tensor noise, double frameRate, StepwiseSampler sampler, double guidance,
@@ -125,6 +125,15 @@ public sealed class LtxPipeline : IDisposable
             x = step.Keep(next.Alias());
         }
         return scope.Keep(LtxTokens.Unpack(x.Narrow(1, tokens.InFront, f * h * w), f, h, w));
+    }
+
+    /// <summary>Normalized latents of frames [1, 3, F, H, W] in [−1, 1], F of 1 + a multiple of the temporal compression.</summary>
+    public Tensor EncodeFrames(Tensor pixels)
+    {
+        using var inference = GradMode.Inference();
+        using var autocast = Autocast.Enter(_compute);
+        using var scope = TensorScope.Enter();
+        return scope.Keep(_autoencoder.Value.NormalizeLatents(_autoencoder.Value.EncodeMean(pixels.To(_device))));
     }
 
     /// <summary>Pixels [B, 3, F, H, W] around [−1, 1] of latents of <see cref="Sample"/>.</summary>
@@ -174,7 +183,7 @@ public sealed class LtxPipeline : IDisposable
         var front = new List<(Tensor Latents, Tensor Strength, Tensor Coordinates)>();
         foreach (var frames in known)
         {
-            var clean = _autoencoder.Value.NormalizeLatents(_autoencoder.Value.EncodeMean(frames.Pixels.To(_device)));
+            var clean = EncodeFrames(frames.Pixels);
             long n = clean.Size(2);
             if (frames.Frame == 0)
             {

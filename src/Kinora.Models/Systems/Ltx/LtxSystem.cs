@@ -86,6 +86,7 @@ public sealed class LtxSystem : IGenerationSystem
     private sealed class Clips(LtxPipeline pipeline, TextTokenizer tokenizer) : IGenerationPipeline
     {
         private const ulong NoiseOfKnown = 1, NoiseOfDecoder = 2; // purposes that draw from streams of their own
+        private LatentProjection? _projection;
         private readonly PromptMemory _texts = new(prompt => Encode(pipeline, tokenizer, prompt) is var text ? [text.Embeddings, text.Mask] : [], pipeline.ReleaseTextEncoder);
 
         public void Generate(ClipRun run)
@@ -106,7 +107,7 @@ public sealed class LtxSystem : IGenerationSystem
                 .. plan.Keyframes.Select(keyframe => new LtxKnownFrames(FramePixels.ToModel([keyframe.Picture]), keyframe.Frame)),
             ];
             using var sampler = pipeline.CreateSampler(plan.Steps, f * h * w);
-            var latents = pipeline.Sample(text, negative, known, noise, plan.FrameRate, sampler, plan.Guidance, random.Derive(NoiseOfKnown), (call, _) => run.Step(call + 1), run.Cache, run.Cancellation);
+            var latents = pipeline.Sample(text, negative, known, noise, plan.FrameRate, sampler, plan.Guidance, random.Derive(NoiseOfKnown), (call, result) => run.Step(call + 1, () => Preview(result.Denoised ?? result.Next, f, h, w)), run.Cache, run.Cancellation);
             run.Decoding();
             foreach (VideoFrame frame in FramePixels.FromModel(pipeline.Decode(latents, random.Derive(NoiseOfDecoder)), 0)) run.Frame(frame);
         }
@@ -118,6 +119,13 @@ public sealed class LtxSystem : IGenerationSystem
         }
 
         private LtxText Embedded(string prompt) => _texts[prompt] is [var embeddings, var mask] ? new LtxText(embeddings, mask) : throw new InvalidOperationException("a prompt has embeddings and a mask.");
+
+        private VideoFrame Preview(Tensor tokens, long f, long h, long w)
+        {
+            LtxAutoencoderConfig vae = pipeline.AutoencoderConfig;
+            _projection ??= LatentProjection.Fit(pipeline.EncodeFrames, vae.SpatialCompression, 1 + vae.TemporalCompression);
+            return _projection.Picture(LtxTokens.Unpack(tokens.Narrow(1, tokens.Size(1) - f * h * w, f * h * w), f, h, w));
+        }
 
         private static LtxText Encode(LtxPipeline pipeline, TextTokenizer tokenizer, string prompt)
         {

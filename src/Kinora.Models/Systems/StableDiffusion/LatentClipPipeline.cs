@@ -54,6 +54,17 @@ public sealed class LatentClipPipeline : IDisposable
     /// <summary>How the denoiser sees long clips.</summary>
     public FrameWindows Windows { get; }
 
+    /// <summary>Pixels of a latent's side.</summary>
+    public int SpatialCompression => _vae.Config.SpatialCompression;
+
+    /// <summary>Latents of a picture [1, 3, H, W] in [−1, 1] as sampling sees those of frames, [1, C, h, w].</summary>
+    public Tensor EncodePicture(Tensor picture)
+    {
+        using var inference = GradMode.Inference();
+        using var scope = TensorScope.Enter();
+        return scope.Keep(_vae.Normalize(_vae.Encode(picture.To(_device)).Mean));
+    }
+
     /// <summary>Noise for a clip of a size, [1, C, F, h, w].</summary>
     public Tensor DrawNoise(Generator generator, int frames, int height, int width)
     {

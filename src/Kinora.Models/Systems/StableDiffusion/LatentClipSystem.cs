@@ -100,6 +100,8 @@ internal sealed class LatentClipSystem(ILatentClipModel model) : IGenerationSyst
 
     private sealed class Clips(LatentClipPipeline pipeline, StableDiffusionPrompts prompts) : IGenerationPipeline
     {
+        private LatentProjection? _projection;
+
         public void Generate(ClipRun run)
         {
             var plan = (LatentClipPlan)run.Plan;
@@ -111,7 +113,7 @@ internal sealed class LatentClipSystem(ILatentClipModel model) : IGenerationSyst
                 Text = plan.Story.Count == 0 ? texts[0].States : PromptTravel.Frames([.. texts.Select(t => t.States)], plan.Story), NegativeText = negative.States, Scheduler = plan.Scheduler, Noise = pipeline.DrawNoise(generator, plan.Frames, plan.Height, plan.Width),
                 Steps = plan.Steps, Guidance = plan.Guidance, StepNoise = generator,
             };
-            Tensor latents = pipeline.Sample(request, (step, result) => run.Step((step + 1) * plan.Steps / plan.SamplerCalls, result.Denoised is { } denoised ? () => First(denoised) : null), run.Cancellation);
+            Tensor latents = pipeline.Sample(request, (step, result) => run.Step((step + 1) * plan.Steps / plan.SamplerCalls, () => Preview(result.Denoised ?? result.Next)), run.Cancellation);
             run.Decoding();
             pipeline.Decode(latents, DecodedFrames, part =>
             {
@@ -128,11 +130,10 @@ internal sealed class LatentClipSystem(ILatentClipModel model) : IGenerationSyst
             prompts.Dispose();
         }
 
-        private VideoFrame First(Tensor denoised)                                                // [1, C, F, h, w]
+        private VideoFrame Preview(Tensor latents)                                               // [1, C, F, h, w]
         {
-            VideoFrame? frame = null;
-            pipeline.Decode(denoised.Narrow(2, 0, 1), 1, part => frame = FramePixels.FromModel(part, 0)[0]);
-            return frame!;
+            _projection ??= LatentProjection.Fit(picture => pipeline.EncodePicture(picture.Squeeze(2)).Unsqueeze(2), pipeline.SpatialCompression, frames: 1);
+            return _projection.Picture(latents);
         }
     }
 }

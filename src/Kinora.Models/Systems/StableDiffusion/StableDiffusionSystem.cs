@@ -207,7 +207,7 @@ public sealed class StableDiffusionSystem : IGenerationSystem
 
     private sealed class Pictures(StableDiffusionPipeline pipeline, StableDiffusionPrompts prompts, NetworkLoader networks) : IGenerationPipeline
     {
-        private const int PreviewSide = 16;
+        private LatentProjection? _projection;
         private (string Folder, ControlNet Net)? _controlNet;
 
         public void Generate(ClipRun run)
@@ -250,7 +250,7 @@ public sealed class StableDiffusionSystem : IGenerationSystem
                 };
             }
             Tensor latents = pipeline.Sample(inputs, (call, result) =>
-                run.Step((int)((long)call * plan.Steps / plan.NetworkCalls), result.Denoised is null ? null : () => Preview(result.Denoised)), run.Cancellation);
+                run.Step((int)((long)call * plan.Steps / plan.NetworkCalls), () => Preview(result.Denoised ?? result.Next)), run.Cancellation);
             run.Decoding();
             run.Frame(FramePixels.FromModel(pipeline.Decode(latents, tiling).Unsqueeze(2), 0)[0]);
         }
@@ -275,12 +275,11 @@ public sealed class StableDiffusionSystem : IGenerationSystem
             return _controlNet.Value.Net;
         }
 
-        // The estimate of the finished picture, from latents averaged to a small size: a fraction of the decoder's work.
-        private VideoFrame Preview(Tensor denoised)
+        private VideoFrame Preview(Tensor latents)                                               // [1, c, h, w]
         {
-            using var scope = TensorScope.Enter();
-            long factor = Math.Max(1, Math.Min(denoised.Size(2), denoised.Size(3)) / PreviewSide);
-            return FramePixels.FromModel(pipeline.Decode(F.AvgPool2d(denoised, factor)).Unsqueeze(2), 0)[0];
+            AutoencoderKl vae = pipeline.Autoencoder;
+            _projection ??= LatentProjection.Fit(picture => vae.Normalize(vae.Encode(picture.Squeeze(2).To(networks.Device)).Mean).Unsqueeze(2), vae.Config.SpatialCompression, frames: 1);
+            return _projection.Picture(latents.Unsqueeze(2));
         }
 
         // 1 where the mask is light, else 0.

@@ -112,6 +112,17 @@ public sealed class StableVideoDiffusionPipeline : IDisposable
         return scope.Keep(_imageEncoder.Forward(normalized).ImageEmbeds!.Unsqueeze(1));
     }
 
+    /// <summary>Pixels of a latent's side.</summary>
+    public int SpatialCompression => _vae.Config.SpatialCompression;
+
+    /// <summary>Latents of a picture [1, 3, H, W] in [−1, 1] as sampling sees those of frames, [1, C, h, w].</summary>
+    public Tensor EncodePicture(Tensor picture)
+    {
+        using var inference = GradMode.Inference();
+        using var scope = TensorScope.Enter();
+        return scope.Keep(_vae.Encode(picture.To(_device)).Mean * _vae.Config.ScalingFactor);
+    }
+
     /// <summary>The sampler of a request.</summary>
     public StepwiseSampler CreateSampler(int steps) => PublishedSamplers.Create(_scheduler, new SamplingOptions(steps));
 

@@ -95,6 +95,8 @@ public sealed class StableVideoDiffusionSystem : IGenerationSystem
 
     private sealed class Clips(StableVideoDiffusionPipeline pipeline) : IGenerationPipeline
     {
+        private LatentProjection? _projection;
+
         public void Generate(ClipRun run)
         {
             var plan = (StableVideoDiffusionPlan)run.Plan;
@@ -103,7 +105,7 @@ public sealed class StableVideoDiffusionSystem : IGenerationSystem
                 Picture = plan.Picture, Seed = run.Seed, Width = plan.Width, Height = plan.Height, Frames = plan.Frames, Steps = plan.Steps,
                 MinGuidance = Math.Min(1, plan.Guidance), MaxGuidance = plan.Guidance, FrameRate = (int)Math.Round(plan.FrameRate), MotionBucket = plan.Motion, PictureNoise = plan.PictureNoise,
             };
-            Tensor latents = pipeline.Sample(request, noise: null, (step, result) => run.Step(step + 1, result.Denoised is { } denoised ? () => First(denoised) : null), run.Cancellation);
+            Tensor latents = pipeline.Sample(request, noise: null, (step, result) => run.Step(step + 1, () => Preview(result.Denoised ?? result.Next)), run.Cancellation);
             run.Decoding();
             pipeline.Decode(latents, DecodedFrames, part =>
             {
@@ -116,11 +118,10 @@ public sealed class StableVideoDiffusionSystem : IGenerationSystem
 
         public void Dispose() => pipeline.Dispose();
 
-        private VideoFrame First(Tensor denoised)                                                // [1, F, C, h, w]
+        private VideoFrame Preview(Tensor latents)                                               // [1, F, C, h, w]
         {
-            VideoFrame? frame = null;
-            pipeline.Decode(denoised.Narrow(1, 0, 1), 1, part => frame = FramePixels.FromModel(part, 0)[0]);
-            return frame!;
+            _projection ??= LatentProjection.Fit(picture => pipeline.EncodePicture(picture.Squeeze(2)).Unsqueeze(2), pipeline.SpatialCompression, frames: 1);
+            return _projection.Picture(latents.Transpose(1, 2));
         }
     }
 }

@@ -131,6 +131,7 @@ public sealed class WanSystem : IGenerationSystem
 
     private sealed class Clips(WanPipeline pipeline, TextTokenizer tokenizer) : IGenerationPipeline
     {
+        private LatentProjection? _projection;
         private readonly PromptMemory _texts = new(prompt => [Encode(pipeline, tokenizer, prompt)], pipeline.ReleaseTextEncoder);
 
         public void Generate(ClipRun run)
@@ -144,7 +145,7 @@ public sealed class WanSystem : IGenerationSystem
             var vae = pipeline.AutoencoderConfig;
             var noise = new Generator(run.Seed).Normal(1, vae.ZDim, vae.LatentFrames(plan.Frames), plan.Height / vae.ScaleFactorSpatial, plan.Width / vae.ScaleFactorSpatial);
             using var sampler = pipeline.CreateSampler(plan.Steps);
-            var latents = pipeline.Sample(Condition(plan, text, negative), noise, sampler, plan.Guidance, plan.LowNoiseGuidance, (call, _) => run.Step(call + 1), run.Cache, run.Cancellation);
+            var latents = pipeline.Sample(Condition(plan, text, negative), noise, sampler, plan.Guidance, plan.LowNoiseGuidance, (call, result) => run.Step(call + 1, () => Preview(result.Denoised ?? result.Next)), run.Cache, run.Cancellation);
             run.Decoding();
             pipeline.Decode(latents, part =>
             {
@@ -156,6 +157,13 @@ public sealed class WanSystem : IGenerationSystem
         {
             pipeline.Dispose();
             _texts.Dispose();
+        }
+
+        private VideoFrame Preview(Tensor latents)
+        {
+            WanAutoencoderConfig vae = pipeline.AutoencoderConfig;
+            _projection ??= LatentProjection.Fit(pipeline.KnownLatents, vae.ScaleFactorSpatial, 1 + vae.ScaleFactorTemporal);
+            return _projection.Picture(latents);
         }
 
         // Tokens beyond the prompt are zero vectors, so the encoder sees the prompt alone.
