@@ -18,5 +18,14 @@ public sealed class BatchNorm : Module
         _eps = eps;
     }
 
+    /// <summary>What the norm is with stored statistics, y = scale·x + shift of each channel [C], for a convolution before it to take over.</summary>
+    public (Tensor Scale, Tensor Shift) Affine()
+    {
+        using var scope = TensorScope.Enter();
+        Tensor scale = _weight / (_variance + _eps).Sqrt(), shift = _bias - _mean * scale;
+        scope.Keep(scale, shift);
+        return (scale, shift);
+    }
+
     public Tensor Forward(Tensor x) => F.BatchNorm(x.To(DType.Float32), _mean, _variance, _weight, _bias, _eps).To(x.DType);   // [B, C, ..]
 }

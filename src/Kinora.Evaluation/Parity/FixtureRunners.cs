@@ -15,6 +15,7 @@ public static class FixtureRunners
         new AutoencoderTinyRunner(),
         new ControlNetRunner(),
         new UNet2DConditionRunner(),
+        new VqModelRunner(),
         // svd, anim
         new TemporalAutoencoderRunner(),
         new UNet3DRunner(),

@@ -3,7 +3,7 @@
 // Parameter names follow piergiaj/pytorch-i3d at 05783d11f9632b25fe3d50395a9c9bb51f848d6d; InceptionI3dWeights reads the other layout.
 //
 // Shapes    B clips  F frames  H,W height, width  K classes
-// Numerics  Batch norm is float32; convolutions run in the autocast type. Padding is TensorFlow's "SAME": as much as the size at hand
+// Numerics  Batch norm is folded into the weights in float32; convolutions run in the autocast type. Padding is TensorFlow's "SAME": as much as the size at hand
 //           needs, the odd one behind, zeros before max pooling too. The port of hassony2 pads before pooling as if the stride divided the
 //           size, and lets windows reach over the end; with 16 frames both are the same.
 
@@ -167,7 +167,11 @@ internal sealed class Unit3d : Module
     public Tensor Forward(Tensor x)
     {
         using var scope = TensorScope.Enter();
-        return scope.Keep(_norm.Forward(_conv.Forward(SamePadding.Pad(x, _kernel, _stride))).Relu());
+        // The norm goes into the convolution: scaling 12.7 million weights costs a hundredth of what walking over all activations twice does.
+        var (scale, shift) = _norm.Affine();
+        DType t = Autocast.Target ?? _conv.Weight.DType;
+        Tensor weight = _conv.Weight.Use(DType.Float32) * scale.View(-1, 1, 1, 1, 1);
+        return scope.Keep(F.Conv3d(SamePadding.Pad(x, _kernel, _stride).To(t), weight.To(t), shift.To(t), _stride).Relu());
     }
 }
 

@@ -152,7 +152,8 @@ public sealed class AutoencoderKl : Module
         private readonly AutoencoderMid _midBlock;
         private readonly GroupNorm _convNormOut;
 
-        public Encoder(ParameterPath path, AutoencoderKlConfig config) : base(path)
+        /// <param name="outChannels">By default means and logarithms of variances.</param>
+        public Encoder(ParameterPath path, AutoencoderKlConfig config, int? outChannels = null) : base(path)
         {
             var widths = config.BlockOutChannels;
             _convIn = new Conv2d(path["conv_in"], config.InChannels, widths[0], Kernel, padding: 1);
@@ -160,7 +161,7 @@ public sealed class AutoencoderKl : Module
                 down: i < widths.Count - 1, up: false))];
             _midBlock = new AutoencoderMid(path["mid_block"], widths[^1], config.NormNumGroups, config.MidBlockAddAttention);
             _convNormOut = new GroupNorm(path["conv_norm_out"], config.NormNumGroups, widths[^1], NormEps);
-            _convOut = new Conv2d(path["conv_out"].As(DType.Float32), widths[^1], 2 * config.LatentChannels, Kernel, padding: 1);
+            _convOut = new Conv2d(path["conv_out"].As(DType.Float32), widths[^1], outChannels ?? 2 * config.LatentChannels, Kernel, padding: 1);
         }
 
         public Tensor Forward(Tensor x)                                                          // [B, C, H, W]
@@ -173,7 +174,7 @@ public sealed class AutoencoderKl : Module
         }
     }
 
-    private sealed class Decoder : Module
+    internal sealed class Decoder : Module
     {
         private readonly Conv2d _convIn, _convOut;
         private readonly AutoencoderMid _midBlock;
