@@ -32,7 +32,7 @@ int32_t kv_abi_version(void) { return KV_ABI_VERSION; }
 const char* kv_last_error(void) { return kv::last_error().c_str(); }
 
 const char* kv_build_info(void) {
-  static const std::string text = "OpenCV " + cv::getVersionString();
+  static const std::string text = "OpenCV " + cv::getVersionString() + kv::ocr_version();
   return text.c_str();
 }
 

@@ -21,6 +21,9 @@ struct Error {
 // One thread, once: results must not depend on the number of cores, and the caller's threads are busy.
 void prepare();
 
+// ", Tesseract x.y.z", or nothing.
+std::string ocr_version();
+
 template <typename F>
 kv_status guarded(F&& body) noexcept {
   try {

@@ -35,7 +35,7 @@ public static class BenchCommand
             "kinora bench cuts                              precision and recall of the cut detectors",
             "kinora bench fuzz                              damaged files through every reader")
         {
-            CreateQuality(), BenchSystemsCommand.Create(), BenchSystemsCommand.CreateRetrieval(), CreateOps(), CreateModel(), CreateNetworks(), CreateCache(), CreateFvd(), CreateSelfTest(), BenchCutsCommand.Create(), BenchCurateCommand.Create(), FuzzCommand.Create(), BenchMemoryCommand.CreateLoad(),
+            CreateQuality(), BenchSystemsCommand.Create(), BenchSystemsCommand.CreateRetrieval(), CreateOps(), CreateModel(), CreateNetworks(), CreateCache(), CreateFvd(), CreateSelfTest(), BenchCutsCommand.Create(), BenchCurateCommand.Create(), BenchTextCommand.Create(), FuzzCommand.Create(), BenchMemoryCommand.CreateLoad(),
         };
 
     private static Command CreateQuality()

@@ -59,14 +59,17 @@ public static class CurateCommand
                 using ICaptioner? speaker = result.GetValue(captioner) is { } command ? ExternalCaptioner.Start(command, cancellationToken) : null;
                 return Run(footage, options with { Scorers = [.. local, .. given], Captioner = speaker }, result.GetValue(json), cancellationToken);
             }
-            if (networks.Count == 0) { return Task.FromResult(Go([])); }
-            var where = Device.Parse(result.GetValue(device)!);
-            return EngineWork.Run(() =>
+            int GoAndFree(IReadOnlyList<IClipScorer> given)
             {
-                var scorers = WeightedScorers.Load(networks, where);
-                try { return Go(scorers); }
-                finally { scorers.ForEach(s => s.Dispose()); }
-            }, cancellationToken);
+                try { return Go(given); }
+                finally
+                {
+                    foreach (var scorer in local.Concat(given)) { scorer.Dispose(); }
+                }
+            }
+            if (networks.Count == 0) { return Task.FromResult(GoAndFree([])); }
+            var where = Device.Parse(result.GetValue(device)!);
+            return EngineWork.Run(() => GoAndFree(WeightedScorers.Load(networks, where)), cancellationToken);
         });
         return command;
     }

@@ -4,7 +4,7 @@ using System.Runtime.InteropServices;
 
 namespace Kinora.Vision;
 
-/// <summary>Whether OpenCV can be used here.</summary>
+/// <summary>Whether OpenCV, and with it Tesseract, can be used here.</summary>
 public static unsafe class VisionLibrary
 {
     private const string FileName = "libkinora_vision.so", Remedy = "install libopencv-core-dev libopencv-imgproc-dev libopencv-video-dev and run \"kinora setup --force\"";
@@ -13,7 +13,7 @@ public static unsafe class VisionLibrary
     /// <summary>Why the library cannot be used, with what to do; null when it can.</summary>
     public static string? Unavailable => LoadFailure.Value;
 
-    /// <summary>Versions of what is loaded, such as <c>OpenCV 4.6.0</c>.</summary>
+    /// <summary>Versions of what is loaded, such as <c>OpenCV 4.6.0, Tesseract 5.3.0</c>.</summary>
     /// <exception cref="VisionException">The library is unavailable.</exception>
     public static string Versions
     {
@@ -33,10 +33,14 @@ public static unsafe class VisionLibrary
     /// <summary>Throws for every status but success.</summary>
     internal static void Check(int status, string action)
     {
-        if (status != 0) { throw new VisionException($"{action}: {Text(NativeMethods.kv_last_error())}."); }
+        if (status != 0) { throw new VisionException($"{action}: {LastError}."); }
     }
 
-    private static string Text(byte* text) => Marshal.PtrToStringUTF8((nint)text) ?? "";
+    /// <summary>What the last failure of this thread was.</summary>
+    internal static string LastError => Text(NativeMethods.kv_last_error());
+
+    /// <summary>UTF-8 text behind a native pointer.</summary>
+    internal static string Text(byte* text) => Marshal.PtrToStringUTF8((nint)text) ?? "";
 
     private static string? Load()
     {

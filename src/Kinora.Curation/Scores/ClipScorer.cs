@@ -33,6 +33,7 @@ internal static class ClipScorer
         scores.Add(Mean(ScoreNames.Blockiness, samples, s => s.Blockiness, NoPicture));
         scores.Add(LetterboxOf(samples));
         scores.Add(Mean(ScoreNames.Colorfulness, samples, s => s.Colorfulness, NoPicture));
+        scores.AddRange(Tint(samples));
         scores.Add(Mean(ScoreNames.Exposure, frames, f => f.Luma.Mean, ""));
         scores.Add(Mean(ScoreNames.ClippedDark, samples, s => s.Dark, NoPicture));
         scores.Add(Mean(ScoreNames.ClippedBright, samples, s => s.Bright, NoPicture));
@@ -78,6 +79,20 @@ internal static class ClipScorer
         [
             new Score(ScoreNames.CodecMotion, RoundFine(known.Average(m => m.Mean)), confidence),
             patches.Count > 0 ? new Score(ScoreNames.CodecMotionPatch, RoundFine(patches.Min()), confidence) : Scores.Score.Missing(ScoreNames.CodecMotionPatch, "the picture is smaller than 256 pixels"),
+        ];
+    }
+
+    // Hexagonal hue and chroma of the mean color, as in HSV.
+    private static Score[] Tint(List<PictureMeasures> samples)
+    {
+        if (samples.Count == 0) { return [Scores.Score.Missing(ScoreNames.Hue, NoPicture), Scores.Score.Missing(ScoreNames.Chroma, NoPicture)]; }
+        double[] rgb = [.. Enumerable.Range(0, 3).Select(c => samples.Average(s => s.Color[c]))];
+        double max = rgb.Max(), chroma = max - rgb.Min();
+        double sixth = max == rgb[0] ? (rgb[1] - rgb[2]) / chroma : max == rgb[1] ? 2 + ((rgb[2] - rgb[0]) / chroma) : 4 + ((rgb[0] - rgb[1]) / chroma);
+        return
+        [
+            chroma > 0 ? new Score(ScoreNames.Hue, Round(((60 * sixth) + 360) % 360), 1) : Scores.Score.Missing(ScoreNames.Hue, "the mean color is gray"),
+            new Score(ScoreNames.Chroma, Round(chroma), 1),
         ];
     }
 

@@ -34,6 +34,10 @@ public interface IClipScorerPass : IDisposable
     /// <param name="clip">The clip with the scores that every machine has.</param>
     IReadOnlyList<Score> Score(ClipMeasures clip);
 
+    /// <summary>The clip with what the scorer knows beside numbers.</summary>
+    /// <param name="clip">The clip with its scores so far, this scorer's among them.</param>
+    ClipMeasures Annotate(ClipMeasures clip) => clip;
+
     /// <summary>What the clip means to a network, after <see cref="Finish"/>; null where this is no such network.</summary>
     ClipFeature? Feature(ClipMeasures clip) => null;
 
@@ -49,12 +53,13 @@ public interface IClipScorerPass : IDisposable
 /// <param name="Remedy">What makes its scores available.</param>
 public sealed record ScorerSlot(string Name, string Remedy)
 {
-    public const string Raft = "raft", OpenCv = "opencv", Clip = "clip", Siglip = "siglip", Laion = "laion";
+    public const string Raft = "raft", OpenCv = "opencv", Tesseract = "tesseract", Clip = "clip", Siglip = "siglip", Laion = "laion";
 
     /// <summary>Every optional scorer.</summary>
     public static IReadOnlyList<ScorerSlot> All { get; } =
     [
         new(OpenCv, "install libopencv-core-dev libopencv-imgproc-dev libopencv-video-dev and run \"kinora setup --force\""),
+        new(Tesseract, "install libtesseract-dev tesseract-ocr-eng and run \"kinora setup --force\""),
         new(Raft, "give torchvision's raft_large or raft_small with --weights raft=FILE"),
         new(Clip, "give a folder of CLIP in the layout of transformers with --weights clip=FOLDER"),
         new(Siglip, "give a folder of SigLIP in the layout of transformers with --weights siglip=FOLDER"),

@@ -49,7 +49,7 @@ internal sealed class ScorerPasses : IDisposable
         {
             var scores = clip.Scores.ToDictionary(s => s.Name, StringComparer.Ordinal);
             foreach (var score in pass.Score(clip)) { scores[score.Name] = score; }
-            clip = clip with { Scores = [.. scores.Values], Feature = clip.Feature ?? pass.Feature(clip) };
+            clip = pass.Annotate(clip with { Scores = [.. scores.Values], Feature = clip.Feature ?? pass.Feature(clip) });
         }
         var all = clip.Scores.Concat(_missing).ToDictionary(s => s.Name, StringComparer.Ordinal);
         return clip with { Scores = [.. ScoreNames.All.Select(meaning => all[meaning.Name])] };

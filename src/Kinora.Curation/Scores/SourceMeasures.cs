@@ -93,6 +93,9 @@ public sealed record ClipMeasures
     /// <summary>Mean color as R, G, B, 0..255.</summary>
     public required IReadOnlyList<int> Color { get; init; }
 
+    /// <summary>Lines of text that were read, in order of appearance; empty when there is none, or no reader.</summary>
+    public IReadOnlyList<string> Text { get; init; } = [];
+
     /// <summary>A small picture from the clip's middle as PNG in Base64; null when none was sampled.</summary>
     public string? Thumbnail { get; init; }
 
