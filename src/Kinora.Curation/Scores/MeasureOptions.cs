@@ -9,7 +9,7 @@ namespace Kinora.Curation.Scores;
 public sealed record MeasureOptions
 {
     /// <summary>Version of the definitions of all scores; a change makes every measurement new.</summary>
-    public const int ScorerVersion = 5;
+    public const int ScorerVersion = 6;
 
     /// <summary>Finds the shots; one of <see cref="Shots.Detectors.Names"/>.</summary>
     public string Detector { get; init; } = Shots.Detectors.ForCuration;
