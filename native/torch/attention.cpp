@@ -3,7 +3,7 @@
 // Shapes    B batch  H heads  S queries  T keys  D head size; q [B, H, S, D], k and v [B, H, T, D], key mask [B, T] or [1, T]
 // Layouts   any strides with a dense last dimension: the views that a packed projection gives are read in place. The result is
 //           stored as [B, S, H, D], ready for the output projection, and returned as its [B, H, S, D] view.
-// Fused     float32 with D a multiple of 16, bf16 with D a multiple of 32, D up to 256. Anything else (other types, other head
+// Fused     D a multiple of 16, on bf16 with gradients of 32, D up to 256. Anything else (other types, other head
 //           sizes, a mask that needs a gradient, other devices) is composed of ATen operators, which stores the S x T scores.
 
 #include <ATen/TensorOperators.h>
@@ -39,7 +39,8 @@ bool given(const OptionalTensor& t) { return t && t->defined(); }
 
 bool is_fusable(const Tensor& q, const OptionalTensor& mask) {
   const bool bf16 = q.scalar_type() == at::kBFloat16;
-  return q.device().is_cpu() && (bf16 || q.scalar_type() == at::kFloat) && q.size(3) > 0 && q.size(3) % (bf16 ? 32 : 16) == 0 &&
+  const int64_t unit = bf16 && c10::GradMode::is_enabled() ? 32 : 16;      // the backward pass takes whole vectors of pairs
+  return q.device().is_cpu() && (bf16 || q.scalar_type() == at::kFloat) && q.size(3) > 0 && q.size(3) % unit == 0 &&
          q.size(3) <= kMaxHeadDim && !(given(mask) && mask->requires_grad());
 }
 

@@ -11,6 +11,7 @@
 #include <ATen/ops/empty.h>
 #include <ATen/ops/empty_like.h>
 #include <ATen/ops/gelu.h>
+#include <ATen/ops/group_norm.h>
 #include <ATen/ops/layer_norm.h>
 #include <ATen/ops/rsqrt.h>
 #include <ATen/ops/silu.h>
@@ -18,6 +19,9 @@
 #include <ATen/ops/zeros.h>
 #include <torch/csrc/autograd/custom_function.h>
 #include <torch/library.h>
+
+#include <cmath>
+#include <vector>
 
 #include "cpu_level.h"
 
@@ -445,9 +449,103 @@ template <int Kind> Tensor activation_autograd(const Tensor& x) {
   return is_fusable(x) ? Activation<Kind>::apply(x) : activation_composed<Kind>(x);
 }
 
+// --- group_norm and gated_gelu: inference only; with gradients they are composed.
+
+bool needs_gradient(std::initializer_list<const Tensor*> tensors) {
+  if (!c10::GradMode::is_enabled()) return false;
+  for (const Tensor* t : tensors)
+    if (t->defined() && t->requires_grad()) return true;
+  return false;
+}
+
+Tensor group_norm(const Tensor& x, int64_t groups, const OptionalTensor& weight, const OptionalTensor& bias, double eps, bool silu) {
+  const Tensor w = weight.value_or(Tensor()), b = bias.value_or(Tensor());
+  const bool affine = w.defined() && b.defined();
+  // Channels-last and dense: [N, .., C] in memory.
+  Tensor rows = x.dim() >= 3 ? x.movedim(1, -1) : x;
+  if (!is_fusable(x) || x.dim() < 3 || x.size(1) < 1 || groups < 1 || x.size(1) % groups != 0 || x.numel() == 0 || !affine || !rows.is_contiguous() || needs_gradient({&x, &w, &b})) {
+    Tensor wide = as_type(x, at::kFloat);
+    Tensor h = as_type(at::group_norm(wide, groups, w.defined() ? as_type(w, at::kFloat) : w, b.defined() ? as_type(b, at::kFloat) : b, eps), x.scalar_type());
+    return silu ? at::silu(h) : h;
+  }
+  at::AutoDispatchBelowADInplaceOrView below;
+  const int64_t n = x.size(0), c = x.size(1), r = x.numel() / (n * c), width = c / groups;
+  Tensor wf = as_type(w, at::kFloat).contiguous(), bf = as_type(b, at::kFloat).contiguous();
+  Tensor pivot = as_type(rows.reshape({n, r, c}).select(1, 0), at::kFloat).contiguous();
+  Tensor y = at::empty(rows.sizes(), x.options()), factors = at::empty({2, n, c}, at::kFloat);
+  kn_group_norm_args a{};
+  a.rows = r;
+  a.dim = c;
+  a.bf16 = is_bf16(x);
+  a.silu = silu;
+  a.x = x.data_ptr();
+  a.pivot = pivot.data_ptr<float>();
+  a.scale = factors.data_ptr<float>();
+  a.shift = a.scale + n * c;
+  a.y = y.data_ptr();
+  const auto& kernels = kn_active_kernels();
+  RowUnits units(n, r, c);
+  Tensor sums = units.partial_sums(2 * c);
+  float *ps = sums.data_ptr<float>(), *scale = factors.data_ptr<float>(), *shift = scale + n * c;
+  units.run([&](int64_t i, int64_t row0, int64_t row1, int64_t u) { kernels.group_norm_sums(&a, i, row0, row1, ps + (i * units.per_sample + u) * 2 * c); });
+  const float *pw = wf.data_ptr<float>(), *pb = bf.data_ptr<float>();
+  kn_parallel_units(n * groups, [&](int64_t i) {
+    const int64_t sample = i / groups, first = i % groups * width;
+    std::vector<double> mean(width), square(width);
+    for (int64_t u = 0; u < units.per_sample; u++) {
+      const float* p = ps + (sample * units.per_sample + u) * 2 * c + first;
+      for (int64_t k = 0; k < width; k++) {
+        mean[k] += p[k];
+        square[k] += p[c + k];
+      }
+    }
+    // From the moments about each channel's pivot to those about the group's mean.
+    double total = 0, variance = 0;
+    for (int64_t k = 0; k < width; k++) {
+      mean[k] = mean[k] / r;
+      total += mean[k] + a.pivot[sample * c + first + k];
+    }
+    const double center = total / width;
+    for (int64_t k = 0; k < width; k++) {
+      const double from_pivot = a.pivot[sample * c + first + k] - center;
+      variance += square[k] / r + 2 * from_pivot * mean[k] + from_pivot * from_pivot;
+    }
+    const double rstd = 1 / std::sqrt(std::max(variance / width, 0.0) + eps);
+    for (int64_t k = first; k < first + width; k++) {
+      scale[sample * c + k] = (float)(pw[k] * rstd);
+      shift[sample * c + k] = (float)(pb[k] - center * pw[k] * rstd);
+    }
+  });
+  units.run([&](int64_t i, int64_t row0, int64_t row1, int64_t) { kernels.group_norm_apply(&a, i, row0, row1); });
+  return y.movedim(-1, 1);
+}
+
+// [a, g] along the last dimension → a GELU(g).
+Tensor gated_gelu(const Tensor& x) {
+  TORCH_CHECK(x.dim() > 0 && x.size(-1) % 2 == 0, "kinora::gated_gelu: the last dimension must be even, got ", x.sizes());
+  const int64_t d = x.size(-1) / 2;
+  if (!is_fusable(x) || x.numel() == 0 || needs_gradient({&x})) return x.narrow(-1, 0, d) * at::gelu(x.narrow(-1, d, d));
+  at::AutoDispatchBelowADInplaceOrView below;
+  Tensor xd = x.contiguous();
+  auto sizes = x.sizes().vec();
+  sizes.back() = d;
+  Tensor y = at::empty(sizes, x.options());
+  const int64_t rows = y.numel() / d, step = rows_per_unit(d), size = x.element_size();
+  const char* px = (const char*)xd.data_ptr();
+  char* py = (char*)y.data_ptr();
+  const bool bf16 = is_bf16(x);
+  auto kernel = kn_active_kernels().gated_gelu;
+  kn_parallel_units(ceil_div(rows, step), [&](int64_t i) {
+    kernel(std::min(step, rows - i * step), d, 2 * d, bf16, px + i * step * 2 * d * size, py + i * step * d * size);
+  });
+  return y;
+}
+
 }  // namespace
 
 TORCH_LIBRARY_FRAGMENT(kinora, m) {
+  m.def("group_norm(Tensor x, int groups, Tensor? weight=None, Tensor? bias=None, float eps=1e-5, bool silu=False) -> Tensor");
+  m.def("gated_gelu(Tensor x) -> Tensor");
   m.def("layer_norm_modulate(Tensor x, Tensor shift, Tensor scale, float eps=1e-6, ScalarType? dtype=None) -> Tensor");
   m.def("gated_residual(Tensor x, Tensor gate, Tensor h) -> Tensor");
   m.def("rms_norm(Tensor x, Tensor? weight=None, float eps=1e-6) -> Tensor");
@@ -457,6 +555,8 @@ TORCH_LIBRARY_FRAGMENT(kinora, m) {
 }
 
 TORCH_LIBRARY_IMPL(kinora, CompositeImplicitAutograd, m) {
+  m.impl("group_norm", group_norm);
+  m.impl("gated_gelu", gated_gelu);
   m.impl("layer_norm_modulate", layer_norm_modulate_composed);
   m.impl("gated_residual", gated_residual_composed);
   m.impl("rms_norm", rms_norm_composed);

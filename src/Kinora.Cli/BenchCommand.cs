@@ -8,6 +8,7 @@ using Kinora.Cli.Shell;
 using Kinora.Engine;
 using Kinora.Evaluation.Contract;
 using Kinora.Evaluation.Judging;
+using Kinora.Evaluation.Memory;
 using Kinora.Evaluation.Probes;
 using Kinora.Evaluation.Quality;
 using Kinora.Evaluation.Speed;
@@ -145,22 +146,54 @@ public static class BenchCommand
     {
         var (device, output, seconds) = (DeviceOption(), OutputOption(), SecondsOption());
         var only = OnlyOption();
+        var write = new Option<string?>("--write") { Description = "Write weights, inputs and results of the chosen float32 cases for bench/peers/networks.py.", HelpName = "folder" };
         var profile = new Option<bool>("--profile") { Description = "Run each case once and print the time of its operators." };
         var command = new Verb("networks", "Time parts of published networks at their real sizes with random weights.",
             "kinora bench networks",
             "kinora bench networks --only Wan -o networks.json",
             "kinora bench networks --only \"SD 1.5 U-Net\" --profile")
         {
-            device, only, output, seconds, profile,
+            device, only, output, seconds, profile, write,
         };
         command.SetAction((result, cancellationToken) => EngineWork.Run(() =>
         {
             Device where = Device.Parse(result.GetValue(device)!);
+            SpeedCase[] chosen = Chosen(NetworkCases.All, result.GetValue(only));
             return result.GetValue(profile)
-                ? Profile(Chosen(NetworkCases.All, result.GetValue(only)), where)
-                : Time("networks", NetworkCases.All, result.GetValue(only), where, result.GetValue(seconds), result.GetValue(output), cancellationToken);
+                ? Profile(chosen, where)
+                : TimeNetworks(chosen, where, Positive(result.GetValue(seconds)), result.GetValue(output), result.GetValue(write), cancellationToken);
         }, cancellationToken));
         return command;
+    }
+
+    // One case runs here; of several each runs in a process of its own, whose peak of memory is then the case's.
+    private static int TimeNetworks(SpeedCase[] cases, Device device, double seconds, string? output, string? write, CancellationToken cancellationToken)
+    {
+        if (cases is [var alone])
+        {
+            return Report(SpeedReport.MeasureAlone("networks", alone, device, seconds, subject =>
+            {
+                if (write is not null && alone.Precision == DType.Float32) { ((NetworkSubject)subject).Write(Path.Combine(write, alone.Folder!)); }
+            }, cancellationToken), output);
+        }
+        using var progress = new ConsoleProgress();
+        var parts = new List<SpeedReport>();
+        string part = Path.GetTempFileName();
+        try
+        {
+            foreach (SpeedCase speedCase in cases)
+            {
+                string[] arguments = ["bench", "networks", "--only", speedCase.Name, "--device", device.ToString(), "--seconds", seconds.ToString(CultureInfo.InvariantCulture), "--output", part];
+                ChildProcess.Run(write is null ? arguments : [.. arguments, "--write", write], cancellationToken);
+                parts.Add(SpeedReport.FromJson(File.ReadAllText(part)));
+                progress.Line(SpeedReport.Line(parts[^1].Results[0]));
+            }
+        }
+        finally
+        {
+            File.Delete(part);
+        }
+        return Report(SpeedReport.Join(parts), output);
     }
 
     private static Command CreateCache()
@@ -267,9 +300,14 @@ public static class BenchCommand
     private static int Time(string suite, IReadOnlyList<SpeedCase> cases, string? only, Device device, double seconds, string? output, CancellationToken cancellationToken)
     {
         SpeedCase[] chosen = Chosen(cases, only);
-        if (!(seconds > 0)) { throw CommandException.Usage("--seconds must be positive."); }
         using var progress = new ConsoleProgress();
-        var report = SpeedReport.Measure(suite, chosen, device, seconds, r => progress.Line(SpeedReport.Line(r)), cancellationToken);
+        return Report(SpeedReport.Measure(suite, chosen, device, Positive(seconds), r => progress.Line(SpeedReport.Line(r)), cancellationToken), output);
+    }
+
+    private static double Positive(double seconds) => seconds > 0 ? seconds : throw CommandException.Usage("--seconds must be positive.");
+
+    private static int Report(SpeedReport report, string? output)
+    {
         if (output is not null)
         {
             if (Path.GetDirectoryName(Path.GetFullPath(output)) is { } parent) { Directory.CreateDirectory(parent); }

@@ -121,4 +121,48 @@ public sealed class NativeFusedOpTests
         ((int)CpuKernels.Level).ShouldBeLessThanOrEqualTo((int)CpuKernels.Best);
         Should.Throw<NativeException>(() => CpuKernels.Level = CpuKernels.Best + 1).Message.ShouldContain("KINORA_CPU_LEVEL");
     }
+
+    // A mean far from zero, one row more than a unit of work, groups that a vector spans.
+    [Theory, MemberData(nameof(LevelsAndTypes))]
+    public void GroupNorm_OfChannelsLastWithoutGradients_EqualsItsDefinition(CpuLevel level, DType dtype)
+    {
+        using var scope = TensorScope.Enter();
+        using var noGrad = GradMode.NoGrad();
+        EngineRuntime.ManualSeed(11);
+        foreach (var (n, c, groups, h, w) in new[] { (2L, 40L, 8L, 9L, 7L), (1L, 64L, 32L, 41L, 13L) })
+        {
+            Tensor x = (Tensor.Randn([n, h, w, c]) * 2 + 30).To(dtype).Permute(0, 3, 1, 2), weight = Tensor.Randn([c]).To(dtype), bias = Tensor.Randn([c]).To(dtype);
+            Tensor grouped = x.To(DType.Float64).Reshape(n, groups, -1), mean = grouped.Mean([-1], keepDim: true), centered = grouped - mean;
+            Tensor normed = (centered * (centered.Square().Mean([-1], keepDim: true) + 1e-5).Rsqrt()).Reshape(n, c, h, w);
+            Tensor expected = normed * weight.To(DType.Float64).View(1, c, 1, 1) + bias.To(DType.Float64).View(1, c, 1, 1);
+            Tensor actual = NativeLevels.At(level, () => F.GroupNorm(x, groups, weight, bias)), active = NativeLevels.At(level, () => F.GroupNorm(x, groups, weight, bias, silu: true));
+            actual.DType.ShouldBe(dtype);
+            actual.Strides.ShouldBe(x.Strides);
+            NativeLevels.ShouldBeClose(actual, expected, NativeLevels.Tolerance(dtype), "norm");
+            NativeLevels.ShouldBeClose(active, expected * expected.Sigmoid(), NativeLevels.Tolerance(dtype), "norm and SiLU");
+        }
+    }
+
+    [Theory, MemberData(nameof(LevelsAndTypes))]
+    public void GatedGelu_WithoutGradients_EqualsItsDefinition(CpuLevel level, DType dtype)
+    {
+        using var scope = TensorScope.Enter();
+        using var noGrad = GradMode.NoGrad();
+        EngineRuntime.ManualSeed(12);
+        Tensor x = (Tensor.Randn([3, 70, 2 * 37]) * 4).To(dtype);
+        var (value, gate) = x.To(DType.Float64).Chunk2(-1);
+        NativeLevels.ShouldBeClose(NativeLevels.At(level, () => F.GatedGelu(x)), value * gate.Gelu(), NativeLevels.Tolerance(dtype), "gated GELU");
+    }
+
+    [Theory, MemberData(nameof(LevelsAndTypes))]
+    public void LayerNorm_WithoutGradients_EqualsItsDefinition(CpuLevel level, DType dtype)
+    {
+        using var scope = TensorScope.Enter();
+        using var noGrad = GradMode.NoGrad();
+        EngineRuntime.ManualSeed(13);
+        Tensor x = (Tensor.Randn([2, 9, 37]) * 3 + 5).To(dtype), weight = Tensor.Randn([37]).To(dtype), bias = Tensor.Randn([37]).To(dtype);
+        Tensor wide = x.To(DType.Float64), centered = wide - wide.Mean([-1], keepDim: true);
+        Tensor expected = centered * (centered.Square().Mean([-1], keepDim: true) + 1e-5).Rsqrt() * weight.To(DType.Float64) + bias.To(DType.Float64);
+        NativeLevels.ShouldBeClose(NativeLevels.At(level, () => F.LayerNorm(x, weight, bias)), expected, NativeLevels.Tolerance(dtype), "norm");
+    }
 }

@@ -372,7 +372,7 @@ void attend_backward(const kn_attention_args& a, int64_t i, int64_t key0, int64_
   for (int64_t r = 0; r < a.queries; r += kWidth)
     for (int64_t c = 0; c < d; c += kWidth) {
       const int64_t tile = r / kQueryTile * kQueryTile;
-      transpose_square(buf.dqt + tile * d + c * kQueryTile + (r - tile), kQueryTile, kWidth, (Word*)square, kWidth);
+      transpose_square(buf.dqt + tile * d + c * kQueryTile + (r - tile), kQueryTile, kWidth, kWidth, (Word*)square, kWidth);
       const int rows = (int)least(a.queries - r, kWidth);
       for (int x = 0; x < rows; x++) {
         const Vec dq = load(square + x * kWidth) * a.scale;

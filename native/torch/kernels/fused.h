@@ -292,6 +292,75 @@ void activation(int function, int64_t n, int data_bf16, const void* x, const voi
   });
 }
 
+// --- Group norm. The pivot, a row of x itself, keeps the sums of squares small against the variance.
+
+template <class T> void group_norm_sums_of(const kn_group_norm_args& a, int64_t n, int64_t row0, int64_t row1, float* sums) {
+  const int64_t d = a.dim;
+  const float* pivot = a.pivot + n * d;
+  for (int64_t r = n * a.rows + row0; r < n * a.rows + row1; r++) {
+    const T* x = (const T*)a.x + r * d;
+    each_vector(d, [&](int64_t i, auto lanes) KN_LAMBDA {
+      Vec centered = load(x + i, lanes) - load(pivot + i, lanes);
+      accumulate(sums + i, centered, lanes);
+      accumulate(sums + d + i, centered * centered, lanes);
+    });
+  }
+}
+
+template <class T, bool Silu> void group_norm_apply_to(const kn_group_norm_args& a, int64_t n, int64_t row0, int64_t row1) {
+  const int64_t d = a.dim;
+  const float *scale = a.scale + n * d, *shift = a.shift + n * d;
+  for (int64_t r = n * a.rows + row0; r < n * a.rows + row1; r++) {
+    const T* x = (const T*)a.x + r * d;
+    T* y = (T*)a.y + r * d;
+    each_vector(d, [&](int64_t i, auto lanes) KN_LAMBDA {
+      Vec h = load(x + i, lanes) * load(scale + i, lanes) + load(shift + i, lanes);
+      store(y + i, Silu ? h * sigmoid<is_bf16<T>>(h) : h, lanes);
+    });
+  }
+}
+
+void group_norm_sums(const kn_group_norm_args* a, int64_t n, int64_t row0, int64_t row1, float* sums) {
+  with_type(a->bf16, [&](auto t) { group_norm_sums_of<typename decltype(t)::type>(*a, n, row0, row1, sums); });
+}
+
+void group_norm_apply(const kn_group_norm_args* a, int64_t n, int64_t row0, int64_t row1) {
+  with_type(a->bf16, [&](auto t) {
+    using T = typename decltype(t)::type;
+    if (a->silu) group_norm_apply_to<T, true>(*a, n, row0, row1);
+    else group_norm_apply_to<T, false>(*a, n, row0, row1);
+  });
+}
+
+// --- GELU by the error function, x (1 + erf(x/√2)) / 2. erf(z) = 1 - t P(t) e^(-z²) for z ≥ 0 with t = 1 / (1 + 0.3275911 z), to 1.5e-7
+// (Abramowitz and Stegun, "Handbook of Mathematical Functions", 7.1.26); for negative x the factor is t P(t) e^(-z²) / 2 itself.
+
+template <bool Fast> KN_INLINE Vec gelu(Vec x) {
+  const Vec z = max(x, -x) * 0.70710678118654752f, t = reciprocal<Fast>(1.0f + 0.3275911f * z);
+  Vec p = broadcast(1.061405429f);
+  p = p * t - 1.453152027f;
+  p = p * t + 1.421413741f;
+  p = p * t - 0.284496736f;
+  p = p * t + 0.254829592f;
+  const Vec tail = 0.5f * (p * t) * exp2_of<Fast>(z * z * -kLog2E);
+  return max(x, Vec{}) - max(x, -x) * tail;
+}
+
+template <class T> void gated_gelu_rows(int64_t rows, int64_t d, int64_t stride, const T* x, T* y) {
+  for (int64_t r = 0; r < rows; r++) {
+    const T *a = x + r * stride, *g = a + d;
+    T* out = y + r * d;
+    each_vector(d, [&](int64_t i, auto lanes) KN_LAMBDA { store(out + i, load(a + i, lanes) * gelu<is_bf16<T>>(load(g + i, lanes)), lanes); });
+  }
+}
+
+void gated_gelu(int64_t rows, int64_t dim, int64_t row_stride, int data_bf16, const void* x, void* y) {
+  with_type(data_bf16, [&](auto t) {
+    using T = typename decltype(t)::type;
+    gated_gelu_rows(rows, dim, row_stride, (const T*)x, (T*)y);
+  });
+}
+
 // --- Sums over rows (gradients of biases). Four rows are added before the running sum is touched.
 
 template <class T> void column_sums_of(int64_t rows, int64_t columns, int64_t stride, const T* x, float* sums) {

@@ -88,11 +88,19 @@ KN_INLINE UintVec load_words(const Word* p) { return *(const UintVecU*)p; }
 KN_INLINE UintVec load_words(const float* p) { return (UintVec)load(p); }
 KN_INLINE UintVec load_words(const bf16* p) { return (UintVec)load(p); }      // widened to floats
 
+KN_INLINE UintVec load_words(const Word* p, SomeLanes lanes) { return (UintVec)load((const float*)p, lanes); }
+KN_INLINE UintVec load_words(const float* p, SomeLanes lanes) { return (UintVec)load(p, lanes); }
+KN_INLINE UintVec load_words(const bf16* p, SomeLanes lanes) { return (UintVec)load(p, lanes); }
+
 // Transposes one square of vectors. Interleaving the first half of an array with the second rotates the bits of every index by one;
 // as many rotations as a row number has bits exchange row and column.
-template <class T> KN_INLINE void transpose_square(const T* source, int64_t stride, int rows, Word* target, int64_t ld) {
+template <class T> KN_INLINE void transpose_square(const T* source, int64_t stride, int rows, int columns, Word* target, int64_t ld) {
   UintVec x[kWidth], y[kWidth];
-  KN_UNROLL for (int i = 0; i < kWidth; i++) x[i] = i < rows ? load_words(source + i * stride) : UintVec{};
+  if (columns == kWidth) {
+    KN_UNROLL for (int i = 0; i < kWidth; i++) x[i] = i < rows ? load_words(source + i * stride) : UintVec{};
+  } else {
+    KN_UNROLL for (int i = 0; i < kWidth; i++) x[i] = i < rows ? load_words(source + i * stride, SomeLanes{columns}) : UintVec{};
+  }
   KN_UNROLL for (int stage = 1; stage < kWidth; stage *= 2) {
     KN_UNROLL for (int i = 0; i < kWidth / 2; i++) {
       y[2 * i] = __builtin_shufflevector(x[i], x[i + kWidth / 2], KN_INTERLEAVE_LOW);
@@ -100,14 +108,16 @@ template <class T> KN_INLINE void transpose_square(const T* source, int64_t stri
     }
     KN_UNROLL for (int i = 0; i < kWidth; i++) x[i] = y[i];
   }
-  KN_UNROLL for (int i = 0; i < kWidth; i++) *(UintVecU*)(target + i * ld) = x[i];
+  KN_UNROLL for (int i = 0; i < kWidth; i++)
+    if (i < columns) *(UintVecU*)(target + i * ld) = x[i];
 }
 
-// target [columns, ld] = transpose of source [rows, columns]; rows past the end, up to a whole vector, become zero.
+// target [columns, ld] = transpose of source [rows, columns] of any number of columns; rows past the end, up to a whole vector, become zero.
 template <class T> void transpose(const T* source, int64_t stride, int rows, int columns, Word* target, int64_t ld) {
   for (int c = 0; c < columns; c += kWidth)
     for (int r = 0; r < rows; r += kWidth)
-      transpose_square(source + (int64_t)r * stride + c, stride, rows - r < kWidth ? rows - r : kWidth, target + (int64_t)c * ld + r, ld);
+      transpose_square(source + (int64_t)r * stride + c, stride, rows - r < kWidth ? rows - r : kWidth, columns - c < kWidth ? columns - c : kWidth,
+                       target + (int64_t)c * ld + r, ld);
 }
 
 // Rows 2r and 2r+1 of bf16 become row r of words (low half: the even row). An odd last row is paired with zeros.

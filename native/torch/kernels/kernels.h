@@ -47,6 +47,17 @@ struct kn_rms_norm_args {
   void* grad_x;
 };
 
+// Group norm of channels-last rows: x, y [N, R, D]. Sums over rows are those of x - pivot and of its square; the second pass is
+// y = f(x scale + shift) with scale and shift [N, D].
+struct kn_group_norm_args {
+  int64_t rows, dim;
+  int bf16, silu;                 // f is SiLU or nothing
+  const void* x;
+  const float* pivot;             // [N, D]
+  const float *scale, *shift;
+  void* y;
+};
+
 // RMS norm of every head, then rotation of neighboring pairs: x [B, L, H, D] with element strides, weight [D], cos and sin
 // [L, D/2]; y and grad_x are dense.
 struct kn_qk_norm_rope_args {
@@ -63,7 +74,7 @@ struct kn_qk_norm_rope_args {
 };
 
 // softmax(Q K^T scale + bias) V for q [B, H, queries, D] and k, v [B, H, keys, D] with element strides; the last dimension is
-// dense. D is a multiple of 16 (float32) or 32 (bf16); strides of bf16 rows are even.
+// dense. D is a multiple of 16, for the backward pass on bf16 of 32; strides of bf16 rows are even.
 struct kn_strides {
   int64_t batch, head, row;
 };
@@ -129,6 +140,11 @@ struct kn_kernels {
   void (*gated_residual_backward)(const kn_gated_residual_args*, int64_t n, int64_t row0, int64_t row1, float* grad_gate);
   void (*rms_norm)(const kn_rms_norm_args*, int64_t row0, int64_t row1);
   void (*rms_norm_backward)(const kn_rms_norm_args*, int64_t row0, int64_t row1, float* grad_weight);
+  // Rows [row0, row1) of sample n; sums [2][D] are added to.
+  void (*group_norm_sums)(const kn_group_norm_args*, int64_t n, int64_t row0, int64_t row1, float* sums);
+  void (*group_norm_apply)(const kn_group_norm_args*, int64_t n, int64_t row0, int64_t row1);
+  // y [rows, D] = a GELU(g) for rows [a, g] of 2D numbers, GELU by the error function.
+  void (*gated_gelu)(int64_t rows, int64_t dim, int64_t row_stride, int bf16, const void* x, void* y);
   // Tokens [token0, token1) of batch element b.
   void (*qk_norm_rope)(const kn_qk_norm_rope_args*, int64_t b, int64_t token0, int64_t token1);
   void (*qk_norm_rope_backward)(const kn_qk_norm_rope_args*, int64_t b, int64_t token0, int64_t token1, float* grad_weight);

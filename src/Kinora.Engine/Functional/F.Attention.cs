@@ -5,7 +5,7 @@ namespace Kinora.Engine;
 public static unsafe partial class F
 {
     private static readonly Op SdpaOp = new("aten::scaled_dot_product_attention"), AttentionOp = new("kinora::attention");
-    private const long FusedHeadUnit = 32, LargestFusedHead = 256;
+    private const long FusedHeadUnit = 16, FusedHeadUnitOfPairs = 32, LargestFusedHead = 256;
 
     /// <summary>
     /// softmax(q kᵀ · scale + mask) v: q [B, H, Lq, D], k and v [B, H, Lk, D] → [B, H, Lq, D]; scale 1/√D by default.
@@ -23,10 +23,12 @@ public static unsafe partial class F
         long d = i.Sizes[3];
         if (d > LargestFusedHead)
             return ComposedAttention(q, k, v, mask, causal, s);
-        if (d % FusedHeadUnit != 0)
+        // The backward pass on bf16 takes whole vectors of pairs.
+        long unit = GradMode.IsEnabled && q.DType == DType.BFloat16 ? FusedHeadUnitOfPairs : FusedHeadUnit;
+        if (d % unit != 0)
         {
             using var padded = TensorScope.Enter();
-            long[] pads = [0, FusedHeadUnit - d % FusedHeadUnit];
+            long[] pads = [0, unit - d % unit];
             return padded.Keep(ScaledDotProductAttention(Pad(q, pads), Pad(k, pads), Pad(v, pads), mask, causal, s).Narrow(3, 0, d));
         }
         if (mask is null)

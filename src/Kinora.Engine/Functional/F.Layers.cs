@@ -14,7 +14,7 @@ public static unsafe partial class F
         PadOp = new("aten::constant_pad_nd"), ReflectionPad2dOp = new("aten::reflection_pad2d"), ReplicationPad2dOp = new("aten::replication_pad2d"), ReplicationPad3dOp = new("aten::replication_pad3d"),
         PixelShuffleOp = new("aten::pixel_shuffle"), PixelUnshuffleOp = new("aten::pixel_unshuffle"), UpsampleNearest2dOp = new("aten::upsample_nearest2d", "vec"), UpsampleNearest3dOp = new("aten::upsample_nearest3d", "vec"), UpsampleBilinear2dOp = new("aten::upsample_bilinear2d", "vec"), UpsampleBicubic2dOp = new("aten::upsample_bicubic2d", "vec"),
         AvgPool2dOp = new("aten::avg_pool2d"), AvgPool3dOp = new("aten::avg_pool3d"), MaxPool2dOp = new("aten::max_pool2d"), MaxPool3dOp = new("aten::max_pool3d"), AdaptiveAvgPool2dOp = new("aten::adaptive_avg_pool2d"), DropoutOp = new("aten::dropout"), OneHotOp = new("aten::one_hot"),
-        GeluTanhOp = new("kinora::gelu_tanh"), LayerNormModulateOp = new("kinora::layer_norm_modulate"), GatedResidualOp = new("kinora::gated_residual"), QkNormRopeOp = new("kinora::qk_norm_rope"), RmsNormOp = new("kinora::rms_norm"), SiluOp = new("kinora::silu");
+        GeluTanhOp = new("kinora::gelu_tanh"), LayerNormModulateOp = new("kinora::layer_norm_modulate"), GatedResidualOp = new("kinora::gated_residual"), QkNormRopeOp = new("kinora::qk_norm_rope"), RmsNormOp = new("kinora::rms_norm"), SiluOp = new("kinora::silu"), FusedGroupNormOp = new("kinora::group_norm"), GatedGeluOp = new("kinora::gated_gelu");
 
     /// <summary>x @ weightᵀ + bias; x [.., in], weight [out, in].</summary>
     public static Tensor Linear(Tensor x, Tensor weight, Tensor? bias = null) => LinearOp.Call(x, weight, bias);
@@ -88,6 +88,12 @@ public static unsafe partial class F
         DType dtype = x.DType;
         if (dtype == DType.Float32 && (weight is null || weight.DType == DType.Float32))
             return LayerNormOp.Call(x, Value.Ints(&d, 1), weight, bias, eps);
+        if (IsCpu(x) && IsFusable(x) && weight is not null && bias is not null && !GradMode.IsEnabled && LayerNormModulateOp.Exists)
+        {
+            using var scope = TensorScope.Enter();
+            Tensor rows = LayerNormModulateOp.Call(x.Reshape(1, -1, d), bias.View(1, d), (weight.To(DType.Float32) - 1).View(1, d), eps, dtype);
+            return scope.Keep(rows.View(x.Shape));
+        }
         return LayerNormOp.Call(x.To(DType.Float32), Value.Ints(&d, 1), weight?.To(DType.Float32), bias?.To(DType.Float32), eps).To(dtype);
     }
 
@@ -148,13 +154,30 @@ public static unsafe partial class F
         return Tensor.Stack([even * c - odd * s, even * s + odd * c], -1).Reshape(b, l, h, d).To(x.DType);
     }
 
-    /// <summary>Group norm over channels x [B, C, ..] in float32, returned in the type of x.</summary>
-    public static Tensor GroupNorm(Tensor x, long groups, Tensor? weight = null, Tensor? bias = null, double eps = 1e-5)
+    /// <summary>
+    /// Group norm over channels x [B, C, ..] in float32, returned in the type of x; with <paramref name="silu"/> followed by x · sigmoid(x). Channels-last input
+    /// on the CPU without gradients passes through one kernel.
+    /// </summary>
+    public static Tensor GroupNorm(Tensor x, long groups, Tensor? weight = null, Tensor? bias = null, double eps = 1e-5, bool silu = false)
     {
+        if (IsCpu(x) && FusedGroupNormOp.Exists && !GradMode.IsEnabled)
+            return FusedGroupNormOp.Call(x, groups, weight, bias, eps, silu);
+        using var scope = TensorScope.Enter();
         DType dtype = x.DType;
-        return dtype == DType.Float32
+        Tensor h = dtype == DType.Float32
             ? GroupNormOp.Call(x, groups, weight, bias, eps)
             : GroupNormOp.Call(x.To(DType.Float32), groups, weight?.To(DType.Float32), bias?.To(DType.Float32), eps).To(dtype);
+        return scope.Keep(silu ? Silu(h) : h);
+    }
+
+    /// <summary>[a, g] along the last dimension → a · GELU(g), the gate of Shazeer's GEGLU (arXiv:2002.05202).</summary>
+    public static Tensor GatedGelu(Tensor x)
+    {
+        if (IsCpu(x) && GatedGeluOp.Exists && !GradMode.IsEnabled)
+            return GatedGeluOp.Call(x);
+        using var scope = TensorScope.Enter();
+        var (value, gate) = x.Chunk2(-1);
+        return scope.Keep(value * gate.Gelu());
     }
 
     /// <summary>GELU by tanh: 0.5·x·(1 + tanh(√(2/π)(x + 0.044715·x³))).</summary>

@@ -49,4 +49,7 @@ public sealed class GroupNorm : Module
     }
 
     public Tensor Forward(Tensor x) => F.GroupNorm(x, _groups, _weight, _bias, _eps);   // [B, C, ..]
+
+    /// <summary>SiLU of the norm, which is what most convolutions of U-Nets read.</summary>
+    public Tensor ForwardSilu(Tensor x) => F.GroupNorm(x, _groups, _weight, _bias, _eps, silu: true);
 }

@@ -34,22 +34,17 @@ public static class NetworkCases
             ParameterPath root = ParameterPath.Root(new InitializedParameters(1), dtype, device);
             var block = new WanBlock(root["blocks"][0], config);
             var (cos, sin) = new Rope3D(config.AttentionHeadDim, 10_000).Angles(frames, rows, columns, device);
-            Tensor[] inputs =
-            [
-                .. new[]
-                {
-                    Tensor.Randn([1, tokens, width], device: device), Tensor.Randn([1, 6, width], device: device), Tensor.Randn([1, WanTextTokens, width], device: device).To(dtype),
-                    cos.Repeat(1, config.NumAttentionHeads), sin.Repeat(1, config.NumAttentionHeads),
-                }.Select(t => t.Own()),
-            ];
-            return new SpeedSubject(() =>
+            Tensor x = Tensor.Randn([1, tokens, width], device: device).Own(), modulation = Tensor.Randn([1, 6, width], device: device).Own();
+            Tensor text = Tensor.Randn([1, WanTextTokens, width], device: device).To(dtype).Own();
+            Tensor allCos = cos.Repeat(1, config.NumAttentionHeads).Own(), allSin = sin.Repeat(1, config.NumAttentionHeads).Own();
+            return new NetworkSubject(root, [("x", x), ("modulation", modulation), ("text", text), ("cos", allCos), ("sin", allSin)], () =>
             {
                 using var noGrad = GradMode.NoGrad();
                 using var half = Autocast.Enter(dtype);
-                return block.Forward(inputs[0], inputs[1], inputs[2], null, inputs[3], inputs[4]);
-            }, () => Free(root, inputs));
+                return block.Forward(x, modulation, text, null, allCos, allSin);
+            });
         })
-        { Flops = Models.Systems.Wan.WanBlock.Flops(config, tokens, WanTextTokens), Precision = dtype };
+        { Folder = $"wan-block-{tokens}", Flops = Models.Systems.Wan.WanBlock.Flops(config, tokens, WanTextTokens), Precision = dtype };
     }
 
     private static SpeedCase WanDecode(DType dtype) => new($"Wan 2.1 VAE decode, {WanDecodedFrames} latent frames of {WanColumns}×{WanRows} {dtype.ShortName()}", SpeedUnit.Milliseconds, device =>
@@ -58,14 +53,14 @@ public static class NetworkCases
         ParameterPath root = ParameterPath.Root(new InitializedParameters(1), dtype, device);
         var network = new WanAutoencoder(root, WanAutoencoderConfig.Wan21);
         Tensor latents = Tensor.Randn([1, network.Config.ZDim, WanDecodedFrames, WanRows, WanColumns], device: device).Own();
-        return new SpeedSubject(() =>
+        return new NetworkSubject(root, [("latents", latents)], () =>
         {
             using var noGrad = GradMode.NoGrad();
             using var half = Autocast.Enter(dtype);
             return network.Decode(latents);
-        }, () => Free(root, latents));
+        });
     })
-    { Flops = WanAutoencoder.DecodeFlops(WanAutoencoderConfig.Wan21, WanDecodedFrames, WanRows, WanColumns), Precision = dtype };
+    { Folder = "wan-vae-decode", Flops = WanAutoencoder.DecodeFlops(WanAutoencoderConfig.Wan21, WanDecodedFrames, WanRows, WanColumns), Precision = dtype };
 
     private static SpeedCase StableDiffusionStep(DType dtype)
     {
@@ -78,13 +73,13 @@ public static class NetworkCases
             var network = new UNet2DCondition(root, config);
             Tensor latents = Tensor.Randn([2, config.InChannels, Side, Side], device: device).Own(), text = Tensor.Randn([2, TextTokens, config.CrossAttentionDim[0]], device: device).Own();
             Tensor timestep = Tensor.Full([1], 500, device: device).Own();
-            return new SpeedSubject(() =>
+            return new NetworkSubject(root, [("latents", latents), ("timestep", timestep), ("text", text)], () =>
             {
                 using var noGrad = GradMode.NoGrad();
                 return network.Forward(latents, timestep, text);
-            }, () => Free(root, latents, text, timestep));
+            });
         })
-        { Flops = 2 * UNet2DCondition.Flops(config, Side, Side, TextTokens), Precision = dtype };
+        { Folder = "sd15-unet", Flops = 2 * UNet2DCondition.Flops(config, Side, Side, TextTokens), Precision = dtype };
     }
 
     private static SpeedCase StableDiffusionDecode(DType dtype)
@@ -97,19 +92,12 @@ public static class NetworkCases
             ParameterPath root = ParameterPath.Root(new InitializedParameters(1), dtype, device);
             var network = new AutoencoderKl(root, config);
             Tensor latents = Tensor.Randn([1, config.LatentChannels, Side / config.SpatialCompression, Side / config.SpatialCompression], device: device).Own();
-            return new SpeedSubject(() =>
+            return new NetworkSubject(root, [("latents", latents)], () =>
             {
                 using var noGrad = GradMode.NoGrad();
                 return network.Decode(latents);
-            }, () => Free(root, latents));
+            });
         })
-        { Flops = AutoencoderKl.DecodeFlops(config, Side, Side), Precision = dtype };
-    }
-
-    private static void Free(ParameterPath root, params Tensor[] inputs)
-    {
-        foreach (Tensor t in inputs)
-            t.Dispose();
-        root.Store.Dispose();
+        { Folder = "sd-vae-decode", Flops = AutoencoderKl.DecodeFlops(config, Side, Side), Precision = dtype };
     }
 }

@@ -27,6 +27,8 @@ public sealed record SpeedCase(string Name, SpeedUnit Unit, Func<Device, SpeedSu
     public double Flops { get; init; }
     /// <summary>The type of the matrix products whose measured rate is the ceiling.</summary>
     public DType Precision { get; init; } = DType.Float32;
+    /// <summary>What the case's folder is called when its weights are written for another implementation; null when they cannot be.</summary>
+    public string? Folder { get; init; }
     /// <summary>What we aim at on two cores, in <see cref="Unit"/>; null when there is only the ceiling.</summary>
     public double? Goal { get; init; }
 }
@@ -34,18 +36,25 @@ public sealed record SpeedCase(string Name, SpeedUnit Unit, Func<Device, SpeedSu
 /// <summary>Something ready to run again and again.</summary>
 /// <param name="run">One run; a tensor it returns is waited for.</param>
 /// <param name="release">Frees what was prepared.</param>
-public sealed class SpeedSubject(Func<Tensor?> run, Action? release = null) : IDisposable
+public class SpeedSubject(Func<Tensor?> run, Action? release = null) : IDisposable
 {
     /// <summary>Runs once, to completion also on a device that works asynchronously.</summary>
     public void Run()
     {
         using var scope = TensorScope.Enter();
-        Tensor? result = run();
+        Tensor? result = Once();
         // A CUDA kernel has only been queued so far; reading one number waits for it.
         if (result is not null && result.Device.Type == DeviceType.Cuda)
             _ = result.Detach().Flatten().Select(0, 0).Item();
     }
 
+    /// <summary>One run, whose result belongs to the innermost scope.</summary>
+    protected Tensor? Once() => run();
+
     /// <inheritdoc/>
-    public void Dispose() => release?.Invoke();
+    public void Dispose()
+    {
+        release?.Invoke();
+        GC.SuppressFinalize(this);
+    }
 }

@@ -24,21 +24,15 @@ public static class VideoUNetCases
             using var scope = TensorScope.Enter();
             ParameterPath root = ParameterPath.Root(new InitializedParameters(1), dtype, device);
             var unet = new UNetSpatioTemporal(root, config);
-            Tensor[] inputs =
-            [
-                .. new[]
-                {
-                    Tensor.Randn([1, SvdFrames, config.InChannels, SvdRows, SvdColumns], device: device), Tensor.Full([1], 0.7, device: device),
-                    Tensor.Randn([1, 1, SvdContextWidth], device: device), Tensor.FromArray<float>([6, 127, 0.02f], 1, 3).To(device),
-                }.Select(t => t.Own()),
-            ];
-            return new SpeedSubject(() =>
+            Tensor latents = Tensor.Randn([1, SvdFrames, config.InChannels, SvdRows, SvdColumns], device: device).Own(), timestep = Tensor.Full([1], 0.7, device: device).Own();
+            Tensor context = Tensor.Randn([1, 1, SvdContextWidth], device: device).Own(), added = Tensor.FromArray<float>([6, 127, 0.02f], 1, 3).To(device).Own();
+            return new NetworkSubject(root, [("latents", latents), ("timestep", timestep), ("context", context), ("added", added)], () =>
             {
                 using var inference = GradMode.Inference();
-                return unet.Forward(inputs[0], inputs[1], inputs[2], inputs[3]);
-            }, () => Free(root, inputs));
+                return unet.Forward(latents, timestep, context, added);
+            });
         })
-        { Flops = UNetSpatioTemporal.Flops(config, SvdFrames, SvdRows, SvdColumns), Precision = dtype };
+        { Folder = "svd-unet", Flops = UNetSpatioTemporal.Flops(config, SvdFrames, SvdRows, SvdColumns), Precision = dtype };
     }
 
     private static SpeedCase AnimateDiff(DType dtype)
@@ -50,29 +44,14 @@ public static class VideoUNetCases
             using var scope = TensorScope.Enter();
             ParameterPath root = ParameterPath.Root(new InitializedParameters(1), dtype, device);
             var unet = new UNetMotion(new UNet2DCondition(root, picture), new MotionAdapter(root, motion));
-            Tensor[] inputs =
-            [
-                .. new[]
-                {
-                    Tensor.Randn([1, picture.InChannels, AnimateDiffFrames, AnimateDiffSide, AnimateDiffSide], device: device), Tensor.Full([1], 500, device: device),
-                    Tensor.Randn([1, TextTokens, TextWidth], device: device),
-                }.Select(t => t.Own()),
-            ];
-            return new SpeedSubject(() =>
+            Tensor latents = Tensor.Randn([1, picture.InChannels, AnimateDiffFrames, AnimateDiffSide, AnimateDiffSide], device: device).Own();
+            Tensor timestep = Tensor.Full([1], 500, device: device).Own(), text = Tensor.Randn([1, TextTokens, TextWidth], device: device).Own();
+            return new NetworkSubject(root, [("latents", latents), ("timestep", timestep), ("text", text)], () =>
             {
                 using var inference = GradMode.Inference();
-                return unet.Forward(inputs[0], inputs[1], inputs[2]);
-            }, () => Free(root, inputs));
+                return unet.Forward(latents, timestep, text);
+            });
         })
-        { Flops = UNetMotion.Flops(picture, motion, AnimateDiffFrames, AnimateDiffSide, AnimateDiffSide), Precision = dtype };
-    }
-
-    private static void Free(ParameterPath root, params Tensor[] inputs)
-    {
-        foreach (Tensor t in inputs)
-        {
-            t.Dispose();
-        }
-        root.Store.Dispose();
+        { Folder = "animatediff-unet", Flops = UNetMotion.Flops(picture, motion, AnimateDiffFrames, AnimateDiffSide, AnimateDiffSide), Precision = dtype };
     }
 }

@@ -21,7 +21,6 @@ public sealed class GegluFeedForward : Module
     public Tensor Forward(Tensor x)                                                              // [..., D]
     {
         using var scope = TensorScope.Enter();
-        var (value, gate) = _proj.Forward(x).Chunk2(-1);                                         // 2 × [..., 4D]
-        return scope.Keep(_out.Forward(value * gate.Gelu()));                                    // [..., D']
+        return scope.Keep(_out.Forward(F.GatedGelu(_proj.Forward(x))));                          // [..., 8D] → [..., 4D] → [..., D']
     }
 }

@@ -43,9 +43,9 @@ public sealed class ResnetBlock2D : Module
     public Tensor Forward(Tensor x, Tensor? temb = null)
     {
         using var scope = TensorScope.Enter();
-        var h = _conv1.Forward(F.Silu(_norm1.Forward(x)));                                       // [B, C', H, W]
+        var h = _conv1.Forward(_norm1.ForwardSilu(x));                                       // [B, C', H, W]
         var time = _timeEmbProj?.Forward(F.Silu(temb!)).Unsqueeze(-1).Unsqueeze(-1);             // [B, C' or 2C', 1, 1]
-        h = F.Silu(time is null ? _norm2.Forward(h) : _scaleShift ? Modulate(_norm2.Forward(h), time) : _norm2.Forward(h + time));
+        h = time is null ? _norm2.ForwardSilu(h) : _scaleShift ? F.Silu(Modulate(_norm2.Forward(h), time)) : _norm2.ForwardSilu(h + time);
         var sum = (_convShortcut?.Forward(x) ?? x) + _conv2.Forward(h);
         return scope.Keep(_outputScale == 1 ? sum : sum / _outputScale);                         // [B, C', H, W]
     }

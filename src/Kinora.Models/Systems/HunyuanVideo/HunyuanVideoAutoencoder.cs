@@ -85,8 +85,8 @@ public sealed class HunyuanVideoAutoencoder : Module
         public Tensor Forward(Tensor x)
         {
             using var scope = TensorScope.Enter();
-            var h = _conv1.Forward(F.Silu(_norm1.Forward(x)));
-            h = _conv2.Forward(F.Silu(_norm2.Forward(h)));
+            var h = _conv1.Forward(_norm1.ForwardSilu(x));
+            h = _conv2.Forward(_norm2.ForwardSilu(h));
             return scope.Keep((_convShortcut?.Forward(x) ?? x) + h);
         }
     }
@@ -211,7 +211,7 @@ public sealed class HunyuanVideoAutoencoder : Module
                 foreach (var block in _stages[i]) h = block.Forward(h);
                 h = _upsamplers[i]?.Forward(h) ?? h;
             }
-            return scope.Keep(_convOut.Forward(F.Silu(_convNormOut.Forward(h))));                // [B, 3, F, H, W]
+            return scope.Keep(_convOut.Forward(_convNormOut.ForwardSilu(h)));                // [B, 3, F, H, W]
         }
     }
 

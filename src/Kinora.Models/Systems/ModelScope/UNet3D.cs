@@ -62,7 +62,7 @@ public sealed class UNet3D : Module
         foreach (var block in _downBlocks) h = block.Forward(h, temb, context, f, skips);
         h = _midBlock.Forward(h, temb, context, f);
         foreach (var block in _upBlocks) h = block.Forward(h, temb, context, f, skips);
-        h = _convOut.Forward(F.Silu(_convNormOut.Forward(h))).To(DType.Float32);                 // [B·F, C, h, w]
+        h = _convOut.Forward(_convNormOut.ForwardSilu(h)).To(DType.Float32);                 // [B·F, C, h, w]
         return scope.Keep(h.Reshape(b, f, Config.OutChannels, height, w).Transpose(1, 2).Contiguous());
     }
 

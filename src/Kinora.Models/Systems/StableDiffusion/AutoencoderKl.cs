@@ -170,7 +170,7 @@ public sealed class AutoencoderKl : Module
             var h = ForwardTrace.Report(_convIn, _convIn.Forward(x));
             foreach (var level in _downBlocks) TensorScope.Replace(ref h, level.Forward(h));
             h = _midBlock.Forward(h);
-            return scope.Keep(_convOut.Forward(F.Silu(_convNormOut.Forward(h))));                // [B, 2c, h, w]
+            return scope.Keep(_convOut.Forward(_convNormOut.ForwardSilu(h)));                // [B, 2c, h, w]
         }
     }
 
@@ -197,7 +197,7 @@ public sealed class AutoencoderKl : Module
             using var scope = TensorScope.Enter();
             var h = _midBlock.Forward(_convIn.Forward(z));
             foreach (var level in _upBlocks) TensorScope.Replace(ref h, level.Forward(h));
-            return scope.Keep(_convOut.Forward(F.Silu(_convNormOut.Forward(h))));                // [B, C, H, W]
+            return scope.Keep(_convOut.Forward(_convNormOut.ForwardSilu(h)));                // [B, C, H, W]
         }
     }
 

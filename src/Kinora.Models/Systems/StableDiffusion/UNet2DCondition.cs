@@ -86,7 +86,7 @@ public sealed class UNet2DCondition : Module
             var block = i;
             x = _upBlocks[i].Forward(x, temb, context, skips, frameLayers is null ? null : (layer, h) => frameLayers.Up(block, layer, h));
         }
-        return scope.Keep(_convOut.Forward(F.Silu(_convNormOut.Forward(x))).To(DType.Float32).Contiguous()); // [B, C, h, w]
+        return scope.Keep(_convOut.Forward(_convNormOut.ForwardSilu(x)).To(DType.Float32).Contiguous()); // [B, C, h, w]
     }
 
     /// <summary>Floating point operations of one sample's forward pass (a multiply-add counts as two; convolutions, linears and attention).</summary>

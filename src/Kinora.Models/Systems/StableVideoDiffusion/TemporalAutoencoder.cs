@@ -87,7 +87,7 @@ public sealed class TemporalAutoencoder : Module
             var h = ForwardTrace.Report(_convIn, _convIn.Forward(z));
             TensorScope.Replace(ref h, _midBlock.Forward(h, frames));
             foreach (var level in _upBlocks) TensorScope.Replace(ref h, level.Forward(h, frames));
-            h = _convOut.Forward(F.Silu(_convNormOut.Forward(h)));                               // [B·F, C, H, W]
+            h = _convOut.Forward(_convNormOut.ForwardSilu(h));                               // [B·F, C, H, W]
             return scope.Keep(VideoLayout.ToPictures(_timeConvOut.Forward(VideoLayout.ToClip(h, frames)), h.Size(2), h.Size(3)));
         }
     }

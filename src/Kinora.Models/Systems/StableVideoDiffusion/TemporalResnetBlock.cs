@@ -32,9 +32,9 @@ internal sealed class TemporalResnetBlock : Module
     {
         using var scope = TensorScope.Enter();
         var (b, c, f, _) = x.Dims4();
-        var h = _conv1.Forward(F.Silu(_norm1.Forward(x)));                                       // [B, C, F, P]
+        var h = _conv1.Forward(_norm1.ForwardSilu(x));                                       // [B, C, F, P]
         if (_timeEmbProj is not null)
             h += _timeEmbProj.Forward(F.Silu(temb!)).Reshape(b, f, c, 1).Transpose(1, 2);        // + [B, C, F, 1]
-        return scope.Keep(x + _conv2.Forward(F.Silu(_norm2.Forward(h))));
+        return scope.Keep(x + _conv2.Forward(_norm2.ForwardSilu(h)));
     }
 }

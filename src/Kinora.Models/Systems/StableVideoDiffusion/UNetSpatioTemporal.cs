@@ -61,7 +61,7 @@ public sealed class UNetSpatioTemporal : Module
         foreach (var block in _downBlocks) h = block.Forward(h, temb, ctx, f, skips);
         h = _midBlock.Forward(h, temb, ctx, f);
         foreach (var block in _upBlocks) h = block.Forward(h, temb, ctx, f, skips);
-        h = _convOut.Forward(F.Silu(_convNormOut.Forward(h))).To(DType.Float32).Contiguous();    // [B·F, C, h, w]
+        h = _convOut.Forward(_convNormOut.ForwardSilu(h)).To(DType.Float32).Contiguous();    // [B·F, C, h, w]
         return scope.Keep(h.View(b, f, Config.OutChannels, height, w));
     }
 
