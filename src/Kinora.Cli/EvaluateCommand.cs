@@ -15,10 +15,11 @@ public static class EvaluateCommand
             "kinora evaluate clips/ --prompts prompts.txt --reference real/ -o report/",
             "kinora evaluate features generated.npy real.npy        distances between feature matrices",
             "kinora evaluate mmr answers.jsonl --benchmark MMR-benchmark.json",
-            "kinora evaluate compare a/report.json b/report.json",
+            "kinora evaluate compare a/report.json b/report.json -o compared",
+            "kinora evaluate retrieve train/ --prompts prompts.txt -o retrieved",
             "kinora evaluate study build a/ b/ -o study             blind comparison by people")
         {
-            FeaturesCommand.Create(), MmrCommand.Create(), CompareCommand.Create(), StudyCommand.Create(), CodebookCommand.Create(),
+            FeaturesCommand.Create(), MmrCommand.Create(), CompareCommand.Create(), StudyCommand.Create(), RetrieveCommand.Create(), CodebookCommand.Create(),
         };
         ClipsAction.AddTo(command);
         return command;

@@ -28,6 +28,21 @@ public static class CaptionGrammar
     public static string Canonical(Combination c) =>
         $"{Article(Word(c.Color))} {Word(c.Color)} {Word(c.Noun)} {MotionPhrases(c.Motion)[0]} {SettingPhrases(c.Setting)[0]}";
 
+    /// <summary>The plain caption of a scene with two actors: "a red cat left of a blue ball in the snow", "a red cat chases a blue ball to the left in the snow".</summary>
+    /// <exception cref="ArgumentException">The scene has one actor.</exception>
+    public static string CanonicalPair(Scene scene)
+    {
+        ArgumentNullException.ThrowIfNull(scene);
+        if (scene.Relation is not { } relation)
+            throw new ArgumentException("a pair has two actors, the scene has one", nameof(scene));
+        static string Plain(Actor a) => $"{Article(Word(a.Color))} {Word(a.Color)} {Word(a.Noun)}";
+        Actor first = scene.Actors[0], second = scene.Actors[1];
+        string place = SettingPhrases(scene.Setting)[0];
+        return relation == Relation.Chases
+            ? $"{Plain(first)} chases {Plain(second)} {(first.Motion == Motion.Left ? "to the left" : "to the right")} {place}"
+            : $"{Plain(first)} {RelationPhrases(relation)[0]} {Plain(second)} {place}";
+    }
+
     public static string Word(Noun noun) => NounWords(noun)[0];
 
     public static string Word(ActorColor color) => color.ToString().ToLowerInvariant();

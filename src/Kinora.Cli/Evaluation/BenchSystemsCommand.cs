@@ -24,7 +24,7 @@ namespace Kinora.Cli.Evaluation;
 /// <summary><c>kinora bench systems</c>.</summary>
 internal static class BenchSystemsCommand
 {
-    private const int DefaultTraining = 30_000;
+    private const int DefaultTraining = 30_000, Pairs = 400;
 
     public static Command Create()
     {
@@ -105,7 +105,7 @@ internal static class BenchSystemsCommand
             string folder = result.GetValue(model) ?? TextClipJudge.Find(KinoraOptions.DefaultModel) ?? throw CommandException.Input($"{TextClipFolder.DefaultName} was not found; give its folder with --model, or train one with: kinora train recipes/world-clip.yaml");
             using TextClipJudge judge = TextClipJudge.Load(folder, Device.Parse(result.GetValue(device)!));
             var (toClip, toCaption) = judge.Retrieve(count, result.GetValue(seed));
-            string table = RetrievalTable(judge, count, toClip, toCaption);
+            string table = RetrievalTable(judge, count, toClip, toCaption, judge.Choose(Pairs, result.GetValue(seed)));
             if (result.GetValue(update))
             {
                 string card = Path.Combine(folder, "README.md");
@@ -118,13 +118,14 @@ internal static class BenchSystemsCommand
         return command;
     }
 
-    private static string RetrievalTable(TextClipJudge judge, int count, RetrievalScores toClip, RetrievalScores toCaption)
+    private static string RetrievalTable(TextClipJudge judge, int count, RetrievalScores toClip, RetrievalScores toCaption, (WilsonInterval Relation, WilsonInterval Count) pairs)
     {
         static string Percent(WilsonInterval w) => string.Create(CultureInfo.InvariantCulture, $"{100 * w.Share:F1} % ({100 * w.Low:F1}–{100 * w.High:F1})");
         var text = new StringBuilder();
         text.Append(CultureInfo.InvariantCulture, $"`kinora bench retrieval`: {count} real clips, each of another combination that training never saw, and their captions in canonical wording; 95 % Wilson intervals. Guessing finds {100.0 / count:F1} % first.\n\n| search | R@1 | R@5 | median rank | mean rank |\n|---|---|---|---:|---:|\n");
         foreach (var (name, s) in new[] { ("clip by caption", toClip), ("caption by clip", toCaption) })
             text.Append(CultureInfo.InvariantCulture, $"| {name} | {Percent(s.RecallAt(1))} | {Percent(s.RecallAt(5))} | {s.MedianRank:0.#} | {s.MeanRank:0.00} |\n");
+        text.Append(CultureInfo.InvariantCulture, $"\nOf {Pairs} real clips with two actors, {Percent(pairs.Relation)} are nearer to their caption than to that of exchanged places (of a chase: the other direction), {Percent(pairs.Count)} nearer than to a caption of the first actor alone; guessing gives 50 %. A judge of relation or count would need {100 * ProbeGate.Required:F0} %.\n");
         return text.Append(CultureInfo.InvariantCulture, $"\nModel `{judge.WeightsSha256[..12]}`, world `{WorldFingerprint.Sha256()[..12]}`. The model is refused as a judge when it finds fewer than {100 * TextClipJudge.Required:F0} % of {TextClipJudge.GateClips} first.\n").ToString();
     }
 

@@ -36,13 +36,14 @@ internal static class ClipsAction
         var size = new Option<string?>("--resize") { Description = "Bring every clip and reference to this size first, so that mixed sizes can be judged.", HelpName = "WxH" };
         var precision = new Option<string>("--dtype") { Description = "fp32 (default) or bf16: what I3D, Inception and CLIP compute products in.", HelpName = "type", DefaultValueFactory = _ => "fp32" };
         var probes = new Option<string?>("--probes") { Description = $"Folder of the world's probe; by default {ProbeFolder.DefaultName} where it is found.", HelpName = "folder" };
+        var training = new Option<string?>("--training") { Description = "A folder of training clips: the nearest to each clip is shown, and copies are counted against the clips of --reference.", HelpName = "folder" };
         var resamples = new Option<int>("--resamples") { Description = "Resamples of bootstrap intervals; 0 for none.", HelpName = "n", DefaultValueFactory = _ => new DistributionOptions().Resamples };
         var seed = new Option<ulong>("--seed") { Description = "Decides the resamples.", HelpName = "n" };
         var few = new Option<bool>("--few") { Description = "Compute scores of fewer clips than they need; they carry a warning." };
         var device = new Option<string>("--device") { Description = "cpu, cuda, or cuda:1.", HelpName = "device", DefaultValueFactory = _ => "cpu" };
         var json = new Option<bool>("--json") { Description = "Print the report as JSON." };
         command.Add(clips);
-        foreach (Option option in new Option[] { prompts, reference, output, paired, i3d, resize, frames, inception, clip, siglip, videoMae, c3d, lpips, raft, vbench, size, precision, probes, resamples, seed, few, device, json }) { command.Add(option); }
+        foreach (Option option in new Option[] { prompts, reference, output, paired, i3d, resize, frames, inception, clip, siglip, videoMae, c3d, lpips, raft, vbench, size, precision, probes, training, resamples, seed, few, device, json }) { command.Add(option); }
         command.SetAction((result, cancellationToken) => EngineWork.Run(() =>
         {
             string folder = result.GetValue(clips) ?? throw CommandException.Usage("a folder of clips is needed: kinora evaluate CLIPS -o report. See kinora evaluate --help.");
@@ -51,7 +52,7 @@ internal static class ClipsAction
             var options = new ClipEvaluationOptions
             {
                 Clips = folder, Prompts = result.GetValue(prompts), Reference = result.GetValue(reference), Paired = result.GetValue(paired), Resize = ParseSize(result.GetValue(size)), Precision = ParsePrecision(result.GetValue(precision)!), I3d = result.GetValue(i3d), Raft = result.GetValue(raft), VBench = result.GetValue(vbench), Inception = result.GetValue(inception), Clip = result.GetValue(clip), Siglip = result.GetValue(siglip), VideoMae = result.GetValue(videoMae), C3d = result.GetValue(c3d), Lpips = result.GetValue(lpips),
-                Video = new VideoFeatureOptions(result.GetValue(frames), how), Probes = result.GetValue(probes) ?? FindProbes(folder), ProbesAsked = result.GetValue(probes) is not null, TextClip = TextClipJudge.Find(folder), Cache = Path.Combine(report, "cache"),
+                Video = new VideoFeatureOptions(result.GetValue(frames), how), Probes = result.GetValue(probes) ?? FindProbes(folder), ProbesAsked = result.GetValue(probes) is not null, TextClip = TextClipJudge.Find(folder), Training = result.GetValue(training), Cache = Path.Combine(report, "cache"),
                 Distributions = new DistributionOptions { Resamples = result.GetValue(resamples), Seed = result.GetValue(seed), AllowFew = result.GetValue(few) },
             };
             using var progress = new ConsoleProgress();

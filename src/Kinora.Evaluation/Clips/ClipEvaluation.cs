@@ -7,6 +7,7 @@ using Kinora.Evaluation.Distributions;
 using Kinora.Evaluation.Features;
 using Kinora.Evaluation.Judging;
 using Kinora.Evaluation.Quality;
+using Kinora.Evaluation.Retrieval;
 using Kinora.Evaluation.Scores;
 using Kinora.Evaluation.Statistics;
 using Kinora.Media;
@@ -64,6 +65,9 @@ public sealed record ClipEvaluationOptions
     /// <summary>Folder of the world's text–clip model; null leaves world CLIPSIM out.</summary>
     public string? TextClip { get; init; }
 
+    /// <summary>A folder of training clips to look for copies in; null for none. The reference, if given, sets the threshold.</summary>
+    public string? Training { get; init; }
+
     /// <summary>Say so when the probe had nothing to read; false when it was merely found beside the models.</summary>
     public bool ProbesAsked { get; init; }
 
@@ -111,9 +115,12 @@ public static class ClipEvaluation
             throw new EvaluationException($"{(options.Siglip is not null ? "--siglip" : "--videomae")} compares with real clips: give their folder with --reference.");
         if (options.Lpips is not null && !options.Paired)
             throw new EvaluationException("--lpips compares clips with references of the same names: add --paired.");
+        if (options.Training is { } trained && options.Reference is { } held && Path.TrimEndingDirectorySeparator(Path.GetFullPath(trained)) == Path.TrimEndingDirectorySeparator(Path.GetFullPath(held)))
+            throw new EvaluationException($"--training and --reference are the same folder, {trained}: what a copy is can only be told from clips that training never saw.");
         IReadOnlyList<ClipFile> files = ClipFiles.Find(options.Clips);
         if (options.Prompts is { } prompts)
             files = ClipFiles.WithPrompts(files, prompts);
+        IReadOnlyList<ClipFile> training = options.Training is { } trainingFolder ? ClipFiles.Find(trainingFolder) : [];
         var references = options.Reference is { } folder ? ClipFiles.Find(folder) : [];
         using VideoFeatures? video = options.I3d is { } i3d ? VideoFeatures.Load(i3d, options.Video with { Preparation = options.Preparation, Precision = options.Precision }, device) : null;
         using FrameFeatures? inception = options.Inception is { } inceptionFile ? FrameFeatures.Load(inceptionFile, device, options.Precision) : null;
@@ -130,6 +137,7 @@ public static class ClipEvaluation
         var skipped = new List<SkippedClip>();
         IClipFeatures[] extractors = [.. new IClipFeatures?[] { video, inception, siglip, videoMae, c3d }.OfType<IClipFeatures>()];
         var cache = new FeatureCache(options.Cache);
+        var described = new List<double>();
         List<double>[] features = [.. extractors.Select(_ => new List<double>())];
         ClipShape? shape = null;
         int done = 0;
@@ -160,6 +168,7 @@ public static class ClipEvaluation
                     AddAll(values, AgainstReference(clip, file, references, lpips, options.Resize));
                 if (clipScores is not null)
                     AddAll(values, clipScores.Of(clip, prompt));
+                double[] descriptor = training.Count > 0 ? PixelDescriptor.Of(clip) : [];
                 double[][] rows = [.. extractors.Select(e => cache.Of(e, clip, file.Path))];
                 IReadOnlyList<AttributeVerdict> verdicts = [];
                 if (world is not null && world.Reads(clip) && prompt is not null && WorldScores.Parse(prompt) is { } combination)
@@ -170,6 +179,7 @@ public static class ClipEvaluation
                 }
                 for (int e = 0; e < extractors.Length; e++)
                     features[e].AddRange(rows[e]);
+                described.AddRange(descriptor);
                 records.Add(new ClipRecord(file.Name, Path.GetFullPath(file.Path), Checkpoint.HashFile(file.Path), prompt, values, verdicts));
             }
             catch (EvaluationException e)
@@ -199,6 +209,12 @@ public static class ClipEvaluation
                 sheet = sheet.With(DistributionSuite.Inception(extractor.Probabilities(own), classifierScore, named));
         }
         sheet = sheet.With(WorldSheet(world, records, options, cancellationToken));
+        if (training.Count > 0)
+        {
+            progress?.Invoke("searching training clips", 0, training.Count);
+            (records, ScoreSheet copies) = TrainingSearch.Of(records, described, Decoded(training, options.Resize, cancellationToken), Decoded(references, options.Resize, cancellationToken), skipped, options.Distributions.Seed);
+            sheet = sheet.With(copies);
+        }
         var report = new EvaluationReport { Schema = EvaluationReport.SchemaName, Subject = options.Clips, Time = DateTimeOffset.UtcNow, Shape = shape!, Sheet = sheet, Clips = records, Skipped = skipped };
         return new ClipEvaluationResult(report, generated, real);
     }

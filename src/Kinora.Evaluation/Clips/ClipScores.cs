@@ -79,6 +79,21 @@ public sealed class ClipScores : IDisposable
         return values;
     }
 
+    /// <summary>Unit vectors of texts, one row each.</summary>
+    public Features.FeatureMatrix Texts(IReadOnlyList<string> texts)
+    {
+        ArgumentNullException.ThrowIfNull(texts);
+        using var inference = GradMode.Inference();
+        var values = new List<double>();
+        foreach (string text in texts)
+        {
+            using var scope = TensorScope.Enter();
+            long[] tokens = [.. _tokenizer.Encode(text).Select(i => (long)i)];
+            values.AddRange(_clip.TextEmbeds(Tensor.FromArray(tokens, 1, tokens.Length).To(_device)).To(Device.Cpu).To(DType.Float64).ToArray<double>());
+        }
+        return new Features.FeatureMatrix("texts", texts.Count, values.Count / Math.Max(1, texts.Count), [.. values]);
+    }
+
     /// <summary>Coherency and consistency of unit vectors [F, P].</summary>
     public static Dictionary<string, double> OverTime(Tensor frames)
     {

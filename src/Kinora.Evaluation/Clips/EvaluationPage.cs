@@ -89,15 +89,24 @@ public static class EvaluationPage
 
     private static void Figure(StringBuilder page, ClipRecord clip, string folder)
     {
-        string link = string.Join('/', Path.GetRelativePath(Path.GetFullPath(folder), clip.Path).Split(Path.DirectorySeparatorChar).Select(Uri.EscapeDataString));
+        string link = Link(clip.Path, folder);
         page.Append(link.EndsWith(".gif", StringComparison.OrdinalIgnoreCase)
             ? $"<figure><img src=\"{link}\" alt=\"{Html(clip.Prompt ?? clip.Name)}\" loading=\"lazy\">"
             : $"<figure><video src=\"{link}\" loop muted playsinline preload=\"none\"></video>");
         page.Append(CultureInfo.InvariantCulture, $"<figcaption>{Html(clip.Prompt ?? clip.Name)}<div class=\"chips\">");
         foreach (AttributeVerdict v in clip.Verdicts)
             page.Append(v.Expected == v.Seen ? $"<span class=\"chip ok\">{Html(v.Expected)}</span>" : $"<span class=\"chip bad\" title=\"should be {Html(v.Expected)}\"><s>{Html(v.Seen)}</s></span>");
+        if (clip.Nearest is { } near)
+        {
+            string other = Link(near.Path, folder);
+            string media = near.Path.EndsWith(".gif", StringComparison.OrdinalIgnoreCase) ? $"<img src=\"{other}\" alt=\"{Html(near.Name)}\" loading=\"lazy\">" : $"<video src=\"{other}\" loop muted playsinline preload=\"none\"></video>";
+            page.Append(CultureInfo.InvariantCulture, $"</div><div class=\"near\">{media}<span class=\"note\">nearest training clip, similarity {near.Similarity:F2}: {Html(near.Name)}</span>");
+        }
         page.Append(CultureInfo.InvariantCulture, $"</div><span class=\"note\">{Html(clip.Name)}: {string.Join(", ", clip.Values.Select(v => string.Create(CultureInfo.InvariantCulture, $"{v.Key} {v.Value:G4}")))}</span></figcaption></figure>\n");
     }
+
+    /// <summary>The address of a clip from a page in <paramref name="folder"/>.</summary>
+    internal static string Link(string path, string folder) => string.Join('/', Path.GetRelativePath(Path.GetFullPath(folder), path).Split(Path.DirectorySeparatorChar).Select(Uri.EscapeDataString));
 
     private static string Html(string text) => WebUtility.HtmlEncode(text);
 
@@ -111,7 +120,7 @@ public static class EvaluationPage
         .scores svg{width:140px;height:12px;display:block;margin-top:.35rem}.rail{fill:var(--line)}.range{fill:var(--accent);opacity:.35}.point{fill:var(--accent)}.warning td{color:var(--bad);font-size:.88rem}
         details summary{cursor:pointer;color:var(--soft)}dl{display:grid;grid-template-columns:auto 1fr;gap:.1rem .8rem;margin:.4rem 0;font-size:.8rem}dt{color:var(--soft)}dd{margin:0;overflow-wrap:anywhere}
         .grid{display:grid;grid-template-columns:repeat(auto-fill,minmax(190px,1fr));gap:.9rem}figure{margin:0;border:1px solid var(--line);border-radius:10px;overflow:hidden;background:var(--panel)}figure video,figure img{display:block;width:100%;background:#000;image-rendering:pixelated}
-        figcaption{padding:.55rem .7rem .7rem;font-size:.88rem;line-height:1.35}.chips{display:flex;flex-wrap:wrap;gap:.25rem;margin:.3rem 0}.chip{border-radius:99px;padding:.05rem .5rem;font-size:.78rem}.ok{color:var(--good);background:var(--good-back)}.bad{color:var(--bad);background:var(--bad-back)}
+        figcaption{padding:.55rem .7rem .7rem;font-size:.88rem;line-height:1.35}.chips{display:flex;flex-wrap:wrap;gap:.25rem;margin:.3rem 0}.chip{border-radius:99px;padding:.05rem .5rem;font-size:.78rem}.near{display:flex;gap:.5rem;align-items:center;margin:.3rem 0}.near video,.near img{width:64px;border-radius:4px}.ok{color:var(--good);background:var(--good-back)}.bad{color:var(--bad);background:var(--bad-back)}
         """;
 
     private const string Script = """

@@ -12,7 +12,11 @@ namespace Kinora.Evaluation.Clips;
 /// <param name="Prompt">What it should show.</param>
 /// <param name="Values">Its own scores by name.</param>
 /// <param name="Verdicts">What the world's probe saw; empty where it did not look.</param>
-public sealed record ClipRecord(string Name, string Path, string Sha256, string? Prompt, IReadOnlyDictionary<string, double> Values, IReadOnlyList<AttributeVerdict> Verdicts);
+public sealed record ClipRecord(string Name, string Path, string Sha256, string? Prompt, IReadOnlyDictionary<string, double> Values, IReadOnlyList<AttributeVerdict> Verdicts)
+{
+    /// <summary>The training clip that resembles it most; null where none were given.</summary>
+    public NearestTrainingClip? Nearest { get; init; }
+}
 
 /// <summary>A clip that was left out.</summary>
 /// <param name="Name">The file.</param>

@@ -78,6 +78,21 @@ public sealed record StudyResult(string Schema, string Study, string Title, int 
     /// <summary>The format.</summary>
     public const string SchemaName = "kinora-study-result/2";
 
+    /// <summary>Reads the result that <see cref="ToJson"/> wrote.</summary>
+    /// <exception cref="EvaluationException">The file is no result of this version.</exception>
+    public static StudyResult Read(string path)
+    {
+        try
+        {
+            var result = JsonSerializer.Deserialize(File.ReadAllText(path), StudyJson.Default.StudyResult);
+            return result?.Schema == SchemaName ? result : throw new EvaluationException($"{path}: schema '{result?.Schema}' is not {SchemaName}. Aggregate the study again.");
+        }
+        catch (JsonException e)
+        {
+            throw new EvaluationException($"{path}: not the result of a study ({e.Message}). Give the JSON that kinora evaluate study aggregate wrote.", e);
+        }
+    }
+
     /// <summary>Indented JSON.</summary>
     public string ToJson() => JsonSerializer.Serialize(this, StudyJson.Default.StudyResult).ReplaceLineEndings("\n");
 }

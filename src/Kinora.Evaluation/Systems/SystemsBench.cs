@@ -148,7 +148,8 @@ public static class SystemsBench
     {
         var clips = new List<ReadOnlyMemory<byte>>();
         var seconds = new List<double>();
-        bool counting = PeakMemory.Restart(), made = false;
+        long? before = PeakMemory.Restart();
+        bool made = false;
         foreach (PromptCase prompt in cases)
         {
             cancellationToken.ThrowIfCancellationRequested();
@@ -165,7 +166,7 @@ public static class SystemsBench
             clips.Add(clip.Rgb);
             seconds.Add(clip.Seconds);
         }
-        return (AsLabeled(clips, cases, size, frames), Statistics.BootstrapInterval.Quantile([.. seconds.Order()], 0.5), store.Peak(counting && made ? PeakMemory.Read() : null));
+        return (AsLabeled(clips, cases, size, frames), Statistics.BootstrapInterval.Quantile([.. seconds.Order()], 0.5), store.Peak(made ? PeakMemory.Above(before) : null));
     }
 
     private static LabeledClips AsLabeled(IReadOnlyList<ReadOnlyMemory<byte>> clips, IReadOnlyList<PromptCase> cases, int size, int frames)

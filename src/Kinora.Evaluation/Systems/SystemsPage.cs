@@ -107,13 +107,13 @@ public static class SystemsPage
 
     private static void Cost(StringBuilder page, SystemsReport report)
     {
-        page.Append("<h2>Cost</h2>\n<div class=\"scroll\"><table><thead><tr><th>system</th><th>seconds a clip</th><th>peak memory</th><th>parameters</th><th>weights</th><th>training</th></tr></thead><tbody>\n");
+        page.Append("<h2>Cost</h2>\n<div class=\"scroll\"><table><thead><tr><th>system</th><th>seconds a clip</th><th>memory at the peak</th><th>parameters</th><th>weights</th><th>training</th></tr></thead><tbody>\n");
         foreach (SystemResult s in report.Systems.Where(s => s.Kind != SystemResult.Ceiling))
         {
             string training = s.TrainingMinutes is { } t ? string.Create(CultureInfo.InvariantCulture, $"{t:0} min") : s.Kind == SystemResult.Generator ? "not stated" : "none";
             page.Append(CultureInfo.InvariantCulture, $"<tr><th scope=\"row\">{Html(s.Name)}</th><td>{(s.SecondsPerClip is { } c ? string.Create(CultureInfo.InvariantCulture, $"{c:G3}") : "")}</td><td>{Megabytes(s.PeakBytes)}</td><td>{(s.Parameters is { } n ? string.Create(CultureInfo.InvariantCulture, $"{n / 1e6:F2} M") : "–")}</td><td>{Megabytes(s.WeightBytes)}</td><td>{training}</td></tr>\n");
         }
-        page.Append(CultureInfo.InvariantCulture, $"</tbody></table></div>\n<p class=\"note\">Median of clips made one at a time, {report.Passport.Precision} on {Html(report.Passport.Device)}, {report.Passport.Threads} threads; whatever else the machine did counts too. Peak memory is that of the process, jury included. Training as the model's card states it.</p>\n");
+        page.Append(CultureInfo.InvariantCulture, $"</tbody></table></div>\n<p class=\"note\">Median of clips made one at a time, {report.Passport.Precision} on {Html(report.Passport.Device)}, {report.Passport.Threads} threads; whatever else the machine did counts too. Memory is what the system added to the process when it was largest. Training as the model's card states it.</p>\n");
     }
 
     // Quality against speed, one point a system; the table above says the same in numbers.

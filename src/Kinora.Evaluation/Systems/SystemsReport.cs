@@ -54,7 +54,7 @@ public sealed record SystemResult
     /// <summary>Median seconds of a clip, one at a time; null where making one means nothing.</summary>
     public double? SecondsPerClip { get; init; }
 
-    /// <summary>Largest resident size of the process while it made clips, networks of the jury included; null where unknown.</summary>
+    /// <summary>How much the process's resident size grew at most while the system was loaded and made clips; null where unknown.</summary>
     public long? PeakBytes { get; init; }
 
     /// <summary>Right answers by attribute.</summary>

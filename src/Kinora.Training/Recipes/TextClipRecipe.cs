@@ -108,6 +108,9 @@ public sealed record TextClipNetworkRecipe
     /// <summary>Channels of the convolutions that look at change over time.</summary>
     public IReadOnlyList<int> MotionChannels { get; set; } = [64, 96, 128, 128];
 
+    /// <summary>A safetensors file with weights of the same columns, such as the world's probe, from which the clip encoder starts; null starts from nothing. Training alone reads it.</summary>
+    public string? ColumnsFrom { get; set; }
+
     /// <summary>Width of the hidden layer between the columns and the embedding.</summary>
     public int HeadSize { get; set; } = 384;
 

@@ -2,6 +2,7 @@
 
 using System.Globalization;
 using Kinora.Engine;
+using Kinora.Engine.Checkpoints;
 using Kinora.Engine.Random;
 using Kinora.Models.Systems.KinoraWorld;
 using Kinora.Models.Systems.KinoraWorldClip;
@@ -44,6 +45,23 @@ internal sealed class TextClipStage : ITrainingStage
     public IReadOnlyList<string> Metrics { get; } = ["loss", "contrast", "accuracy"];
 
     public double GigaflopsPerSample => 3e-9 * TextClipModel.Flops(Model.Config, _recipe.Text.CaptionTokens);
+
+    /// <summary>Puts weights of the same two columns into the clip encoder.</summary>
+    /// <exception cref="CheckpointException">The file lacks one, or has it in another shape.</exception>
+    public void ReadColumns(string path)
+    {
+        const string encoder = "model.clip_encoder.";
+        using var file = SafetensorsFile.Open(path);
+        using var noGrad = GradMode.NoGrad();
+        using var scope = TensorScope.Enter();
+        foreach (var (name, value) in Parameters.Where(p => p.Name.StartsWith(encoder, StringComparison.Ordinal)))
+        {
+            string local = name[encoder.Length..];
+            if (!file.Tensors.TryGetValue(local, out var stored) || !stored.Shape.SequenceEqual(value.Shape))
+                throw new CheckpointException($"{path}: `{local}` of shape [{string.Join(", ", value.Shape)}] expected, got {stored?.ToString() ?? "nothing"}. `clip.columns_from` must have the recipe's channels and frames.");
+            value.CopyInPlace(file.Read(local, DType.Float32));
+        }
+    }
 
     public void Start(long firstStep)
     {
