@@ -83,12 +83,12 @@ public static class DialectRecognition
         }
         else if (PrefixOf(file, "mixins.adaln_layer.adaLN_modulations.0.1.weight") is { } sat)
         {
-            yield return Component(file, "transformer", "CogVideoXTransformer3DModel", "CogVideoX", "CogVideoX (SAT)", CogVideoXKeys.Transformer, sat, _ => null);
+            yield return Component(file, "transformer", "CogVideoXTransformer3DModel", "CogVideoX", "CogVideoX (SAT)", CogVideoXKeys.Transformer, sat, CogVideoXShapes.Transformer);
         }
         else if (file.Names.Any(n => n.Contains(".motion_modules.", StringComparison.Ordinal) && n.Contains(".temporal_transformer.", StringComparison.Ordinal)))
         {
             string prefix = file.Names.All(n => n.StartsWith("module.", StringComparison.Ordinal)) ? "module." : "";
-            yield return Component(file, "motion_adapter", "MotionAdapter", "AnimateDiff", "AnimateDiff (original)", MotionModuleKeys.Adapter, prefix, _ => null);
+            yield return Component(file, "motion_adapter", "MotionAdapter", "AnimateDiff", "AnimateDiff (original)", MotionModuleKeys.Adapter, prefix, weights => MotionShapes.Adapter(weights, file));
         }
         else if (PrefixOf(file, "condition_embedder.time_proj.weight") is { } wanOwn)
         {
@@ -100,7 +100,7 @@ public static class DialectRecognition
         }
         else if (PrefixOf(file, "patch_embed.text_proj.weight") is { } cogOwn)
         {
-            yield return Component(file, "transformer", "CogVideoXTransformer3DModel", "CogVideoX", "diffusers", null, cogOwn, _ => null);
+            yield return Component(file, "transformer", "CogVideoXTransformer3DModel", "CogVideoX", "diffusers", null, cogOwn, CogVideoXShapes.Transformer);
         }
         else if (PrefixOf(file, "time_embedding.linear_1.weight", "unet.") is { } unet && Has(file, unet, "conv_in.weight"))
         {
@@ -125,7 +125,7 @@ public static class DialectRecognition
         bool[] attends = [.. Enumerable.Range(0, levels).Select(level => names.Any(n => n.StartsWith(KeyMap.Name($"input_blocks.{1 + level * (layers + 1)}.1."), StringComparison.Ordinal)))];
         if (isVideo)
         {
-            return Component(file, "unet", UNetSpatioTemporalConfig.Name, VideoDiffusion, Generative, VideoDiffusionKeys.UNet(levels, layers, level => attends[level]), prefix, _ => null);
+            return Component(file, "unet", UNetSpatioTemporalConfig.Name, VideoDiffusion, Generative, VideoDiffusionKeys.UNet(levels, layers, level => attends[level]), prefix, VideoDiffusionShapes.UNet);
         }
         KeyMap map = isControl ? CompVisKeys.ControlNet(levels, layers) : CompVisKeys.UNet(levels, layers, level => attends[level]);
         return Component(file, isControl ? "controlnet" : "unet", isControl ? ControlNetConfig.Name : UNet2DConditionConfig.Name, "Stable Diffusion", "CompVis", map, prefix,
@@ -139,7 +139,7 @@ public static class DialectRecognition
             int levels = file.Names.Where(n => n.StartsWith(ldm + "encoder.down.", StringComparison.Ordinal)).Select(n => Number(n[ldm.Length..], 2)).DefaultIfEmpty(-1).Max() + 1;
             if (file.Names.Any(n => n.StartsWith(ldm, StringComparison.Ordinal) && n.Contains(".time_stack.", StringComparison.Ordinal)))
             {
-                yield return Component(file, "vae", TemporalAutoencoderConfig.Name, VideoDiffusion, Generative, VideoDiffusionKeys.Vae(levels), ldm, _ => null);
+                yield return Component(file, "vae", TemporalAutoencoderConfig.Name, VideoDiffusion, Generative, VideoDiffusionKeys.Vae(levels), ldm, VideoDiffusionShapes.Vae);
                 yield break;
             }
             bool isXl = file.Names.Any(n => n.StartsWith(XlText1, StringComparison.Ordinal));
@@ -185,28 +185,29 @@ public static class DialectRecognition
         string first = Has(file, Sd1Text, ClipAnchor) ? Sd1Text : Has(file, XlText1, ClipAnchor) ? XlText1 : "";
         if (first.Length > 0 || (found.Count == 0 && Has(file, "", ClipAnchor)))
         {
-            yield return Component(file, "text_encoder", "CLIPTextModel", "Stable Diffusion", first.Length > 0 ? "CompVis" : Transformers, clip, first, weights => StableDiffusionShapes.ClipText(weights));
+            yield return Component(file, "text_encoder", "CLIPTextModel", "Stable Diffusion", first.Length > 0 ? "CompVis" : Transformers, clip, first, ClipShapes.Text);
         }
         if (Has(file, VideoImage, OpenAnchor))
         {
-            yield return Component(file, "image_encoder", "CLIPVisionModelWithProjection", VideoDiffusion, "OpenCLIP", OpenClipKeys.Vision, VideoImage, _ => null);
+            yield return Component(file, "image_encoder", "CLIPVisionModelWithProjection", VideoDiffusion, "OpenCLIP", OpenClipKeys.Vision, VideoImage, ClipShapes.Vision);
         }
         if (Has(file, Sd2Text, OpenAnchor))
         {
             int last = file.Names.Where(n => n.StartsWith(Sd2Text + "transformer.resblocks.", StringComparison.Ordinal)).Select(n => Number(n[Sd2Text.Length..], 2)).Max();
-            yield return Component(file, "text_encoder", "CLIPTextModel", "Stable Diffusion", "OpenCLIP", OpenClipKeys.Text(last), Sd2Text, _ => null);
+            yield return Component(file, "text_encoder", "CLIPTextModel", "Stable Diffusion", "OpenCLIP", OpenClipKeys.Text(last), Sd2Text, ClipShapes.Text);
         }
         if (Has(file, XlText2, OpenAnchor))
         {
-            yield return Component(file, "text_encoder_2", "CLIPTextModelWithProjection", "Stable Diffusion", "OpenCLIP", OpenClipKeys.Text(null), XlText2, _ => null);
+            yield return Component(file, "text_encoder_2", "CLIPTextModelWithProjection", "Stable Diffusion", "OpenCLIP", OpenClipKeys.Text(null), XlText2, ClipShapes.Text);
         }
         if (found.Count == 0 && Has(file, "", "blocks.0.attn.q.weight") && Has(file, "", "token_embedding.weight"))
         {
-            yield return Component(file, "text_encoder", "UMT5EncoderModel", "Wan", "Wan (original)", WanKeys.TextEncoder, "", _ => null);
+            yield return Component(file, "text_encoder", "UMT5EncoderModel", "Wan", "Wan (original)", WanKeys.TextEncoder, "", T5Shapes.Encoder);
         }
         if (found.Count == 0 && Has(file, "", "encoder.block.0.layer.0.SelfAttention.q.weight"))
         {
-            yield return Component(file, "text_encoder", "T5EncoderModel", "T5", Transformers, null, "", _ => null);
+            bool isUmt5 = T5Shapes.IsUmt5(file);
+            yield return Component(file, "text_encoder", isUmt5 ? "UMT5EncoderModel" : "T5EncoderModel", isUmt5 ? "Wan" : "T5", Transformers, null, "", T5Shapes.Encoder);
         }
     }
 

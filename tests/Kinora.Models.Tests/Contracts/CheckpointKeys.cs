@@ -31,6 +31,10 @@ internal static class CheckpointKeys
     /// <summary>Names of all parameters in a manifest.</summary>
     public static IReadOnlyCollection<string> Names(string manifest) => Read(manifest, buffers: false).Keys;
 
+    /// <summary>Names and shapes of all parameters in a manifest.</summary>
+    public static Dictionary<string, long[]> Shapes(string manifest, bool buffers = false) =>
+        Read(manifest, buffers).ToDictionary(p => p.Key, p => p.Value.Length == 0 ? [] : p.Value.Split('x').Select(s => long.Parse(s, CultureInfo.InvariantCulture)).ToArray());
+
     private static SortedDictionary<string, string> Read(string manifest, bool buffers)
     {
         using FileStream file = File.OpenRead(Path.Combine(AppContext.BaseDirectory, "Fixtures", "CheckpointKeys", manifest + ".tsv.gz"));

@@ -1,11 +1,167 @@
 // Configurations, from the shapes of the weights they belong to.
 
+using System.Text.Json;
 using Kinora.Engine.Checkpoints;
+using Kinora.Models.Systems.AnimateDiff;
+using Kinora.Models.Systems.Clip;
+using Kinora.Models.Systems.CogVideoX;
 using Kinora.Models.Systems.Ltx;
 using Kinora.Models.Systems.StableDiffusion;
+using Kinora.Models.Systems.StableVideoDiffusion;
+using Kinora.Models.Systems.T5;
 using Kinora.Models.Systems.Wan;
 
 namespace Kinora.Models.Checkpoints.Dialects;
+
+internal static class ClipShapes
+{
+    private const int HeadDim = 64, OpenAiWidth = 768, HugeWidth = 1280, HugeLayers = 32;
+
+    /// <summary>A text tower; null when the weights are not whole.</summary>
+    public static string? Text(IWeights weights)
+    {
+        const string Layers = "text_model.encoder.layers.";
+        if (weights.Find("text_model.embeddings.token_embedding.weight")?.Shape is not [var vocabulary, var width] || width % HeadDim != 0
+            || weights.Find("text_model.embeddings.position_embedding.weight")?.Shape is not [var positions, _] || weights.Find(Layers + "0.mlp.fc1.weight")?.Shape is not [var inner, _])
+        {
+            return null;
+        }
+        long? projection = weights.Find("text_projection.weight")?.Shape is [var size, _] ? size : null;
+        var config = new ClipTextConfig
+        {
+            Architectures = Json(projection is null ? "[\"CLIPTextModel\"]" : "[\"CLIPTextModelWithProjection\"]"),
+            VocabSize = (int)vocabulary,
+            HiddenSize = (int)width,
+            IntermediateSize = (int)inner,
+            NumHiddenLayers = weights.Names.Where(n => n.StartsWith(Layers, StringComparison.Ordinal)).Select(n => DialectRecognition.Number(n, 3)).Max() + 1,
+            NumAttentionHeads = (int)(width / HeadDim),
+            MaxPositionEmbeddings = (int)positions,
+            ProjectionDim = (int)(projection ?? width),
+            // OpenAI's tower approximates GELU; OpenCLIP's, which are wider, do not.
+            HiddenAct = width == OpenAiWidth ? "quick_gelu" : "gelu",
+            // What published configurations state; the pooled token is then the one of the largest id.
+            BosTokenId = 0,
+            EosTokenId = ClipTextConfig.LegacyEosTokenId,
+        };
+        return ModelConfigJson.Write(config, ClipJson.Default.ClipTextConfig);
+    }
+
+    /// <summary>OpenCLIP's ViT-H/14; null for other sizes.</summary>
+    public static string? Vision(IWeights weights)
+    {
+        var config = new ClipVisionConfig
+        {
+            Architectures = Json("[\"CLIPVisionModelWithProjection\"]"), HiddenSize = HugeWidth, IntermediateSize = 4 * HugeWidth, NumHiddenLayers = HugeLayers, NumAttentionHeads = 16, ImageSize = 224, PatchSize = 14, ProjectionDim = 1024, HiddenAct = "gelu",
+        };
+        return weights.Find("vision_model.embeddings.patch_embedding.weight")?.Shape is [HugeWidth, 3, 14, 14] && weights.Find("visual_projection.weight")?.Shape is [1024, HugeWidth]
+            ? ModelConfigJson.Write(config, ClipJson.Default.ClipVisionConfig) : null;
+    }
+
+    /// <summary>A value of JSON, for keys that transformers writes in several forms.</summary>
+    public static JsonElement Json(string text)
+    {
+        using JsonDocument document = JsonDocument.Parse(text);
+        return document.RootElement.Clone();
+    }
+}
+
+internal static class T5Shapes
+{
+    private const string Attention = ".layer.0.SelfAttention.", Gate = "encoder.block.0.layer.1.DenseReluDense.wi_0.weight";
+
+    /// <summary>Whether every layer has a table of position biases, as in umT5.</summary>
+    public static bool IsUmt5(IWeights weights) => weights.Find($"encoder.block.1{Attention}relative_attention_bias.weight") is not null;
+
+    /// <summary>The encoder of T5 or umT5; null when the weights are not whole.</summary>
+    public static string? Encoder(IWeights weights)
+    {
+        string? inner = weights.Find(Gate) is not null ? Gate : "encoder.block.0.layer.1.DenseReluDense.wi.weight";
+        if (weights.Find("shared.weight")?.Shape is not [var vocabulary, var width] || weights.Find($"encoder.block.0{Attention}q.weight")?.Shape is not [var all, _]
+            || weights.Find($"encoder.block.0{Attention}relative_attention_bias.weight")?.Shape is not [var buckets, var heads] || weights.Find(inner)?.Shape is not [var ff, _] || heads == 0)
+        {
+            return null;
+        }
+        bool isUmt5 = IsUmt5(weights);
+        var config = new T5Config
+        {
+            Architectures = ClipShapes.Json(isUmt5 ? "[\"UMT5EncoderModel\"]" : "[\"T5EncoderModel\"]"),
+            ModelType = ClipShapes.Json(isUmt5 ? "\"umt5\"" : "\"t5\""),
+            VocabSize = (int)vocabulary,
+            DModel = (int)width,
+            DKv = (int)(all / heads),
+            DFf = (int)ff,
+            NumHeads = (int)heads,
+            NumLayers = weights.Names.Where(n => n.StartsWith("encoder.block.", StringComparison.Ordinal)).Select(n => DialectRecognition.Number(n, 2)).Max() + 1,
+            RelativeAttentionNumBuckets = (int)buckets,
+            FeedForwardProj = inner == Gate ? "gated-gelu" : "relu",
+        };
+        return ModelConfigJson.Write(config, T5Json.Default.T5Config);
+    }
+}
+
+internal static class CogVideoXShapes
+{
+    /// <summary>The transformer of 2B or 5B; null for widths that were not published and for version 1.5, which reads pairs of frames.</summary>
+    public static string? Transformer(IWeights weights)
+    {
+        const string Positions = "patch_embed.pos_embedding";
+        if (weights.Find("patch_embed.proj.weight")?.Shape is not [var width, var input, _, _] || weights.Find("proj_out.weight")?.Shape is not [var output, _])
+        {
+            return null;
+        }
+        CogVideoXTransformerConfig? published = width switch { 1920 => CogVideoXTransformerConfig.TwoB, 3072 => CogVideoXTransformerConfig.FiveB, _ => null };
+        return published is null ? null : ModelConfigJson.Write(published with
+        {
+            InChannels = (int)input, OutChannels = (int)output / (published.PatchSize * published.PatchSize), UseLearnedPositionalEmbeddings = weights.Find(Positions) is not null,
+        }, CogVideoXJson.Default.CogVideoXTransformerConfig);
+    }
+}
+
+internal static class VideoDiffusionShapes
+{
+    /// <summary>The U-Net of img2vid and img2vid-xt, which differ in the number of frames alone; null for other widths.</summary>
+    public static string? UNet(IWeights weights) =>
+        weights.Find("conv_in.weight")?.Shape is [320, 8, 3, 3] ? ModelConfigJson.Write(new UNetSpatioTemporalConfig(), StableVideoDiffusionJson.Default.UNetSpatioTemporalConfig) : null;
+
+    /// <summary>Its autoencoder; null for other widths.</summary>
+    public static string? Vae(IWeights weights)
+    {
+        int[] widths = [128, 256, 512, 512];
+        bool isPublished = Enumerable.Range(0, widths.Length).All(level => weights.Find(KeyMap.Name($"encoder.down_blocks.{level}.resnets.1.conv1.weight"))?.Shape is [var width, ..] && width == widths[level]);
+        return !isPublished ? null : ModelConfigJson.Write(new TemporalAutoencoderConfig
+        {
+            BlockOutChannels = widths, LayersPerBlock = 2, DownBlockTypes = [.. widths.Select(_ => "DownEncoderBlock2D")], SampleSize = 768,
+        }, StableVideoDiffusionJson.Default.TemporalAutoencoderConfig);
+    }
+}
+
+internal static class MotionShapes
+{
+    /// <summary>The motion modules; null when the weights are not whole.</summary>
+    /// <param name="weights">Under our names.</param>
+    /// <param name="file">The file, for the table of positions: its length is the longest clip.</param>
+    public static string? Adapter(IWeights weights, IWeights file)
+    {
+        var widths = new List<int>();
+        while (weights.Find(KeyMap.Name($"down_blocks.{widths.Count}.motion_modules.0.proj_in.weight"))?.Shape is [var width, _])
+        {
+            widths.Add((int)width);
+        }
+        string? positions = file.Names.FirstOrDefault(n => n.EndsWith("pos_encoder.pe", StringComparison.Ordinal));
+        if (widths.Count == 0 || positions is null || file.Find(positions)!.Shape is not [_, var longest, _])
+        {
+            return null;
+        }
+        var config = new MotionAdapterConfig
+        {
+            BlockOutChannels = widths,
+            MotionLayersPerBlock = [weights.Names.Where(n => n.StartsWith("down_blocks.0.motion_modules.", StringComparison.Ordinal)).Select(n => DialectRecognition.Number(n, 3)).Max() + 1],
+            MotionMaxSeqLength = (int)longest,
+            UseMotionMidBlock = weights.Names.Any(n => n.StartsWith("mid_block.", StringComparison.Ordinal)),
+        };
+        return ModelConfigJson.Write(config, AnimateDiffJson.Default.MotionAdapterConfig);
+    }
+}
 
 internal static class WanShapes
 {
@@ -151,32 +307,6 @@ internal static class StableDiffusionShapes
         };
         return ModelConfigJson.Write(config, StableDiffusionJson.Default.AutoencoderKlConfig);
     }
-
-    /// <summary>CLIP's text tower as OpenAI's ViT-L/14 has it; null for another width.</summary>
-    public static string? ClipText(IWeights weights) => weights.Find("text_model.embeddings.token_embedding.weight")?.Shape is [49408, 768] ? """
-        {
-          "architectures": ["CLIPTextModel"],
-          "attention_dropout": 0.0,
-          "bos_token_id": 0,
-          "dropout": 0.0,
-          "eos_token_id": 2,
-          "hidden_act": "quick_gelu",
-          "hidden_size": 768,
-          "initializer_factor": 1.0,
-          "initializer_range": 0.02,
-          "intermediate_size": 3072,
-          "layer_norm_eps": 1e-05,
-          "max_position_embeddings": 77,
-          "model_type": "clip_text_model",
-          "num_attention_heads": 12,
-          "num_hidden_layers": 12,
-          "pad_token_id": 1,
-          "projection_dim": 768,
-          "torch_dtype": "float32",
-          "vocab_size": 49408
-        }
-
-        """ : null;
 
     private static int BlocksOf(IWeights weights, string prefix) =>
         weights.Names.Where(n => n.StartsWith(prefix, StringComparison.Ordinal)).Select(n => DialectRecognition.Number(n[prefix.Length..], 0)).DefaultIfEmpty(0).Max() + 1;

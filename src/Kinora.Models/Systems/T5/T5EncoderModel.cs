@@ -56,9 +56,9 @@ public sealed class T5EncoderModel : Module
         return networks.Load("text_encoder", p => new T5EncoderModel(p, config), IsOmitted);
     }
 
-    /// <summary>Whether a tensor of a checkpoint belongs to the decoder or repeats <c>shared.weight</c>.</summary>
+    /// <summary>Whether a tensor of a checkpoint belongs to the decoder, repeats <c>shared.weight</c>, or is the tokenizer that ComfyUI puts beside.</summary>
     public static bool IsOmitted(string name) =>
-        name is "encoder.embed_tokens.weight" or "lm_head.weight" || name.StartsWith("decoder.", StringComparison.Ordinal);
+        name is "encoder.embed_tokens.weight" or "lm_head.weight" or "spiece_model" || name.StartsWith("decoder.", StringComparison.Ordinal);
 
     /// <summary>Floating point operations for one prompt of <paramref name="tokens"/> tokens (a multiply-add counts as two).</summary>
     public static long Flops(T5Config config, long tokens)
