@@ -10,6 +10,9 @@ internal static unsafe class GgufBlocks
 {
     private const int SmallBlock = 32, LargeBlock = 256;
 
+    // The values of IQ4's codes: finer near zero, where weights are dense.
+    private static ReadOnlySpan<sbyte> Levels => [-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113];
+
     /// <summary>Decodes elements, a multiple of the type's block, from <paramref name="from"/> to <paramref name="to"/>.</summary>
     public static void Decode(StorageType type, byte* from, float* to, long elements)
     {
@@ -39,6 +42,12 @@ internal static unsafe class GgufBlocks
             case StorageType.Q4_K: DecodeQ4K(x, y); break;
             case StorageType.Q5_K: DecodeQ5K(x, y); break;
             case StorageType.Q6_K: DecodeQ6K(x, y); break;
+            case StorageType.Q4_1: DecodeQ4WithMinimum(x, y); break;
+            case StorageType.Q5_1: DecodeQ5WithMinimum(x, y); break;
+            case StorageType.Q2_K: DecodeQ2K(x, y); break;
+            case StorageType.Q3_K: DecodeQ3K(x, y); break;
+            case StorageType.IQ4_NL: DecodeTable(Half(x), x[2..], y); break;
+            case StorageType.IQ4_XS: DecodeIQ4XS(x, y); break;
             default: throw new ArgumentOutOfRangeException(nameof(type), type, "not a quantized type");
         }
     }
@@ -139,6 +148,88 @@ internal static unsafe class GgufBlocks
                 part[i + 64] = d * (sbyte)scales[s + 4] * (((low[i] >> 4) | ((high[i] >> 4) & 3) << 4) - 32);
                 part[i + 96] = d * (sbyte)scales[s + 6] * (((low[i + 32] >> 4) | ((high[i] >> 6) & 3) << 4) - 32);
             }
+        }
+    }
+
+    // d, m; 16 bytes: low nibbles are the first half.
+    private static void DecodeQ4WithMinimum(ReadOnlySpan<byte> x, Span<float> y)
+    {
+        float d = Half(x), m = Half(x[2..]);
+        for (int i = 0; i < SmallBlock / 2; i++)
+        {
+            y[i] = d * (x[4 + i] & 0xF) + m;
+            y[i + SmallBlock / 2] = d * (x[4 + i] >> 4) + m;
+        }
+    }
+
+    // d, m; fifth bits; 16 bytes of nibbles.
+    private static void DecodeQ5WithMinimum(ReadOnlySpan<byte> x, Span<float> y)
+    {
+        float d = Half(x), m = Half(x[2..]);
+        uint high = BinaryPrimitives.ReadUInt32LittleEndian(x[4..]);
+        for (int i = 0; i < SmallBlock / 2; i++)
+        {
+            y[i] = d * ((x[8 + i] & 0xF) | (int)((high >> i) & 1) << 4) + m;
+            y[i + SmallBlock / 2] = d * ((x[8 + i] >> 4) | (int)((high >> (i + 16)) & 1) << 4) + m;
+        }
+    }
+
+    // 16 bytes: a scale in the low nibble, a minimum in the high one, for 16 elements each; 64 bytes of bit pairs; d, dmin.
+    private static void DecodeQ2K(ReadOnlySpan<byte> x, Span<float> y)
+    {
+        float d = Half(x[80..]), min = Half(x[82..]);
+        for (int group = 0; group < LargeBlock / 16; group++)
+        {
+            var (half, pair, part) = (group / 8, group % 8 / 2, group % 2);
+            ReadOnlySpan<byte> q = x.Slice(16 + 32 * half + 16 * part, 16);
+            float scale = d * (x[group] & 0xF), low = min * (x[group] >> 4);
+            for (int i = 0; i < 16; i++)
+            {
+                y[16 * group + i] = scale * ((q[i] >> (2 * pair)) & 3) - low;
+            }
+        }
+    }
+
+    // 32 bytes of third bits, bit j of a byte for the j-th 32 elements, set for codes that are not negative; 64 bytes of bit pairs; 12 bytes
+    // with 16 scales of 6 bits; d.
+    private static void DecodeQ3K(ReadOnlySpan<byte> x, Span<float> y)
+    {
+        float d = Half(x[108..]);
+        ReadOnlySpan<byte> packed = x.Slice(96, 12);
+        for (int group = 0; group < LargeBlock / 16; group++)
+        {
+            var (half, pair, part) = (group / 8, group % 8 / 2, group % 2);
+            // Low nibbles of the first eight bytes, then their high nibbles; two more bits from the last four bytes.
+            int low = group < 8 ? packed[group] & 0xF : packed[group - 8] >> 4, high = (packed[8 + group % 4] >> (2 * (group / 4))) & 3;
+            float scale = d * ((low | high << 4) - 32);
+            ReadOnlySpan<byte> q = x.Slice(32 + 32 * half + 16 * part, 16), third = x.Slice(16 * part, 16);
+            for (int i = 0; i < 16; i++)
+            {
+                int code = (q[i] >> (2 * pair)) & 3;
+                y[16 * group + i] = scale * (((third[i] >> (4 * half + pair)) & 1) != 0 ? code : code - 4);
+            }
+        }
+    }
+
+    // d; upper bit pairs of 8 scales; their low nibbles; 128 bytes of codes.
+    private static void DecodeIQ4XS(ReadOnlySpan<byte> x, Span<float> y)
+    {
+        float d = Half(x);
+        int high = BinaryPrimitives.ReadUInt16LittleEndian(x[2..]);
+        for (int part = 0; part < LargeBlock / SmallBlock; part++)
+        {
+            int scale = ((x[4 + part / 2] >> (4 * (part % 2))) & 0xF) | ((high >> (2 * part)) & 3) << 4;
+            DecodeTable(d * (scale - 32), x.Slice(8 + 16 * part, 16), y.Slice(SmallBlock * part, SmallBlock));
+        }
+    }
+
+    // 16 bytes of codes: low nibbles are the first half.
+    private static void DecodeTable(float d, ReadOnlySpan<byte> codes, Span<float> y)
+    {
+        for (int i = 0; i < SmallBlock / 2; i++)
+        {
+            y[i] = d * Levels[codes[i] & 0xF];
+            y[i + SmallBlock / 2] = d * Levels[codes[i] >> 4];
         }
     }
 

@@ -200,7 +200,7 @@ public sealed class GgufFile : IWeightFile
                     shape[d] = size <= long.MaxValue ? (long)size : throw Damaged(Invariant($"`{name}` has a dimension of {size}"));
                 }
                 uint code = UInt32();
-                StorageType type = TypeOf(code) ?? throw Damaged(Invariant($"`{name}` is of the GGUF type {code}{NameOf(code)}, which is not supported; convert the file to F16, BF16, Q8_0, Q4_0, Q5_0, Q4_K, Q5_K or Q6_K"));
+                StorageType type = TypeOf(code) ?? throw Damaged(Invariant($"`{name}` is of the GGUF type {code}{NameOf(code)}, which is not supported; convert the file to F16, BF16, Q8_0, Q4_0, Q4_1, Q5_0, Q5_1, Q2_K, Q3_K, Q4_K, Q5_K, Q6_K, IQ4_NL or IQ4_XS"));
                 ulong offset = UInt64();
                 long bytes = StorageTypes.BytesOf(type, shape) ?? throw Damaged(Invariant($"`{name}`: [{string.Join(", ", shape)}] does not divide into blocks of {type.BlockElements()} or holds more than 2^63 bytes"));
                 if (rank > 0 && shape[^1] % type.BlockElements() != 0)
@@ -253,11 +253,17 @@ public sealed class GgufFile : IWeightFile
             0 => StorageType.Float32,
             1 => StorageType.Float16,
             2 => StorageType.Q4_0,
+            3 => StorageType.Q4_1,
             6 => StorageType.Q5_0,
+            7 => StorageType.Q5_1,
             8 => StorageType.Q8_0,
+            10 => StorageType.Q2_K,
+            11 => StorageType.Q3_K,
             12 => StorageType.Q4_K,
             13 => StorageType.Q5_K,
             14 => StorageType.Q6_K,
+            20 => StorageType.IQ4_NL,
+            23 => StorageType.IQ4_XS,
             24 => StorageType.Int8,
             25 => StorageType.Int16,
             26 => StorageType.Int32,
@@ -269,7 +275,7 @@ public sealed class GgufFile : IWeightFile
 
         private static string NameOf(uint code) => code switch
         {
-            3 => " (Q4_1)", 7 => " (Q5_1)", 9 => " (Q8_1)", 10 => " (Q2_K)", 11 => " (Q3_K)", 15 => " (Q8_K)",
+            9 => " (Q8_1)", 15 => " (Q8_K)",
             >= 16 and <= 23 or 29 => " (an IQ type)", 34 or 35 => " (a ternary type)", _ => "",
         };
 

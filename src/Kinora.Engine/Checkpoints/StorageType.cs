@@ -27,6 +27,12 @@ public enum StorageType
     Q4_K,
     Q5_K,
     Q6_K,
+    Q4_1,
+    Q5_1,
+    Q2_K,
+    Q3_K,
+    IQ4_NL,
+    IQ4_XS,
 }
 
 /// <summary>Names, sizes and in-memory counterparts of <see cref="StorageType"/>.</summary>
@@ -56,6 +62,12 @@ internal static class StorageTypes
         (StorageType.Q4_K, "Q4_K", 144, 256, DType.Float32),
         (StorageType.Q5_K, "Q5_K", 176, 256, DType.Float32),
         (StorageType.Q6_K, "Q6_K", 210, 256, DType.Float32),
+        (StorageType.Q4_1, "Q4_1", 20, 32, DType.Float32),
+        (StorageType.Q5_1, "Q5_1", 24, 32, DType.Float32),
+        (StorageType.Q2_K, "Q2_K", 84, 256, DType.Float32),
+        (StorageType.Q3_K, "Q3_K", 110, 256, DType.Float32),
+        (StorageType.IQ4_NL, "IQ4_NL", 18, 32, DType.Float32),
+        (StorageType.IQ4_XS, "IQ4_XS", 136, 256, DType.Float32),
     ];
 
     /// <summary>Bytes of one element, or of one block of a quantized type.</summary>
@@ -63,6 +75,9 @@ internal static class StorageTypes
 
     /// <summary>Elements of one block; 1 for types that are not quantized.</summary>
     public static int BlockElements(this StorageType type) => Table[(int)type].BlockElements;
+
+    /// <summary>Whether <c>kinora::dequantize</c> decodes the type; its codes are the places of this enumeration (native/torch/kernels/kernels.h).</summary>
+    public static bool IsDecodedNatively(this StorageType type) => type <= StorageType.Q6_K;
 
     /// <summary>Whether elements share a scale in blocks.</summary>
     public static bool IsQuantized(this StorageType type) => Table[(int)type].BlockElements > 1;

@@ -121,7 +121,7 @@ internal sealed class StoredWeight : Weight
     /// <param name="rows">Rows of equal size that the elements make.</param>
     /// <param name="dtype">A floating-point type.</param>
     public static Tensor Decode(StorageType type, Tensor data, Tensor? scales, long rows, DType dtype) =>
-        data.Device.Type == DeviceType.Cpu && dtype is DType.Float32 or DType.BFloat16 && type != StorageType.Float64 && DequantizeOp.Exists
+        data.Device.Type == DeviceType.Cpu && dtype is DType.Float32 or DType.BFloat16 && type != StorageType.Float64 && type.IsDecodedNatively() && DequantizeOp.Exists
             ? DequantizeOp.Call(data, scales, (long)type, rows, dtype)
             : DecodeComposed(type, data, scales, rows, dtype);
 

@@ -264,7 +264,7 @@ public static class ModelConversion
         SafetensorsWriter.WriteOneByOne(path, tensors.Select(t =>
         {
             // In memory a quantized or 8-bit tensor is float32; half of that loses nothing that it had.
-            bool isSmall = t.Stored.Type is StorageType.Float8E4M3 or StorageType.Float8E5M2 or StorageType.Q4_0 or StorageType.Q5_0 or StorageType.Q8_0 or StorageType.Q4_K or StorageType.Q5_K or StorageType.Q6_K;
+            bool isSmall = t.Stored.Type is StorageType.Float8E4M3 or StorageType.Float8E5M2 or >= StorageType.Q4_0;
             DType own = isSmall ? DType.Float16 : DTypeOf(t.Stored.Type);
             return new TensorToWrite(t.Name, [.. t.Stored.Shape], floatsAs is { } wanted && own.IsFloatingPoint() ? wanted : own, t.Read);
         }), new Dictionary<string, string> { ["format"] = "pt" });
