@@ -208,6 +208,10 @@ public static class ClipEvaluation
             if (extractor.ClassifierScore is { } classifierScore)
                 sheet = sheet.With(DistributionSuite.Inception(extractor.Probabilities(own), classifierScore, named));
         }
+        IReadOnlySet<string> random = RandomWeights.Marked([options.I3d, options.Inception, options.Siglip, options.VideoMae, options.C3d, options.Lpips, options.Clip, options.Raft, .. VBenchScores.Files(options.VBench)]);
+        sheet = RandomWeights.Refuse(sheet, random);
+        if (random.Count > 0)
+            records = records.ConvertAll(r => r with { Values = new SortedDictionary<string, double>(r.Values.Where(v => sheet.Refused.All(s => s.Metric != v.Key)).ToDictionary(), StringComparer.Ordinal) });
         sheet = sheet.With(WorldSheet(world, records, options, cancellationToken));
         if (training.Count > 0)
         {
@@ -224,7 +228,7 @@ public static class ClipEvaluation
         if (world is null)
             return new ScoreSheet([], []);
         if (world.Count == 0)
-            return new ScoreSheet([], options.ProbesAsked ? [new RefusedScore("world", $"no clip has the size of the probe and a prompt in the words of the procedural world, like 'a red balloon moves up over a night city'; clips are {records.Count}, the first prompt is '{records[0].Prompt ?? "unknown"}'")] : []);
+            return new ScoreSheet([], options.ProbesAsked ? [new RefusedScore("world", $"no clip has the size of the probe and a prompt in the words of the procedural world, like 'a red balloon moves up over a night city'; {Words.Count(records.Count, "clip")}, the first prompt {(records[0].Prompt is { } first ? $"is '{first}'" : "is not known (give --prompts)")}")] : []);
         try
         {
             ScoreSheet sheet = world.Finish(options.Distributions, cancellationToken);

@@ -48,6 +48,10 @@ public sealed class VBenchScores : IDisposable
     /// <summary>What can be scored with the weights that were found.</summary>
     public IEnumerable<VBenchDimension> Dimensions => _dimensions.Select(d => d.Dimension);
 
+    /// <summary>The published files that a folder holds; none for null.</summary>
+    public static IEnumerable<string> Files(string? folder) =>
+        folder is null ? [] : new[] { ClipBase, ClipLarge, AestheticHead, Dino }.Select(name => Path.Combine(folder, name)).Where(File.Exists);
+
     /// <summary>Whether weights are known to be those that VBench takes.</summary>
     public static bool IsPublished(string sha256) => Published.Any(p => sha256.StartsWith(p, StringComparison.Ordinal));
 
@@ -60,14 +64,13 @@ public sealed class VBenchScores : IDisposable
         var scores = new VBenchScores(device);
         try
         {
-            string File(string name) => Path.Combine(folder, name);
-            bool Has(params string[] names) => names.All(n => System.IO.File.Exists(File(n)));
-            if (Has(Dino))
-                scores.AddDino(File(Dino));
-            if (Has(ClipBase))
-                scores.AddBackground(File(ClipBase));
-            if (Has(ClipLarge, AestheticHead))
-                scores.AddAesthetic(File(ClipLarge), File(AestheticHead));
+            string At(string name) => Path.Combine(folder, name);
+            if (File.Exists(At(Dino)))
+                scores.AddDino(At(Dino));
+            if (File.Exists(At(ClipBase)))
+                scores.AddBackground(At(ClipBase));
+            if (File.Exists(At(ClipLarge)) && File.Exists(At(AestheticHead)))
+                scores.AddAesthetic(At(ClipLarge), At(AestheticHead));
             return scores._dimensions.Count > 0 ? scores : throw new EvaluationException($"{folder}: none of VBench's weights; expected {Dino}, {ClipBase}, or {ClipLarge} with {AestheticHead}.");
         }
         catch

@@ -139,7 +139,7 @@ public static class FvdBench
         // Drawn with variance 1/(3·fan-in); 2/fan-in keeps the strength of what passes a ReLU (He et al., arXiv:1502.01852, section 2.2), so that features of
         // different clips differ as they do with trained weights.
         double gain = Math.Sqrt(6);
-        SafetensorsWriter.Write(path, new InceptionI3dModel(root).Parameters().Select(p => KeyValuePair.Create(p.Name, p.Value.Dim < 2 ? p.Value : p.Value * gain)));
+        SafetensorsWriter.Write(path, new InceptionI3dModel(root).Parameters().Select(p => KeyValuePair.Create(p.Name, p.Value.Dim < 2 ? p.Value : p.Value * gain)), Clips.RandomWeights.Mark);
         return path;
     }
 

@@ -189,6 +189,18 @@ public sealed class NetworkScoresTests : IDisposable
     }
 
     [Fact]
+    public void Run_WeightsMarkedAsRandom_PrintsNoNumberOfTheirs()
+    {
+        string weights = Save("raft.safetensors", p => new RaftModel(p, RaftConfig.Small), RandomWeights.Mark), clips = Directory.CreateDirectory(Path.Combine(_folder, "clips")).FullName;
+        Gray(8, 3).Save(Path.Combine(clips, "a.mp4"));
+        EvaluationReport report = ClipEvaluation.Run(new ClipEvaluationOptions { Clips = clips, Raft = weights }, Device.Cpu).Report;
+        report.Sheet.Refused.Select(r => r.Metric).ShouldBe([FlowScores.DynamicDegree, FlowScores.WarpingError]);
+        report.Sheet.Scores.ShouldNotContain(s => s.Metric == FlowScores.WarpingError);
+        report.Clips.Single().Values.Keys.ShouldNotContain(FlowScores.WarpingError);
+        report.ToJson().ShouldContain("marked as random");
+    }
+
+    [Fact]
     public void Video_WrongWeightsOrTooFewFrames_AreRefused()
     {
         string raft = Save("raft.safetensors", p => new RaftModel(p, RaftConfig.Small));
@@ -198,12 +210,12 @@ public sealed class NetworkScoresTests : IDisposable
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
-    private string Save(string name, Func<ParameterPath, Module> build)
+    private string Save(string name, Func<ParameterPath, Module> build, IReadOnlyDictionary<string, string>? metadata = null)
     {
         string path = Path.Combine(_folder, name);
         var root = ParameterPath.Root(new InitializedParameters(1));
         using var store = root.Store;
-        SafetensorsWriter.Write(path, build(root).Parameters().Select(p => KeyValuePair.Create(p.Name, p.Value)));
+        SafetensorsWriter.Write(path, build(root).Parameters().Select(p => KeyValuePair.Create(p.Name, p.Value)), metadata);
         return path;
     }
 
