@@ -15,6 +15,7 @@ using Kinora.Models.Checkpoints.Lora;
 using Kinora.Models.Diffusion;
 using Kinora.Models.Diffusion.Samplers;
 using Kinora.Models.Generation;
+using Kinora.Models.Systems.StableDiffusion;
 
 namespace Kinora.Cli;
 
@@ -28,7 +29,7 @@ public static class GenerateCommand
         var seed = new Option<ulong?>("--seed") { Description = "Decides the noise; random by default. Clip i of --count has the seed plus i.", HelpName = "number" };
         var steps = new Option<int?>("--steps") { Description = "Sampling steps.", HelpName = "number" };
         var guidance = new Option<double?>("--guidance") { Description = "How closely to follow the prompt; 1 is no guidance and twice as fast.", HelpName = "scale" };
-        var sampler = new Option<string?>("--sampler") { Description = $"{string.Join(", ", FlowSamplers.Names)}, or what the model's own system knows.", HelpName = "name" };
+        var sampler = new Option<string?>("--sampler") { Description = $"kinora-world has {string.Join(", ", FlowSamplers.Names)}; Stable Diffusion, AnimateDiff and ModelScope {string.Join(", ", StableDiffusionSamplers.Names)}; CogVideoX ddim, dpm; the others one each.", HelpName = "name" };
         var negative = new Option<string>("--negative") { Description = "What to lead away from.", HelpName = "text", DefaultValueFactory = _ => "" };
         var size = new Option<string?>("--size") { Description = "Width x height in pixels, such as 64x64.", HelpName = "WxH" };
         var frames = new Option<int?>("--frames") { Description = "Frames of the clip; 1 makes an image.", HelpName = "number" };

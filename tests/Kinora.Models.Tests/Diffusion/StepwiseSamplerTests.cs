@@ -2,6 +2,7 @@
 // only scales the latents: from √(α² s² + σ²) at a level to s at the end (Karras et al., arXiv:2206.00364, appendix B).
 
 using Kinora.Engine;
+using Kinora.Engine.Random;
 using Kinora.Models.Diffusion.Samplers.Stepwise;
 using Kinora.Models.Diffusion.Schedules;
 
@@ -50,6 +51,68 @@ public sealed class StepwiseSamplerTests
         Tensor start = Start();
 
         Tensor end = sampler.Sample((z, t) => z * Velocity(t / 1000), start, NoNoise);
+
+        Ratio(end, start).ShouldBe(DataStd, OdeTolerance * DataStd);
+    }
+
+    [Theory]
+    [InlineData("EulerAncestralDiscreteScheduler", 400)] // first order: a fourth of the error needs four times the steps
+    [InlineData("KDPM2AncestralDiscreteScheduler", 100)]
+    public void Sample_WithNoiseOnTheWay_EndsWithTheSpreadOfTheData(string className, int steps)
+    {
+        using var scope = TensorScope.Enter();
+        var config = new SchedulerConfig { ClassName = className, BetaSchedule = "scaled_linear", BetaStart = 0.00085, BetaEnd = 0.012, TimestepSpacing = "linspace" };
+        using StepwiseSampler sampler = PublishedSamplers.Create(config, new SamplingOptions(steps));
+        double[] levels = sampler.Training!.Sigmas();
+        var random = new Generator(7);
+        Tensor Noise() => random.Normal(1, 1, 128, 128);
+        int calls = 0;
+
+        Tensor end = sampler.Sample((z, t) =>
+        {
+            calls++;
+            return z * Epsilon(SigmaGrid.At(levels, t));
+        }, Noise() * sampler.InitialNoiseScale, Noise);
+
+        calls.ShouldBe(className.StartsWith("KDPM2", StringComparison.Ordinal) ? 2 * steps - 1 : steps);
+        end.Flatten().Var([0], unbiased: true).Sqrt().Item().ShouldBe(DataStd, OdeTolerance * DataStd);
+    }
+
+    [Theory]
+    [InlineData("EDMEulerScheduler", "epsilon")]
+    [InlineData("EDMDPMSolverMultistepScheduler", "epsilon")]
+    [InlineData("EDMDPMSolverMultistepScheduler", "v_prediction")]
+    public void Sample_EdmOfAGaussian_ScalesAsTheOde(string className, string prediction)
+    {
+        const double SigmaData = 0.8;
+        using var scope = TensorScope.Enter();
+        using StepwiseSampler sampler = PublishedSamplers.Create(new SchedulerConfig { ClassName = className, SigmaData = SigmaData, PredictionType = prediction }, new SamplingOptions(Steps));
+        Tensor start = Start();
+
+        // c_skip x + c_out F is to be the best estimate, x s²/(s² + σ²); F sees c_in x at ¼ ln σ.
+        Tensor end = sampler.Sample((z, t) =>
+        {
+            double sigma = Math.Exp(4 * t), square = sigma * sigma + SigmaData * SigmaData, skip = SigmaData * SigmaData / square, best = DataStd * DataStd / (DataStd * DataStd + sigma * sigma);
+            return z * (Math.Sqrt(square) * (best - skip) / (sigma * SigmaData / Math.Sqrt(square)) * (prediction == "epsilon" ? 1 : -1));
+        }, start * sampler.InitialNoiseScale, NoNoise);
+
+        double first = Math.Exp(4 * sampler.Timesteps[0]);
+        Ratio(end, start).ShouldBe(sampler.InitialNoiseScale * DataStd / Math.Sqrt(DataStd * DataStd + first * first), OdeTolerance * DataStd);
+    }
+
+    [Fact]
+    public void Sample_IpndmOfAGaussian_ScalesAsTheOde()
+    {
+        using var scope = TensorScope.Enter();
+        using StepwiseSampler sampler = PublishedSamplers.Create(new SchedulerConfig { ClassName = "IPNDMScheduler" }, new SamplingOptions(Steps));
+        Tensor start = Start();
+
+        // v = α ε − β x₀ of the best estimates at the angle t.
+        Tensor end = sampler.Sample((z, t) =>
+        {
+            double beta = Math.Sin(t * Math.PI / 2), alpha = Math.Cos(t * Math.PI / 2);
+            return z * (alpha * beta * (1 - DataStd * DataStd) / (alpha * alpha * DataStd * DataStd + beta * beta));
+        }, start, NoNoise);
 
         Ratio(end, start).ShouldBe(DataStd, OdeTolerance * DataStd);
     }

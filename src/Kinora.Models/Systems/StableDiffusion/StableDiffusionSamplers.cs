@@ -12,7 +12,10 @@ public static class StableDiffusionSamplers
         ("ddim", "DDIMScheduler", null),
         ("ddpm", "DDPMScheduler", null),
         ("deis", "DEISMultistepScheduler", null),
+        ("dpm2", "KDPM2DiscreteScheduler", null),
+        ("dpm2-a", "KDPM2AncestralDiscreteScheduler", null),
         ("dpm++", "DPMSolverMultistepScheduler", "dpmsolver++"),
+        ("dpm++-2s", "DPMSolverSinglestepScheduler", "dpmsolver++"),
         ("dpm++-sde", "DPMSolverMultistepScheduler", "sde-dpmsolver++"),
         ("euler", "EulerDiscreteScheduler", null),
         ("euler-a", "EulerAncestralDiscreteScheduler", null),
@@ -25,7 +28,7 @@ public static class StableDiffusionSamplers
     ];
 
     // Samplers in σ, whose levels may be spaced as in Karras et al., arXiv:2206.00364, equation 5.
-    private static readonly string[] WithKarras = ["deis", "dpm++", "dpm++-sde", "euler", "heun", "lms", "unipc"];
+    private static readonly string[] WithKarras = ["deis", "dpm2", "dpm2-a", "dpm++", "dpm++-2s", "dpm++-sde", "euler", "heun", "lms", "unipc"];
 
     /// <summary>Every name.</summary>
     public static IReadOnlyList<string> Names { get; } = [.. Table.Select(row => row.Name).Concat(WithKarras.Select(name => name + Karras)).Order(StringComparer.Ordinal)];

@@ -26,7 +26,7 @@ internal sealed record MultistepOrder(int Order, bool LowerFinal, bool EulerAtFi
     }
 }
 
-internal sealed class DpmMultistepSampler(NoiseSchedule? training, PredictionType prediction, CleanLimit limit, bool isFlow, DpmAlgorithm algorithm, bool midpoint, MultistepOrder orders, double[] timesteps, double[] sigmas)
+internal class DpmMultistepSampler(NoiseSchedule? training, PredictionType prediction, CleanLimit limit, bool isFlow, DpmAlgorithm algorithm, bool midpoint, MultistepOrder orders, double[] timesteps, double[] sigmas)
     : LogSnrSampler(training, prediction, limit, isFlow, timesteps, sigmas)
 {
     private readonly TensorHistory _predictions = new(3);

@@ -67,7 +67,7 @@ internal sealed class EulerAncestralSampler(NoiseSchedule training, PredictionTy
     protected override StepwiseResult Advance(Tensor output, int call, Tensor x, Func<Tensor> noise)
     {
         double sigma = Sigmas[call], to = Sigmas[call + 1];
-        double up = Math.Sqrt(to * to * (sigma * sigma - to * to) / (sigma * sigma)), down = Math.Sqrt(to * to - up * up);
+        var (_, _, down, up) = AncestralStep.Of(sigma, to);
         Tensor clean = Clean(output, x, sigma);
         return new StepwiseResult(LinearCombination.Of((1, x), (down - sigma, Slope(x, clean, sigma)), (up, noise())), clean);
     }
@@ -180,5 +180,51 @@ internal sealed class Kdpm2Sampler(NoiseSchedule training, PredictionType predic
     {
         _begin.Dispose();
         base.Dispose(disposing);
+    }
+}
+
+/// <summary>DPM2 with noise: a half step to the geometric middle of σ and σ_down, the whole step to σ_down with the slope found there, then noise of σ_up.</summary>
+/// <remarks>
+/// A step without its second call ends the trajectory. <paramref name="steps"/> are the levels of the steps, and as published a draw of noise
+/// belongs to every call, though the first of a step leaves it unused.
+/// </remarks>
+internal sealed class Kdpm2AncestralSampler(NoiseSchedule training, PredictionType prediction, double[] timesteps, double[] sigmas, IReadOnlyList<AncestralStep> steps, bool startsAtLargest)
+    : ExplodingSampler(training, prediction, timesteps, sigmas, startsAtLargest)
+{
+    private readonly TensorHistory _begin = new(1);
+
+    protected override double LevelOf(int call) => call % 2 == 0 ? steps[call / 2].Sigma : steps[call / 2].Middle;
+
+    protected override StepwiseResult Advance(Tensor output, int call, Tensor x, Func<Tensor> noise)
+    {
+        AncestralStep step = steps[call / 2];
+        double here = LevelOf(call);
+        Tensor drawn = noise(), clean = Clean(output, x, here), slope = Slope(x, clean, here);
+        if (call % 2 == 0)
+        {
+            _begin.Push(x);
+            return new StepwiseResult(LinearCombination.Of((1, x), (step.Middle - step.Sigma, slope)), clean);
+        }
+        return new StepwiseResult(LinearCombination.Of((1, _begin[0]), (step.Down - step.Sigma, slope), (step.Up, drawn)), clean);
+    }
+
+    protected override void Dispose(bool disposing)
+    {
+        _begin.Dispose();
+        base.Dispose(disposing);
+    }
+}
+
+/// <summary>Levels of one step of a sampler that adds noise.</summary>
+/// <param name="Sigma">Where it begins.</param>
+/// <param name="Middle">√(σ σ_down); 0 in the last step.</param>
+/// <param name="Down">Where it goes without noise.</param>
+/// <param name="Up">The noise added there.</param>
+internal readonly record struct AncestralStep(double Sigma, double Middle, double Down, double Up)
+{
+    public static AncestralStep Of(double sigma, double next)
+    {
+        double up = Math.Sqrt(next * next * (sigma * sigma - next * next) / (sigma * sigma)), down = Math.Sqrt(next * next - up * up);
+        return new AncestralStep(sigma, next == 0 ? 0 : Math.Sqrt(sigma * down), down, up);
     }
 }

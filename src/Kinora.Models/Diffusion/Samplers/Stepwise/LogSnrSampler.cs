@@ -19,16 +19,19 @@ internal abstract class LogSnrSampler(NoiseSchedule? training, PredictionType pr
     }
 
     /// <summary>α at a level's index.</summary>
-    protected double Alpha(int index) => isFlow ? 1 - Sigmas[index] : 1 / Math.Sqrt(Sigmas[index] * Sigmas[index] + 1);
+    protected virtual double Alpha(int index) => isFlow ? 1 - Sigmas[index] : 1 / Math.Sqrt(Sigmas[index] * Sigmas[index] + 1);
 
     /// <summary>σ at a level's index.</summary>
-    protected double Sigma(int index) => isFlow ? Sigmas[index] : Sigmas[index] * Alpha(index);
+    protected virtual double Sigma(int index) => isFlow ? Sigmas[index] : Sigmas[index] * Alpha(index);
 
     /// <summary>λ at a level's index.</summary>
     protected double Lambda(int index) => Math.Log(Alpha(index)) - Math.Log(Sigma(index));
 
     /// <summary>x₀, limited.</summary>
-    protected Tensor Clean(Tensor output, Tensor x, int call) => limit.Apply(Prediction.Clean(prediction, output, x, Alpha(call), Sigma(call)));
+    protected Tensor Clean(Tensor output, Tensor x, int call) => limit.Apply(Unlimited(output, x, call));
+
+    /// <summary>x₀ as the network says it.</summary>
+    protected virtual Tensor Unlimited(Tensor output, Tensor x, int call) => Prediction.Clean(prediction, output, x, Alpha(call), Sigma(call));
 
     /// <summary>ε; of the limited x₀ when there is a limit.</summary>
     protected Tensor Epsilon(Tensor output, Tensor x, int call) =>

@@ -14,6 +14,8 @@ public static class PublishedSamplers
         ("DDPMScheduler", Ddpm),
         ("DDIMScheduler", Ddim),
         ("DDIMInverseScheduler", DdimInverse),
+        ("DDPMParallelScheduler", Ddpm),
+        ("DDIMParallelScheduler", Ddim),
         ("PNDMScheduler", Pndm),
         ("LCMScheduler", Lcm),
         ("TCDScheduler", Tcd),
@@ -23,8 +25,11 @@ public static class PublishedSamplers
         ("EulerAncestralDiscreteScheduler", EulerAncestral),
         ("HeunDiscreteScheduler", Heun),
         ("KDPM2DiscreteScheduler", Kdpm2),
+        ("KDPM2AncestralDiscreteScheduler", Kdpm2Ancestral),
+        ("IPNDMScheduler", Ipndm),
         ("LMSDiscreteScheduler", Lms),
         ("EDMEulerScheduler", EdmEuler),
+        ("EDMDPMSolverMultistepScheduler", EdmDpm),
         ("DPMSolverMultistepScheduler", DpmMultistep),
         ("DPMSolverSinglestepScheduler", DpmSinglestep),
         ("DEISMultistepScheduler", Deis),
@@ -165,7 +170,39 @@ public static class PublishedSamplers
         return new(training, PredictionOf(c), Floats(calls), Floats([.. Twice(all), 0]), Floats([.. Twice(middles), 0]), StartsAtLargest(c));
     }
 
+    private static Kdpm2AncestralSampler Kdpm2Ancestral(SchedulerConfig c, SamplingOptions o)
+    {
+        var (training, timesteps, sigmas) = Exploding(c, o);
+        double[] levels = training.Sigmas(), all = Floats([.. sigmas, 0]);
+        AncestralStep[] steps = [.. all.SkipLast(1).Select((s, i) => AncestralStep.Of(s, all[i + 1]))];
+        double[] calls = [timesteps[0], .. timesteps.Skip(1).SelectMany((t, i) => new[] { SigmaGrid.Timestep(levels, steps[i].Middle), t })];
+        return new(training, PredictionOf(c), Floats(calls), [.. Twice(all), 0], steps, StartsAtLargest(c));
+    }
+
+    private static IpndmSampler Ipndm(SchedulerConfig c, SamplingOptions o) => new(c.TrainedBetas is { } betas
+        ? betas.Length > o.Steps ? betas[..(o.Steps + 1)] : throw new ConfigException($"trained_betas has {betas.Length} levels; {o.Steps} steps need {o.Steps + 1}.")
+        : IpndmSampler.Betas(o.Steps));
+
     private static EdmEulerSampler EdmEuler(SchedulerConfig c, SamplingOptions o)
+    {
+        var (edm, max, sigmas) = Edm(c, o);
+        return new(edm, max, sigmas, o);
+    }
+
+    private static EdmDpmMultistepSampler EdmDpm(SchedulerConfig c, SamplingOptions o)
+    {
+        var (edm, max, sigmas) = Edm(c, o);
+        DpmAlgorithm algorithm = c.AlgorithmType switch
+        {
+            null or "dpmsolver++" or "deis" => DpmAlgorithm.Clean,
+            "sde-dpmsolver++" when SolverOrder(c) < 3 => DpmAlgorithm.CleanSde,
+            "sde-dpmsolver++" => throw new ConfigException("solver_order 3 does not exist for algorithm_type sde-dpmsolver++ here; use 1 or 2."),
+            _ => throw Unknown("algorithm_type", c.AlgorithmType, "dpmsolver++ or sde-dpmsolver++"),
+        };
+        return new(edm, Limit(c, clipByDefault: null), algorithm, IsMidpoint(c), new MultistepOrder(SolverOrder(c), c.LowerOrderFinal ?? true, c.EulerAtFinal ?? false, EndsAtZero(c)), max, sigmas);
+    }
+
+    private static (EdmPreconditioning Edm, double SigmaMax, double[] Sigmas) Edm(SchedulerConfig c, SamplingOptions o)
     {
         double min = c.SigmaMin ?? 0.002, max = c.SigmaMax ?? 80;
         double[] sigmas = c.SigmaSchedule switch
@@ -174,7 +211,7 @@ public static class PublishedSamplers
             "exponential" => SigmaGrid.Exponential(max, min, o.Steps),
             _ => throw Unknown("sigma_schedule", c.SigmaSchedule, "karras or exponential"),
         };
-        return new(PredictionOf(c), c.SigmaData ?? 0.5, max, Floats([.. sigmas, EndsAtZero(c) ? 0 : sigmas[^1]]), o);
+        return (new EdmPreconditioning(c.SigmaData ?? 0.5, PredictionOf(c) == PredictionType.Velocity), max, Floats([.. sigmas, EndsAtZero(c) ? 0 : sigmas[^1]]));
     }
 
     private static DpmMultistepSampler DpmMultistep(SchedulerConfig c, SamplingOptions o)
