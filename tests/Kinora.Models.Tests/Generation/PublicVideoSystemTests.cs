@@ -94,6 +94,39 @@ public sealed class PublicVideoSystemTests
         previews.Select(p => (p.Width, p.Height)).ShouldBe([(8 * shown, 8), (8 * shown, 8)]);
     }
 
+    [Fact]
+    public async Task GenerateAsync_LatentConsistencyModel_TakesFourStepsAndReadsTheGuidanceScale()
+    {
+        using TinyVideoFolder folder = TinyVideoFolder.LatentConsistency();
+        using var generator = new KinoraVideoGenerator(Options(folder));
+        var options = new VideoGenerationOptions { Seed = 5, Width = 16, Height = 16 };
+
+        GeneratedVideo picture = (await generator.GenerateAsync(new VideoGenerationRequest("a cat"), options))[0];
+        GeneratedVideo guided = (await generator.GenerateAsync(new VideoGenerationRequest("a cat"), options with { Guidance = 3 }))[0];
+        GeneratedVideo led = (await generator.GenerateAsync(new VideoGenerationRequest("a cat") { NegativePrompt = "a dog" }, options))[0];
+
+        (picture.Manifest.Steps, picture.Manifest.Sampler, picture.Manifest.Guidance).ShouldBe((4, "lcm", 8.5));
+        guided.Manifest.FramesSha256.ShouldNotBe(picture.Manifest.FramesSha256);
+        // The scale is an input, not a second prediction: the negative prompt is not read.
+        led.Manifest.FramesSha256.ShouldBe(picture.Manifest.FramesSha256);
+    }
+
+    [Fact]
+    public async Task GenerateAsync_RefinerOfXl_RedrawsAPictureByItsSecondEncoder()
+    {
+        using TinyVideoFolder folder = TinyVideoFolder.XlRefiner();
+        using var generator = new KinoraVideoGenerator(Options(folder));
+        var options = new VideoGenerationOptions { Seed = 5, Width = 16, Height = 16, Steps = 4, ImageStrength = 0.5 };
+        async Task<string> Refine(VideoFrame picture, string prompt) => (await generator.GenerateAsync(new VideoGenerationRequest(prompt) { FirstFrame = picture }, options))[0].Manifest.FramesSha256;
+        var gray = new VideoFrame(16, 16, [.. Enumerable.Repeat((byte)128, 16 * 16 * 3)]);
+
+        string photo = await Refine(Photo, "a cat");
+
+        (await Refine(Photo, "a cat")).ShouldBe(photo);
+        (await Refine(gray, "a cat")).ShouldNotBe(photo);
+        (await Refine(Photo, "a dog that is far too long for one window")).ShouldNotBe(photo);
+    }
+
     private sealed class Previews(List<VideoFrame> all) : IProgress<GenerationProgress>
     {
         public void Report(GenerationProgress value)

@@ -69,6 +69,29 @@ internal sealed class TinyVideoFolder : IDisposable
         return folder.AddTextAndVae().Index("StableDiffusionPipeline");
     }
 
+    /// <summary>A latent consistency model: the U-Net reads the guidance scale, and four steps are enough.</summary>
+    public static TinyVideoFolder LatentConsistency()
+    {
+        var folder = new TinyVideoFolder();
+        UNet2DConditionConfig unet = Picture with { TimeCondProjDim = 8 };
+        folder.Add("unet", Weights, unet, StableDiffusionJson.Default.UNet2DConditionConfig, path => new UNet2DCondition(path, unet));
+        folder.AddTextAndVae();
+        folder.Write("scheduler", "scheduler_config.json", """
+            { "_class_name": "LCMScheduler", "beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear", "clip_sample": false, "set_alpha_to_one": true, "original_inference_steps": 50 }
+            """);
+        return folder.Index("LatentConsistencyModelPipeline");
+    }
+
+    /// <summary>The refiner of XL: the second text encoder alone, and a rating among the numbers that the U-Net reads.</summary>
+    public static TinyVideoFolder XlRefiner()
+    {
+        const int TimeWidth = 8, Numbers = 5;
+        var folder = new TinyVideoFolder();
+        UNet2DConditionConfig unet = Picture with { AdditionEmbedType = "text_time", AdditionTimeEmbedDim = TimeWidth, ProjectionClassEmbeddingsInputDim = TextWidth + Numbers * TimeWidth };
+        folder.Add("unet", Weights, unet, StableDiffusionJson.Default.UNet2DConditionConfig, path => new UNet2DCondition(path, unet));
+        return folder.AddTextAndVae(second: true).Index("StableDiffusionXLImg2ImgPipeline", "\"requires_aesthetics_score\": true, ");
+    }
+
     public static TinyVideoFolder ModelScope()
     {
         var folder = new TinyVideoFolder();
@@ -83,21 +106,31 @@ internal sealed class TinyVideoFolder : IDisposable
 
     public void Dispose() => Directory.Delete(Path, recursive: true);
 
-    private TinyVideoFolder AddTextAndVae()
+    // The second encoder of XL has a projection; it stands in for the first, which the refiner lacks.
+    private TinyVideoFolder AddTextAndVae(bool second = false)
     {
         // Every printable ASCII character, inside a word and at its end: the lower-case prompts of tests need no merges.
         string[] characters = [.. Enumerable.Range('!', '~' - '!' + 1).Select(c => ((char)c).ToString(CultureInfo.InvariantCulture))];
         string[] vocabulary = [.. characters, .. characters.Select(c => c + "</w>"), "<|startoftext|>", "<|endoftext|>"];
         string Quoted(string text) => $"\"{text.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal)}\"";
-        Write("tokenizer", "vocab.json", $"{{ {string.Join(", ", vocabulary.Select((token, id) => string.Create(CultureInfo.InvariantCulture, $"{Quoted(token)}: {id}")))} }}");
-        Write("tokenizer", "merges.txt", "#version: 0.2\n");
-        Write("tokenizer", "tokenizer_config.json", """{ "tokenizer_class": "CLIPTokenizer", "bos_token": "<|startoftext|>", "eos_token": "<|endoftext|>", "unk_token": "<|endoftext|>", "pad_token": "<|endoftext|>" }""");
+        string tokenizer = second ? "tokenizer_2" : "tokenizer";
+        Write(tokenizer, "vocab.json", $"{{ {string.Join(", ", vocabulary.Select((token, id) => string.Create(CultureInfo.InvariantCulture, $"{Quoted(token)}: {id}")))} }}");
+        Write(tokenizer, "merges.txt", "#version: 0.2\n");
+        Write(tokenizer, "tokenizer_config.json", """{ "tokenizer_class": "CLIPTokenizer", "bos_token": "<|startoftext|>", "eos_token": "<|endoftext|>", "unk_token": "<|endoftext|>", "pad_token": "<|endoftext|>" }""");
         var text = new ClipTextConfig { VocabSize = vocabulary.Length, HiddenSize = TextWidth, IntermediateSize = 24, NumHiddenLayers = 1, NumAttentionHeads = 2, MaxPositionEmbeddings = Tokens, EosTokenId = vocabulary.Length - 1 };
         var vae = new AutoencoderKlConfig
         {
             BlockOutChannels = [8, 16], LayersPerBlock = 1, NormNumGroups = 4, DownBlockTypes = ["DownEncoderBlock2D", "DownEncoderBlock2D"], UpBlockTypes = ["UpDecoderBlock2D", "UpDecoderBlock2D"],
         };
-        Add("text_encoder", "model.safetensors", text, ClipJson.Default.ClipTextConfig, path => new ClipTextModel(path, text));
+        if (second)
+        {
+            text = text with { ProjectionDim = TextWidth };
+            Add("text_encoder_2", "model.safetensors", text, ClipJson.Default.ClipTextConfig, path => new ClipTextModelWithProjection(path, text));
+        }
+        else
+        {
+            Add("text_encoder", "model.safetensors", text, ClipJson.Default.ClipTextConfig, path => new ClipTextModel(path, text));
+        }
         Add("vae", Weights, vae, StableDiffusionJson.Default.AutoencoderKlConfig, path => new AutoencoderKl(path, vae));
         Write("scheduler", "scheduler_config.json", """
             { "_class_name": "DDIMScheduler", "beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "linear", "clip_sample": false, "steps_offset": 1, "timestep_spacing": "leading" }
@@ -125,9 +158,9 @@ internal sealed class TinyVideoFolder : IDisposable
         return Directory.CreateDirectory(System.IO.Path.Combine(Path, component)).FullName;
     }
 
-    private TinyVideoFolder Index(string className)
+    private TinyVideoFolder Index(string className, string more = "")
     {
-        File.WriteAllText(System.IO.Path.Combine(Path, "model_index.json"), $"{{ \"_class_name\": \"{className}\", {string.Join(", ", _components.Select(c => $"\"{c}\": [\"diffusers\", \"Part\"]"))} }}");
+        File.WriteAllText(System.IO.Path.Combine(Path, "model_index.json"), $"{{ \"_class_name\": \"{className}\", {more}{string.Join(", ", _components.Select(c => $"\"{c}\": [\"diffusers\", \"Part\"]"))} }}");
         return this;
     }
 }
