@@ -71,9 +71,16 @@ public sealed class CheckpointParameters(IWeights weights, bool trainable = fals
                 _stream.Name = fullName;
             }
             // A change on top (a LoRA) or another order of elements leaves nothing in the file to come back to.
-            return from.ReadStored(fullName) is { } elements && elements.Shape.SequenceEqual(shape.ToArray())
-                ? StoredWeight.Of(elements, dtype, device, streams ? _stream : null)
-                : new ResidentWeight(scope.Keep(Read(from, fullName, dtype, device)));
+            if (from.ReadStored(fullName) is not { } elements || !elements.Shape.SequenceEqual(shape.ToArray()))
+            {
+                return new ResidentWeight(scope.Keep(Read(from, fullName, dtype, device)));
+            }
+            // Weights that pass through memory are not brought in to be looked at.
+            if (!streams && !FiniteCheck.IsFinite(elements))
+            {
+                _report.AddNotFinite(fullName);
+            }
+            return StoredWeight.Of(elements, dtype, device, streams ? _stream : null);
         }
         if (kept is StorageType.Float16 or StorageType.BFloat16)
         {
@@ -87,7 +94,7 @@ public sealed class CheckpointParameters(IWeights weights, bool trainable = fals
             {
                 return (whole ??= Read(from, fullName, DType.Float32, device)).Narrow(0, start, count);
             }
-            return part.ToTensor(DType.Float32, device, copy: true);
+            return Checked(fullName, part.ToTensor(DType.Float32, device, copy: true));
         }, dtype, device);
     }
 
@@ -125,12 +132,19 @@ public sealed class CheckpointParameters(IWeights weights, bool trainable = fals
 
     private Tensor Read(IWeights from, string name, DType dtype, Device device)
     {
-        if (!trainable)
-        {
-            return from.Read(name, dtype, device);
-        }
         using var scope = TensorScope.Enter();
-        return scope.Keep(from.ReadStored(name)?.ToTensor(dtype, device, copy: true) ?? from.Read(name, dtype, device).Clone());
+        Tensor value = trainable ? from.ReadStored(name)?.ToTensor(dtype, device, copy: true) ?? from.Read(name, dtype, device).Clone() : from.Read(name, dtype, device);
+        return scope.Keep(Checked(name, value));
+    }
+
+    // Noted once, however many pieces a weight is read in.
+    private Tensor Checked(string name, Tensor value)
+    {
+        if (!FiniteCheck.IsFinite(value) && !_report.NotFinite.Contains(name))
+        {
+            _report.AddNotFinite(name);
+        }
+        return value;
     }
 
     private static Tensor Placeholder(ReadOnlySpan<long> shape, DType dtype) => Tensor.Empty(shape, dtype, Device.Meta);

@@ -17,6 +17,7 @@ public sealed class LoadReport(string source)
     private readonly List<ShapeMismatch> _wrongShape = [];
     private readonly List<DTypeConversion> _wrongKind = [];
     private readonly List<DTypeConversion> _converted = [];
+    private readonly List<string> _notFinite = [];
 
     /// <summary>The file or folder that was loaded.</summary>
     public string Source { get; } = source;
@@ -33,11 +34,14 @@ public sealed class LoadReport(string source)
     /// <summary>Parameters of another kind: floating point where whole numbers or booleans are expected, or the reverse.</summary>
     public IReadOnlyList<DTypeConversion> WrongKind => _wrongKind;
 
+    /// <summary>Parameters with values that are NaN or infinite, as stored or in the type that they are kept in.</summary>
+    public IReadOnlyList<string> NotFinite => _notFinite;
+
     /// <summary>Parameters converted between floating-point types, as the requested dtype implies. Information, not an error.</summary>
     public IReadOnlyList<DTypeConversion> Converted => _converted;
 
     /// <summary>True when the checkpoint holds exactly the network's parameters.</summary>
-    public bool IsEmpty => _missing.Count == 0 && _unexpected.Count == 0 && _wrongShape.Count == 0 && _wrongKind.Count == 0;
+    public bool IsEmpty => _missing.Count == 0 && _unexpected.Count == 0 && _wrongShape.Count == 0 && _wrongKind.Count == 0 && _notFinite.Count == 0;
 
     /// <summary>Passes when <see cref="IsEmpty"/>.</summary>
     /// <exception cref="CheckpointException">It is not; the message lists every difference.</exception>
@@ -61,6 +65,7 @@ public sealed class LoadReport(string source)
         Add("unexpected", _unexpected, n => $"`{n}`");
         Add("wrong shape", _wrongShape, m => $"`{m.Name}`: model expects [{string.Join(", ", m.Expected)}], file has {m.Found}");
         Add("wrong kind of element", _wrongKind, c => $"`{c.Name}`: model expects {c.To.ShortName()}, file has {c.From.FileName()}");
+        Add("no finite numbers", _notFinite, n => $"`{n}` has NaN or infinite values; download the file again, or take it in another precision");
         return string.Join('\n', lines);
 
         void Add<T>(string what, List<T> items, Func<T, string> show)
@@ -80,6 +85,8 @@ public sealed class LoadReport(string source)
     internal void AddWrongShape(string name, ReadOnlySpan<long> expected, StoredTensor found) => _wrongShape.Add(new ShapeMismatch(name, expected.ToArray(), found));
 
     internal void AddWrongKind(string name, StorageType from, DType to) => _wrongKind.Add(new DTypeConversion(name, from, to));
+
+    internal void AddNotFinite(string name) => _notFinite.Add(name);
 
     internal void AddConverted(string name, StorageType from, DType to) => _converted.Add(new DTypeConversion(name, from, to));
 }

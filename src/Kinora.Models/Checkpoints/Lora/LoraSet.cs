@@ -171,11 +171,22 @@ public sealed class LoraSet : IDisposable
         }
         var changes = parts.Select(p => new LoraChange(p.Key, p.Value)).ToList();
         string[] wrong = [.. strays.Concat(changes.Where(c => c.Kind is null).Select(c => $"{c.Layer} ({string.Join(", ", c.Parts.Keys)})")).Order(StringComparer.Ordinal)];
+        if (file.Names.FirstOrDefault(n => !IsFinite(file, n)) is { } wild)
+        {
+            throw new CheckpointException($"{file.Path}: `{wild}` has NaN or infinite values; download the file again.");
+        }
         if (changes.Count == 0 || wrong.Length > 0)
         {
             throw new CheckpointException($"{file.Path}: {(changes.Count == 0 ? "not a LoRA" : "tensors that are no change of a supported kind (LoRA, LoCon, LoHa, LoKr, DoRA)")}: {string.Join(", ", wrong.Take(10).Select(w => $"`{w}`"))}.");
         }
         return changes;
+    }
+
+    // Files are small, and what is wrong with one would show in the clip alone.
+    private static bool IsFinite(IWeights file, string name)
+    {
+        using var scope = TensorScope.Enter();
+        return double.IsFinite(file.Read(name, DType.Float64).Abs().Sum().Item());
     }
 
     /// <summary>Our layer by every name it goes by: dotted or with underscores, ours or the published one.</summary>
