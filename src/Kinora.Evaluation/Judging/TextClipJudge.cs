@@ -24,7 +24,7 @@ public sealed class TextClipJudge : IDisposable
     public const string Recall = "world.clip-recall@1";
 
     /// <summary>Recall at 1 that the model must reach among <see cref="GateClips"/> real clips before it may judge.</summary>
-    public const double Required = 0.8;
+    public const double Required = 0.9;
 
     /// <summary>Real clips of the check, each of another held-out combination.</summary>
     public const int GateClips = 200;

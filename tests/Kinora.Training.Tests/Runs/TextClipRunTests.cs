@@ -1,4 +1,5 @@
 using Kinora.Engine;
+using Kinora.Engine.Checkpoints;
 using Kinora.Models.Systems.KinoraWorldClip;
 using Kinora.Training.Loop;
 using Kinora.Training.Recipes;
@@ -61,6 +62,27 @@ public sealed class TextClipRunTests
         actual.Keys.Order().ShouldBe(expected.Keys.Order());
         foreach (var (name, bytes) in expected)
             actual[name].ShouldBe(bytes, name);
+    }
+
+    [Fact]
+    public void Execute_ColumnsFromAFile_StartsWithItsWeightsAndRefusesOtherShapes()
+    {
+        using var folder = new TemporaryFolder();
+        void Write(string name, int[] appearance)
+        {
+            var root = ParameterPath.Root(new InitializedParameters(99));
+            using var store = root.Store;
+            SafetensorsWriter.Write(folder[name], new ClipColumns(root, 5, appearance, [8, 8, 16, 16]).Parameters().Select(p => KeyValuePair.Create(p.Name, p.Value)));
+        }
+
+        Write("columns.safetensors", [8, 8, 16, 16, 16]);
+        Write("wide.safetensors", [8, 8, 16, 16, 24]);
+        string From(string file) => Yaml.Replace("clip: { ", $"clip: {{ columns_from: {folder[file]}, ", StringComparison.Ordinal).Replace("steps: 12", "steps: 2", StringComparison.Ordinal);
+        string model = TextClipRun.Execute(Recipe(folder, From("columns.safetensors")), new TrainingOptions { Folder = folder["a"] }, new Lines(), CancellationToken.None);
+        TextClipRun.Execute(Recipe(folder, Yaml.Replace("steps: 12", "steps: 2", StringComparison.Ordinal)), new TrainingOptions { Folder = folder["b"] }, new Lines(), CancellationToken.None);
+        Tiny.Curve(folder["a"], "clip").ShouldNotBe(Tiny.Curve(folder["b"], "clip"));
+        File.ReadAllText(Path.Combine(model, "README.md")).ShouldContain("columns.safetensors");
+        Should.Throw<CheckpointException>(() => TextClipRun.Execute(Recipe(folder, From("wide.safetensors")), new TrainingOptions { Folder = folder["c"] }, new Lines(), CancellationToken.None)).Message.ShouldContain("columns_from");
     }
 
     [Fact]
