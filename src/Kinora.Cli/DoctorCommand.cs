@@ -6,6 +6,7 @@ using Kinora.Cli.Doctor;
 using Kinora.Cli.Shell;
 using Kinora.Engine;
 using Kinora.Media;
+using Kinora.Vision;
 
 namespace Kinora.Cli;
 
@@ -67,6 +68,7 @@ public static class DoctorCommand
             Memory = Machine.Memory(),
             Engine = engine,
             Media = media,
+            Vision = ExamineVision(),
             Models = [.. ModelFolders()],
             Speed = speed,
             Problems = problems,
@@ -88,6 +90,13 @@ public static class DoctorCommand
             problems.Add(e.Message);
             return new MediaReport(null, [], font);
         }
+    }
+
+    private static string ExamineVision()
+    {
+        if (VisionLibrary.Unavailable is { } reason) { return $"none, needed only for optical flow and text in kinora curate ({reason})"; }
+        using var reader = LineReader.Open("eng", out string? unread);
+        return unread is null ? VisionLibrary.Versions : $"{VisionLibrary.Versions}; reads no text ({unread})";
     }
 
     private static IEnumerable<ModelReport> ModelFolders()

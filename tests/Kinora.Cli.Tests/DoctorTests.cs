@@ -36,6 +36,7 @@ public sealed class DoctorTests
             Memory = new MemoryReport(2L << 30, 1L << 30, 2L << 30),
             Engine = null,
             Media = new MediaReport(null, [], null),
+            Vision = "none",
             Models = [],
             Speed = [new SpeedReport("matmul float32", 12.4, "GFLOP/s", 0.5, IsCorrect: false)],
             Problems = ["the font is missing"],

@@ -10,6 +10,9 @@ internal sealed record MachineReport
     public required MemoryReport Memory { get; init; }
     public required EngineReport? Engine { get; init; }
     public required MediaReport Media { get; init; }
+
+    /// <summary>The optional vision library: versions, or what it lacks with the remedy.</summary>
+    public required string Vision { get; init; }
     public required IReadOnlyList<ModelReport> Models { get; init; }
     public required IReadOnlyList<SpeedReport> Speed { get; init; }
 

@@ -27,6 +27,7 @@ internal static class MachineReportText
         }
 
         if (report.Media.Versions is not null) { Row(text, "Media", $"{report.Media.Versions}; writes {string.Join(", ", report.Media.Formats)}"); }
+        Row(text, "Vision", report.Vision);
         Row(text, "Font", report.Media.EmojiFont ?? "no Noto Color Emoji; needed only to draw new glyphs (apt-get install fonts-noto-color-emoji)");
         foreach (var model in report.Models) { Row(text, "Model", string.Create(culture, $"{model.Path}, {model.Bytes / 1e6:0.0} MB")); }
         foreach (var speed in report.Speed)
