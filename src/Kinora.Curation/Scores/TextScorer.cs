@@ -19,7 +19,7 @@ public sealed class TextScorer : IClipScorer
     private const string Language = "eng";
 
     // Raised with every change of what is found, read or counted.
-    private const int Version = 1;
+    private const int Version = 2;
     private readonly LineReader _reader;
 
     private TextScorer(LineReader reader)
@@ -57,7 +57,7 @@ internal sealed class TextPass(LineReader reader) : IClipScorerPass
 
     // A line is read when it was there in two samples; besides, one new line a sample, so that text that passes by quickly has its chance.
     private const int ReadsPerSample = 3, NewReadsPerSample = 1, MaxReads = 2, LeastLetters = 3;
-    private const double LeastConfidence = 60, SamePatch = 0.7, SamePlace = 0.6, Near = 2.5, Stays = 0.01, MovingPicture = 0.35, LeastEdges = 0.002, LeastSpan = 0.9, MostUndetermined = 0.5;
+    private const double LeastConfidence = 60, Sure = 80, SamePatch = 0.7, SamePlace = 0.6, Near = 2.5, Stays = 0.01, MovingPicture = 0.35, LeastEdges = 0.002, LeastSpan = 0.9, MostUndetermined = 0.5;
 
     private readonly List<TextTrack> _tracks = [];
     private readonly List<(long Index, double Time)> _samples = [];
@@ -195,6 +195,8 @@ internal sealed class TextPass(LineReader reader) : IClipScorerPass
             byte[] crop = Crop(picture.Gray, picture.Width, left, top, right - left, bottom - top, w, h);
             Stretch(crop, invert: line.Bright);
             track.Words.Clear();
+            // Leaves and bricks read as words too, but seldom as long ones, and seldom surely.
+            bool sure = false;
             foreach (var word in reader.Read(crop, w))
             {
                 string text = word.Text.Trim();
@@ -202,8 +204,9 @@ internal sealed class TextPass(LineReader reader) : IClipScorerPass
                 // From the crop to shares of the line, which is where later sightings have it.
                 Area box = new((left + (word.X / scale) - (line.X * factor)) / (line.Width * factor), (top + (word.Y / scale) - (line.Y * factor)) / (line.Height * factor), word.Width / scale / (line.Width * factor), word.Height / scale / (line.Height * factor));
                 track.Words.Add(new TextRead(text, box));
+                sure |= word.Confidence >= Sure && text.Count(char.IsLetterOrDigit) >= LeastLetters;
             }
-            track.IsText = track.Words.Any(word => word.Text.Count(char.IsLetterOrDigit) >= LeastLetters);
+            track.IsText = sure;
         }
     }
 
