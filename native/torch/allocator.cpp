@@ -25,6 +25,7 @@ namespace {
 
 constexpr size_t kSmall = 64 << 10;          // below: per-thread lists
 constexpr size_t kMapped = 4 << 20;          // from here: mmap with huge pages
+constexpr size_t kHugePage = 2 << 20;
 constexpr size_t kAlignment = 64;
 
 struct Header {
@@ -124,10 +125,10 @@ class CachingAllocator final : public c10::Allocator {
     g_count.requests.fetch_add(1, std::memory_order_relaxed);
     void* block = capacity < kSmall ? t_small.take(capacity) : take_large(capacity);
     if (!block) {
-      block = from_system(capacity);
+      block = from_system(capacity, bytes);
       if (!block) {
         trim();
-        block = from_system(capacity);
+        block = from_system(capacity, bytes);
       }
       TORCH_CHECK(block, "out of host memory: asked for ", bytes, " bytes (", bytes >> 20, " MiB), ", g_count.live.load(), " bytes (", g_count.live.load() >> 20,
                   " MiB) are in use by tensors");
@@ -172,14 +173,17 @@ class CachingAllocator final : public c10::Allocator {
     return {data, data, &give, c10::Device(c10::DeviceType::CPU)};
   }
 
-  static void* from_system(size_t capacity) {
+  static void* from_system(size_t capacity, size_t bytes) {
     if (capacity < kMapped) {
       void* block = nullptr;
       return posix_memalign(&block, kAlignment, capacity) == 0 ? block : nullptr;
     }
     void* block = mmap(nullptr, capacity, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (block == MAP_FAILED) return nullptr;
-    madvise(block, capacity, MADV_HUGEPAGE);
+    // Huge pages where they are filled: the header would otherwise cost a weight of a power of two one more of them.
+    const size_t filled = (bytes + sizeof(Header)) / kHugePage * kHugePage;
+    madvise(block, filled, MADV_HUGEPAGE);
+    if (filled < capacity) madvise((char*)block + filled, capacity - filled, MADV_NOHUGEPAGE);
     g_count.mapped.fetch_add(1, std::memory_order_relaxed);
     return block;
   }

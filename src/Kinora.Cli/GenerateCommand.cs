@@ -8,6 +8,7 @@ using Kinora.Cli.Doctor;
 using Kinora.Cli.Generation;
 using Kinora.Cli.Shell;
 using Kinora.Engine;
+using Kinora.Engine.Checkpoints;
 using Kinora.Evaluation.Frames;
 using Kinora.Media;
 using Kinora.Models;
@@ -56,7 +57,10 @@ public static class GenerateCommand
         var loras = new Option<string[]>("--lora") { Description = "A LoRA file on top of the model's weights, with its weight after a colon; may be repeated.", HelpName = "file[:weight]" };
         var loraMode = new Option<string>("--lora-mode") { Description = "fused: added to the weights when they are loaded. live: on every use, weights stay as they are. auto: live where weights stay quantized.", HelpName = "auto|fused|live", DefaultValueFactory = _ => "auto" };
         var device = new Option<string>("--device") { Description = "cpu, cuda, cuda:1, or auto.", HelpName = "device", DefaultValueFactory = _ => "auto" };
-        var dtype = new Option<string>("--dtype") { Description = "fp32, bf16, or auto for what is faster here.", HelpName = "type", DefaultValueFactory = _ => "auto" };
+        var dtype = new Option<string>("--dtype") { Description = "fp32, bf16, on a GPU fp16, or auto for what is faster here.", HelpName = "type", DefaultValueFactory = _ => "auto" };
+        var weights = new Option<string>("--weights") { Description = $"In which form weights stay in memory: {WeightStorageExtensions.Names}. auto keeps 8-bit and GGUF weights as they are stored and the others in --dtype.", HelpName = "form", DefaultValueFactory = _ => "auto" };
+        var offload = new Option<string>("--offload") { Description = "none; model: one network in memory at a time; block: weights come from their file block by block.", HelpName = "what", DefaultValueFactory = _ => "none" };
+        var tiling = new Option<string>("--vae-tiling") { Description = "Decode in overlapping tiles: auto (where a whole picture would take much memory), on or off.", HelpName = "when", DefaultValueFactory = _ => "auto" };
         var json = new Option<bool>("--json") { Description = "Print the result as JSON." };
         var dryRun = new Option<bool>("--dry-run") { Description = "Say what would be made, and the memory and time it takes; load nothing." };
         var command = new Verb("generate", "Make a clip from words, from a picture, or as the continuation of a clip.",
@@ -68,11 +72,11 @@ public static class GenerateCommand
             "kinora generate --story story.txt -o story.mp4                                    one clip, several prompts",
             "kinora generate \"a star spins in space\" --count 4 --seed 7 -o star.gif           four seeds")
         {
-            prompt, output, seed, steps, guidance, sampler, negative, size, frames, fps, image, imageModel, motionAdapter, strength, motion, imageNoise, mask, control, controlNet, controlStrength, keyframes, continued, story, cache, cacheCompare, preview, count, model, components, loras, loraMode, device, dtype, json, dryRun,
+            prompt, output, seed, steps, guidance, sampler, negative, size, frames, fps, image, imageModel, motionAdapter, strength, motion, imageNoise, mask, control, controlNet, controlStrength, keyframes, continued, story, cache, cacheCompare, preview, count, model, components, loras, loraMode, device, dtype, weights, offload, tiling, json, dryRun,
         };
         command.SetAction(async (result, cancellationToken) =>
         {
-            var kinora = new KinoraOptions { Model = result.GetRequiredValue(model), Device = result.GetRequiredValue(device), DType = result.GetRequiredValue(dtype), Parts = ComponentArguments.Parse(result.GetValue(components) ?? [], result.GetValue(motionAdapter)), Loras = [.. (result.GetValue(loras) ?? []).Select(LoraChoice.Parse)], LoraMode = ParseLoraMode(result.GetRequiredValue(loraMode)) };
+            var kinora = new KinoraOptions { Model = result.GetRequiredValue(model), Device = result.GetRequiredValue(device), DType = result.GetRequiredValue(dtype), Weights = result.GetRequiredValue(weights), Offload = result.GetRequiredValue(offload), Parts = ComponentArguments.Parse(result.GetValue(components) ?? [], result.GetValue(motionAdapter)), Loras = [.. (result.GetValue(loras) ?? []).Select(LoraChoice.Parse)], LoraMode = ParseLoraMode(result.GetRequiredValue(loraMode)) };
             ModelFolder folder = ModelFolder.Find(kinora);
             var (width, height) = ParseSize(result.GetValue(size));
             string? imagePath = result.GetValue(image), clipPath = result.GetValue(continued), maskPath = result.GetValue(mask), controlPath = result.GetValue(control);
@@ -90,7 +94,7 @@ public static class GenerateCommand
                 Seed = result.GetValue(seed), Count = result.GetValue(count), Width = width, Height = height, Frames = result.GetValue(frames),
                 FrameRate = result.GetValue(fps), Steps = result.GetValue(steps), Guidance = result.GetValue(guidance), Sampler = result.GetValue(sampler),
                 ImageStrength = result.GetValue(strength), ControlNet = result.GetValue(controlNet), ControlStrength = result.GetValue(controlStrength),
-                Motion = result.GetValue(motion), ImageNoise = result.GetValue(imageNoise),
+                Motion = result.GetValue(motion), ImageNoise = result.GetValue(imageNoise), Tiling = VaeTilingExtensions.Parse(result.GetRequiredValue(tiling)),
                 PreviewEverySteps = result.GetValue(preview), Cache = result.GetResult(cache) is null ? null : result.GetValue(cache) ?? StepCache.DefaultThreshold,
             };
             if (result.GetValue(preview) < 0)
@@ -114,7 +118,7 @@ public static class GenerateCommand
                 {
                     throw CommandException.Usage("--image-model makes the first frame; --image and --continue give one. Use one of them.");
                 }
-                plan = await FirstFrame.PlanAsync(new KinoraOptions { Model = imageModelName, Device = kinora.Device, DType = kinora.DType }, folder, request, options, result.GetValue(output), result.GetValue(dryRun), cancellationToken).ConfigureAwait(false);
+                plan = await FirstFrame.PlanAsync(new KinoraOptions { Model = imageModelName, Device = kinora.Device, DType = kinora.DType, Weights = kinora.Weights, Offload = kinora.Offload }, folder, request, options, result.GetValue(output), result.GetValue(dryRun), cancellationToken).ConfigureAwait(false);
             }
             else
             {
@@ -153,8 +157,7 @@ public static class GenerateCommand
 
     private static int DryRun(GenerationPlan plan, KinoraOptions kinora, bool json)
     {
-        Device device = kinora.ResolveDevice();
-        PlanReport report = PlanReport.Create(plan, device, kinora.ResolveDType(device));
+        PlanReport report = PlanReport.Create(plan, kinora.ResolveLoad());
         CommandSession.Current.Result(json ? JsonSerializer.Serialize(report, GenerationReportJson.Default.PlanReport) : report.ToString());
         return ExitCodes.Success;
     }
@@ -222,10 +225,12 @@ public static class GenerateCommand
     private static void CheckMemory(GenerationPlan plan, KinoraOptions kinora)
     {
         long available = Machine.Memory().AvailableBytes;
-        if (kinora.ResolveDevice().Type == DeviceType.Cpu && available > 0 && plan.PeakBytes > available)
+        LoadOptions load = kinora.ResolveLoad();
+        long needed = plan.PeakBytes(load);
+        if (load.Device.Type == DeviceType.Cpu && available > 0 && needed > available)
         {
             throw CommandException.Usage(string.Create(CultureInfo.InvariantCulture,
-                $"{plan.Width}x{plan.Height} with {plan.Frames} frames needs about {plan.PeakBytes / 1e9:0.0} GB of memory and {available / 1e9:0.0} GB are free. Make it smaller or shorter."));
+                $"{plan.Width}x{plan.Height} with {plan.Frames} frames needs about {needed / 1e9:0.0} GB of memory and {available / 1e9:0.0} GB are free. Make it smaller or shorter, or try --offload block, --weights int8 or --vae-tiling on."));
         }
     }
 

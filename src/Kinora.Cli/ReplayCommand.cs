@@ -38,7 +38,7 @@ public static class ReplayCommand
             string path = result.GetRequiredValue(clip);
             string? again = result.GetValue(output);
             GenerationManifest recorded = ReadManifest(path);
-            var kinora = new KinoraOptions { Model = result.GetValue(model) ?? recorded.Model, Device = result.GetValue(device) ?? recorded.Device, DType = result.GetValue(dtype) ?? recorded.DType, Parts = recorded.Parts ?? new ModelParts(), Loras = Loras(recorded), LoraMode = GenerateCommand.ParseLoraMode(recorded.LoraMode ?? "auto") };
+            var kinora = new KinoraOptions { Model = result.GetValue(model) ?? recorded.Model, Device = result.GetValue(device) ?? recorded.Device, DType = result.GetValue(dtype) ?? recorded.DType, Weights = recorded.Weights ?? "auto", Parts = recorded.Parts ?? new ModelParts(), Loras = Loras(recorded), LoraMode = GenerateCommand.ParseLoraMode(recorded.LoraMode ?? "auto") };
             bool verified = result.GetValue(verify) || again is null;
             GenerationPlan plan = Plan(ModelFolder.Find(kinora), recorded, path, result.GetValue(input));
             CheckModel(plan.Folder, recorded, verified);
@@ -107,7 +107,7 @@ public static class ReplayCommand
             Seed = recorded.Seed, Width = recorded.Width, Height = recorded.Height, Frames = recorded.Frames, FrameRate = recorded.FrameRate,
             Steps = recorded.Steps, Guidance = recorded.Guidance, GuidanceRescale = recorded.GuidanceRescale, Sampler = recorded.Sampler,
             ImageStrength = recorded.Input?.Strength, ControlNet = recorded.Control?.ControlNet, ControlStrength = recorded.Control?.Strength,
-            Cache = recorded.Cache?.Threshold, Motion = recorded.Input?.Motion, ImageNoise = recorded.Input?.Noise,
+            Cache = recorded.Cache?.Threshold, Motion = recorded.Input?.Motion, ImageNoise = recorded.Input?.Noise, Tiling = VaeTilingExtensions.Parse(recorded.VaeTiling ?? "auto"),
         });
         if (plan.ControlInput?.Sha256 != recorded.Control?.Sha256)
         {

@@ -5,6 +5,7 @@ using Kinora.Engine.Checkpoints;
 using Kinora.Models.Checkpoints;
 using Kinora.Models.Checkpoints.Dialects;
 using Kinora.Models.Checkpoints.Lora;
+using Kinora.Models.Generation;
 
 namespace Kinora.Models;
 
@@ -24,7 +25,7 @@ public sealed class NetworkLoader : IDisposable
     {
         ArgumentNullException.ThrowIfNull(folder);
         ArgumentNullException.ThrowIfNull(options);
-        (Folder, Options) = (folder, options);
+        (Folder, Options, Residency) = (folder, options, new Residency(options.Offload != Offload.None));
         _loras = LoraSet.Open(options.Loras);
         try
         {
@@ -48,6 +49,22 @@ public sealed class NetworkLoader : IDisposable
 
     /// <summary>Type of matrix products.</summary>
     public DType Compute => Options.Compute;
+
+    /// <summary>Which networks may be in memory together.</summary>
+    public Residency Residency { get; }
+
+    /// <summary>For systems whose networks stay together: passes unless one at a time was asked for.</summary>
+    /// <exception cref="ConfigException">It was.</exception>
+    public void RefuseModelOffload(string system)
+    {
+        if (Options.Offload == Offload.Model)
+        {
+            throw new ConfigException($"{system}: its networks stay in memory together. Use offload block, which brings weights in block by block, or none.");
+        }
+    }
+
+    /// <summary>A network that is loaded when it is needed, and leaves as the options say.</summary>
+    public OnDemand<TModule> OnDemand<TModule>(Func<TModule> load) where TModule : Module => new(load, Residency);
 
     /// <summary>Builds a network from a component's weights.</summary>
     /// <param name="component">unet, transformer, vae, text_encoder, …</param>

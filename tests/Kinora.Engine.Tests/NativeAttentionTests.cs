@@ -98,6 +98,23 @@ public sealed class NativeAttentionTests
         }
     }
 
+    [Theory]
+    [InlineData(false, 0)]
+    [InlineData(true, 0)]
+    [InlineData(false, 1)]
+    [InlineData(true, 9)]
+    public void Composed_InPiecesOfQueries_IsTheWhole(bool causal, int maskRows)
+    {
+        using var scope = TensorScope.Enter();
+        Tensor q = Tensor.Randn([2, 3, 9, 8]), k = Tensor.Randn([2, 3, 11, 8]), v = Tensor.Randn([2, 3, 11, 8]);
+        Tensor? mask = maskRows == 0 ? null : Tensor.Randn([2, 1, maskRows, 11]);
+        Tensor whole = F.ComposedAttention(q, k, v, mask, causal, 0.3);
+        foreach (long scores in new long[] { 1, 2 * 3 * 11 * 4, 2 * 3 * 11 * 8 })
+        {
+            (F.ComposedAttention(q, k, v, mask, causal, 0.3, scores) - whole).Abs().Max().Item().ShouldBeLessThan(1e-6);
+        }
+    }
+
     [Fact]
     public void Attention_OfOneHeadOverManyKeys_SharesKeysBetweenThreadsAndAgrees()
     {

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text.Json.Serialization;
 using Kinora.Cli.Shell;
 using Kinora.Engine;
+using Kinora.Models;
 using Kinora.Models.Generation;
 
 namespace Kinora.Cli.Generation;
@@ -11,10 +12,10 @@ internal sealed record PlanReport(
     string Model, string Prompt, string NegativePrompt, ulong Seed, int Count, int Width, int Height, int Frames, double FrameRate, int Steps, string Sampler,
     double Guidance, int HeldFrames, string Device, string Dtype, double TeraflopPerClip, double SecondsPerClip, long PeakBytes, IReadOnlyList<PartReport> Parts)
 {
-    public static PlanReport Create(GenerationPlan plan, Device device, DType dtype) => new(
+    public static PlanReport Create(GenerationPlan plan, LoadOptions load) => new(
         plan.Folder.Path, plan.Prompt, plan.NegativePrompt, plan.Seed, plan.Count, plan.Width, plan.Height, plan.Frames, plan.FrameRate, plan.Steps, plan.Sampler,
-        plan.Guidance, plan.HeldFrames, device.ToString(), dtype.ShortName(), Math.Round(plan.Flops / 1e12, 4),
-        Math.Round(plan.EstimateTime(Environment.ProcessorCount, dtype, device).TotalSeconds, 2), plan.PeakBytes, PartReport.Create(plan));
+        plan.Guidance, plan.HeldFrames, load.Device.ToString(), load.Compute.ShortName(), Math.Round(plan.Flops / 1e12, 4),
+        Math.Round(plan.EstimateTime(Environment.ProcessorCount, load.Compute, load.Device).TotalSeconds, 2), plan.PeakBytes(load), PartReport.Create(plan));
 
     public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"""
         model    {Model}

@@ -10,8 +10,6 @@ namespace Kinora.Engine.Checkpoints;
 /// </summary>
 internal sealed unsafe class MappedFile : IDisposable
 {
-    private const long CopiedBytes = 32L << 20; // at once; their pages are then given back
-
     private readonly MemoryMappedFile _mapping;
     private readonly MemoryMappedViewAccessor _view;
     private readonly byte* _base;
@@ -95,11 +93,9 @@ internal sealed unsafe class MappedFile : IDisposable
         }
         using var scope = TensorScope.Enter();
         byte* data = _base + stored.Offset;
-        bool isBytes = stored.Type.IsQuantized() || stored.Type is StorageType.Float8E4M3 or StorageType.Float8E5M2;
-        bool isAligned = isBytes || IsAligned(data, stored.Type.Size());
-        long[] shape = [.. stored.Shape];
-        Tensor elements = isBytes ? View([stored.NumBytes], DType.UInt8, data) : isAligned ? View(shape, stored.Type.ToDType(), data) : Copy(stored, shape, data);
-        return new StoredElements(stored.Type, shape, scope.Keep(elements), isAligned);
+        bool isBytes = StoredElements.IsBytes(stored.Type) || !IsAligned(data, stored.Type.Size());
+        Tensor elements = isBytes ? View([stored.NumBytes], DType.UInt8, data) : View([.. stored.Shape], stored.Type.ToDType(), data);
+        return new StoredElements(stored.Type, [.. stored.Shape], scope.Keep(elements), IsMapped: true);
     }
 
     /// <summary>Ends the use of the file; tensors that view it stay valid.</summary>
@@ -177,19 +173,6 @@ internal sealed unsafe class MappedFile : IDisposable
                 handle.DangerousRelease();
             }
         }
-    }
-
-    private static Tensor Copy(StoredTensor stored, long[] shape, byte* data)
-    {
-        Tensor copy = Tensor.Empty(shape, stored.Type.ToDType());
-        byte* to = (byte*)copy.Info.Data;
-        for (long at = 0; at < stored.NumBytes; at += CopiedBytes)
-        {
-            long count = Math.Min(CopiedBytes, stored.NumBytes - at);
-            Buffer.MemoryCopy(data + at, to + at, count, count);
-            MappedPages.GiveBack((nint)(data + at), count);
-        }
-        return copy;
     }
 
     private Tensor DecodeUInt64(StoredTensor stored, long[] shape, byte* data, long n)

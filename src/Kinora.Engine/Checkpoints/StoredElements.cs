@@ -4,8 +4,8 @@ namespace Kinora.Engine.Checkpoints;
 /// <param name="Type">That form.</param>
 /// <param name="Shape">Sizes, outermost first.</param>
 /// <param name="Data">
-/// On the CPU, contiguous: elements of the type where the engine has it, else (8-bit floats, blocks) the bytes. Where <paramref name="IsMapped"/>,
-/// a view of the file.
+/// On the CPU, contiguous: elements of the type where the engine has it and they are aligned, else (8-bit floats, blocks) the bytes. Where
+/// <paramref name="IsMapped"/>, a view of the file.
 /// </param>
 /// <param name="IsMapped">Whether the pages of <paramref name="Data"/> can be given back at any time and come again from the file.</param>
 /// <param name="Scale">What every element is multiplied with.</param>
@@ -20,7 +20,7 @@ public sealed record StoredElements(StorageType Type, IReadOnlyList<long> Shape,
     public Tensor ToTensor(DType? dtype = null, Device? device = null, bool copy = false)
     {
         DType own = Type.ToDType(), wanted = dtype ?? own;
-        bool isPlain = !Type.IsQuantized() && Type is not (StorageType.Float8E4M3 or StorageType.Float8E5M2);
+        bool isPlain = Data.DType == own, isUnaligned = !isPlain && !IsBytes(Type);
         long[] shape = [.. Shape];
         using var scope = TensorScope.Enter();
         Tensor result;
@@ -44,10 +44,21 @@ public sealed record StoredElements(StorageType Type, IReadOnlyList<long> Shape,
             using var part = TensorScope.Enter();
             long count = Math.Min(ConvertedElements, elements - at);
             Tensor source = from.Narrow(0, at / block * units, count / block * units);
-            to.Narrow(0, at, count).CopyInPlace(isPlain && scale is null ? source : StoredWeight.Decode(Type, source, scale, 1, wanted.IsFloatingPoint() ? wanted : DType.Float32));
+            Tensor typed = isUnaligned ? Aligned(source, own) : source;
+            to.Narrow(0, at, count).CopyInPlace((isPlain || isUnaligned) && scale is null ? typed : StoredWeight.Decode(Type, typed, scale, 1, wanted.IsFloatingPoint() ? wanted : DType.Float32));
             GiveBack(source);
         }
         return scope.Keep(device is { } place && place != Device.Cpu ? result.To(place) : result);
+    }
+
+    /// <summary>Whether elements of a type are handled as bytes because the engine has no such type.</summary>
+    internal static bool IsBytes(StorageType type) => type.IsQuantized() || type is StorageType.Float8E4M3 or StorageType.Float8E5M2;
+
+    private static unsafe Tensor Aligned(Tensor bytes, DType dtype)
+    {
+        Tensor copy = Tensor.Empty([bytes.NumElements / dtype.ItemSize()], dtype);
+        Buffer.MemoryCopy(bytes.Info.Data, copy.Info.Data, bytes.NumBytes, bytes.NumBytes);
+        return copy;
     }
 
     /// <summary>Gives the pages of a mapped file back after the elements were copied.</summary>

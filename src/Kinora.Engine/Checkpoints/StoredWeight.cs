@@ -41,7 +41,12 @@ internal sealed class StoredWeight : Weight
     public static StoredWeight Of(StoredElements elements, DType dtype, Device device, WeightStream? stream = null)
     {
         using var scope = TensorScope.Enter();
-        Tensor data = stream is null ? elements.Data.To(device) : elements.Data;
+        if (!StoredElements.IsBytes(elements.Type) && elements.Data.DType != elements.Type.ToDType())
+        {
+            // Elements at an odd place in the file.
+            elements = elements with { Data = (elements with { Scale = 1 }).ToTensor(copy: true), IsMapped = false };
+        }
+        Tensor data = stream is null || !elements.IsMapped ? elements.Data.To(device) : elements.Data;
         Tensor? scales = elements.Scale == 1 ? null : Tensor.Full([1], elements.Scale).To(device);
         return new StoredWeight(elements.Type, elements.Shape, data, scales, dtype, device, elements.IsMapped ? stream : null);
     }

@@ -40,7 +40,7 @@ public static class WeightStorageExtensions
         return name.ToLowerInvariant() switch
         {
             "auto" or "default" => WeightStorage.Auto,
-            "as-stored" => WeightStorage.AsStored,
+            "as-stored" or "asstored" => WeightStorage.AsStored,
             "bf16" or "bfloat16" => WeightStorage.BFloat16,
             "fp16" or "float16" or "half" => WeightStorage.Float16,
             "fp8" or "fp8_e4m3fn" or "float8" => WeightStorage.Float8,

@@ -52,6 +52,10 @@ public sealed record GenerationManifest
     public required string Device { get; init; }
     /// <summary>Type of matrix products: fp32 or bf16.</summary>
     [JsonPropertyName("dtype")] public required string DType { get; init; }
+    /// <summary>In which form weights were kept, a name of <see cref="Kinora.Engine.Checkpoints.WeightStorage"/>; null for what comes by itself.</summary>
+    public string? Weights { get; init; }
+    /// <summary>Whether the autoencoder worked in tiles: on or off; null for what comes by itself.</summary>
+    public string? VaeTiling { get; init; }
     public required int Threads { get; init; }
     public required string Processor { get; init; }
     /// <summary>Instruction set of the CPU kernels, a name of <see cref="Kinora.Engine.CpuLevel"/>.</summary>

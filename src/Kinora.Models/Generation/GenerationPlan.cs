@@ -2,6 +2,7 @@
 
 using Kinora.Engine;
 using Kinora.Media;
+using Kinora.Models.Systems.KinoraWorld;
 
 namespace Kinora.Models.Generation;
 
@@ -44,8 +45,14 @@ public record GenerationPlan
     public double? Cache { get; init; }
     /// <summary>Floating point operations of one clip.</summary>
     public required double Flops { get; init; }
+    /// <summary>What it takes in memory.</summary>
+    public required MemoryPlan Memory { get; init; }
+    /// <summary>Whether the autoencoder works in tiles.</summary>
+    public VaeTiling Tiling { get; init; }
+
     /// <summary>Bytes in use at the peak, about.</summary>
-    public required long PeakBytes { get; init; }
+    /// <param name="options">Where and how networks are loaded.</param>
+    public long PeakBytes(LoadOptions options) => Memory.PeakBytes(options);
 
     /// <summary>The given frames at the clip's size; the last <see cref="HeldFrames"/> of them are held.</summary>
     public required IReadOnlyList<VideoFrame> GivenFrames { get; init; }
@@ -97,6 +104,7 @@ public record GenerationPlan
         RequestChecks.Refuse(folder.Name, ("motion", options.Motion is not null && plan.Input?.Motion is null), ("image noise", options.ImageNoise is not null && plan.Input?.Noise is null),
             ("controlling picture", request.Control is not null && plan.ControlInput is null), ("ControlNet", options.ControlNet is not null && plan.ControlInput is null), ("control strength", options.ControlStrength is not null && plan.ControlInput is null),
             ("step caching", options.Cache is not null && plan.Cache is null));
+        RequestChecks.Refuse(folder.Name, ("VAE tiling", options.Tiling != VaeTiling.Auto && folder.ClassName == KinoraWorldIndex.Name));
         return request.Keyframes.Count == plan.Keyframes.Count ? plan
             : throw new GenerationRequestException("keyframe", $"{folder.Name} takes no keyframes; Wan's first-and-last-frame models take the last, LTX-Video any.");
     }

@@ -132,7 +132,12 @@ public sealed class KinoraVideoGenerator : IVideoGenerator, IDisposable
                     clock.Step();
                     Report(GenerationStage.Sampling, part, before + done, preview);
                 },
-                OnDecoding = () => Report(GenerationStage.Decoding, part, before + plan.Steps, null),
+                OnDecoding = () =>
+                {
+                    // Decoding works on other sizes than sampling did.
+                    EngineRuntime.TrimHostMemory();
+                    Report(GenerationStage.Decoding, part, before + plan.Steps, null);
+                },
                 OnFrame = frame =>
                 {
                     if (held-- <= 0 && frames.Count < end)
@@ -188,6 +193,8 @@ public sealed class KinoraVideoGenerator : IVideoGenerator, IDisposable
         Keyframes = plan.KeyframeInputs.Count == 0 ? null : plan.KeyframeInputs,
         Device = model.Networks.Device.ToString(),
         DType = model.Networks.Compute.ShortName(),
+        Weights = model.Networks.Options.Storage == WeightStorage.Auto ? null : model.Networks.Options.Storage.ToString(),
+        VaeTiling = plan.Tiling == VaeTiling.Auto ? null : plan.Tiling.ToString(),
         Threads = EngineRuntime.Threads,
         Processor = HostProcessor.Name,
         CpuLevel = CpuKernels.Level.ToString(),

@@ -69,7 +69,7 @@ internal static class StoryPlanning
         return usual with
         {
             Prompt = Words(request.Story), Frames = made, Clips = clips, Story = request.Story, NetworkCalls = clips.Sum(c => c.Plan.NetworkCalls), Flops = clips.Sum(c => c.Plan.Flops),
-            PeakBytes = clips.Max(c => c.Plan.PeakBytes) + (long)made * usual.Width * usual.Height * 3, HeldFrames = clips[0].Plan.HeldFrames, GivenFrames = clips[0].Plan.GivenFrames, Input = clips[0].Plan.Input,
+            Memory = usual.Memory with { Phases = [.. clips.SelectMany(c => c.Plan.Memory.Phases)], FrameBytes = clips.Max(c => c.Plan.Memory.FrameBytes) + (long)made * usual.Width * usual.Height * 3 }, HeldFrames = clips[0].Plan.HeldFrames, GivenFrames = clips[0].Plan.GivenFrames, Input = clips[0].Plan.Input,
         };
     }
 

@@ -90,6 +90,9 @@ public sealed record VideoGenerationOptions
     /// <summary>Drift up to which a transformer's steps reuse the work of the step before, above 0 up to 10; null computes every step. Models without a transformer refuse it.</summary>
     public double? Cache { get; init; }
 
+    /// <summary>Whether the autoencoder works on overlapping tiles of large pictures.</summary>
+    public VaeTiling Tiling { get; init; }
+
     /// <summary>Every so many steps a picture of the clip as it stands comes with the progress, of low resolution and without a decoder's work; 0 for never.</summary>
     public int PreviewEverySteps { get; init; }
 }

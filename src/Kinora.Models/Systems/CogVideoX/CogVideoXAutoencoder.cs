@@ -30,12 +30,20 @@ public sealed class CogVideoXAutoencoder : Module
 
     /// <summary>Mean and log variance of the latents of clips, one after the other in the channels, not scaled: [B, 2Z, f, h, w] in float32.</summary>
     /// <param name="x">Clips [B, 3, F, H, W] in [−1, 1]; H and W multiples of the spatial compression.</param>
-    public Tensor EncodeMoments(Tensor x)
+    /// <param name="tiled">Encodes overlapping tiles of half the training size and blends them: less memory, nearly the same latents.</param>
+    public Tensor EncodeMoments(Tensor x, bool tiled = false)
     {
         using var scope = TensorScope.Enter();
         var s = Config.SpatialCompression;
         if (x.Dim != 5 || x.Size(1) != Config.InChannels || x.Size(3) % s != 0 || x.Size(4) % s != 0)
             throw new ShapeException($"CogVideoXAutoencoder: expected clips [B, {Config.InChannels}, F, {s}m, {s}n], got {x}. Crop or resize the clip first.");
+        var tiling = Tiling(x.Size(3) / s, x.Size(4) / s, tiled);
+        return scope.Keep(tiling.Join([.. tiling.Tiles.Select(tile => EncodeTile(PictureTiling.Cut(x, tile, s)))], 1));
+    }
+
+    private Tensor EncodeTile(Tensor x)
+    {
+        using var scope = TensorScope.Enter();
         using var history = new CausalHistory();
         var parts = new List<Tensor>();
         foreach (var (start, count) in Parts(x.Size(2), FramesPerPart))
@@ -77,7 +85,7 @@ public sealed class CogVideoXAutoencoder : Module
         ArgumentNullException.ThrowIfNull(use);
         if (z.Dim != 5 || z.Size(1) != Config.LatentChannels)
             throw new ShapeException($"CogVideoXAutoencoder: expected latents [B, {Config.LatentChannels}, f, h, w], got {z}.");
-        var tiling = tiled ? CogVideoXTiling.For(Config, (int)z.Size(3), (int)z.Size(4)) : CogVideoXTiling.Whole((int)z.Size(3), (int)z.Size(4));
+        var tiling = Tiling(z.Size(3), z.Size(4), tiled);
         var histories = tiling.Tiles.Select(_ => new CausalHistory()).ToArray();
         try
         {
@@ -93,7 +101,7 @@ public sealed class CogVideoXAutoencoder : Module
                     histories[i].Advance();
                     return inner.Keep(clip);
                 })];
-                use(tiling.Join(tiles));
+                use(tiling.Join(tiles, Config.SpatialCompression));
             }
         }
         finally
@@ -127,6 +135,14 @@ public sealed class CogVideoXAutoencoder : Module
             total += FrameConv2d.Flops(f, h, w, to, to);
         }
         return total + CausalConv3d.Flops(f, h, w, widths[^1], config.OutChannels);
+    }
+
+    // Tiles of half the training size, a sixth of the height and a fifth of the width shared, as the reference has them.
+    private PictureTiling Tiling(long height, long width, bool tiled)
+    {
+        if (!tiled) return PictureTiling.Whole(height, width);
+        int s = Config.SpatialCompression, tileHeight = Math.Max(1, Config.SampleHeight / 2 / s), tileWidth = Math.Max(1, Config.SampleWidth / 2 / s);
+        return PictureTiling.Of(height, width, (tileHeight, tileWidth), (Math.Max(1, tileHeight * 5 / 6), Math.Max(1, tileWidth * 4 / 5)));
     }
 
     // Whole parts from the end; the first takes the remainder.

@@ -22,20 +22,31 @@ public sealed class CogVideoXPipeline : IDisposable
     /// <summary>The offset that version 1.5's image to video was trained with.</summary>
     private const double Offset = 2;
 
-    private readonly OnDemand<T5EncoderModel> _textEncoder;
     private readonly TextTokenizer _tokenizer;
     private readonly Device _device;
+    private readonly OnDemand<CogVideoXTransformer> _transformer;
+    private readonly OnDemand<CogVideoXAutoencoder> _autoencoder;
+    private readonly OnDemand<T5EncoderModel> _textEncoder;
 
-    private CogVideoXPipeline(CogVideoXTransformer transformer, CogVideoXAutoencoder autoencoder, SchedulerConfig scheduler, TextTokenizer tokenizer, NetworkLoader networks)
+    private CogVideoXPipeline(SchedulerConfig scheduler, TextTokenizer tokenizer, NetworkLoader networks)
     {
-        (Transformer, Autoencoder, Scheduler) = (transformer, autoencoder, scheduler);
+        Scheduler = scheduler;
         (_tokenizer, _device) = (tokenizer, networks.Device);
-        _textEncoder = new OnDemand<T5EncoderModel>(() => T5EncoderModel.Load(networks));
+        TransformerConfig = ModelConfigJson.Read(networks.Folder.Config("transformer"), CogVideoXJson.Default.CogVideoXTransformerConfig, CogVideoXTransformerConfig.Defaults);
+        AutoencoderConfig = ModelConfigJson.Read(networks.Folder.Config("vae"), CogVideoXJson.Default.CogVideoXAutoencoderConfig, CogVideoXAutoencoderConfig.Defaults);
+        _transformer = networks.OnDemand(() => CogVideoXTransformer.Load(networks));
+        _autoencoder = networks.OnDemand(() => CogVideoXAutoencoder.Load(networks));
+        _textEncoder = networks.OnDemand(() => T5EncoderModel.Load(networks));
+        if (!networks.Residency.OneAtATime)
+        {
+            // Damage is found before anything is computed.
+            _ = (_transformer.Value, _autoencoder.Value);
+        }
     }
 
-    public CogVideoXTransformer Transformer { get; }
+    public CogVideoXTransformerConfig TransformerConfig { get; }
 
-    public CogVideoXAutoencoder Autoencoder { get; }
+    public CogVideoXAutoencoderConfig AutoencoderConfig { get; }
 
     public SchedulerConfig Scheduler { get; }
 
@@ -47,23 +58,14 @@ public sealed class CogVideoXPipeline : IDisposable
         ArgumentNullException.ThrowIfNull(networks);
         var tokenizer = TextTokenizer.Load(networks.Folder.Component("tokenizer"));
         var scheduler = SchedulerConfig.Read(networks.Folder.Config("scheduler"));
-        CogVideoXTransformer transformer = CogVideoXTransformer.Load(networks);
-        try
-        {
-            return new CogVideoXPipeline(transformer, CogVideoXAutoencoder.Load(networks), scheduler, tokenizer, networks);
-        }
-        catch
-        {
-            transformer.Path.Store.Dispose();
-            throw;
-        }
+        return new CogVideoXPipeline(scheduler, tokenizer, networks);
     }
 
     /// <summary>An embedded prompt, [1, T, E] in float32.</summary>
     public Tensor Encode(string prompt)
     {
         using var scope = TensorScope.Enter();
-        int length = Transformer.Config.MaxTextSeqLength;
+        int length = TransformerConfig.MaxTextSeqLength;
         // The model was trained without a mask: padding is read like words.
         return scope.Keep(_textEncoder.Value.Forward(Tensor.FromArray<long>([.. _tokenizer.EncodePadded(prompt, length).Ids], 1, length).To(_device)));
     }
@@ -79,8 +81,8 @@ public sealed class CogVideoXPipeline : IDisposable
     {
         ArgumentNullException.ThrowIfNull(request);
         using var scope = TensorScope.Enter();
-        CogVideoXTransformerConfig config = Transformer.Config;
-        CogVideoXAutoencoderConfig vae = Autoencoder.Config;
+        CogVideoXTransformerConfig config = TransformerConfig;
+        CogVideoXAutoencoderConfig vae = AutoencoderConfig;
         var generator = new Generator(request.Seed);
         Tensor text = request.Texts;
         bool guided = text.Size(0) == 2, animates = config.InChannels > vae.LatentChannels;
@@ -98,7 +100,7 @@ public sealed class CogVideoXPipeline : IDisposable
             using var inner = TensorScope.Enter();
             Tensor input = image is null ? x : Tensor.Cat([x, image], 2);
             Tensor t = Tensor.Full([text.Size(0)], timestep, DType.Float32, _device);
-            Tensor output = Transformer.Forward(guided ? Tensor.Cat([input, input], 0) : input, t, text, offset, request.Cache?.For(0, whole: timestep <= sampler.Timesteps[^1]));
+            Tensor output = _transformer.Value.Forward(guided ? Tensor.Cat([input, input], 0) : input, t, text, offset, request.Cache?.For(0, whole: timestep <= sampler.Timesteps[^1]));
             if (!guided)
             {
                 return inner.Keep(Lead(output, x, timestep));
@@ -130,35 +132,42 @@ public sealed class CogVideoXPipeline : IDisposable
     /// <param name="latents">[1, F, Z, h, w]</param>
     /// <param name="use">Takes the parts.</param>
     /// <param name="cancellation">Looked at after every part.</param>
-    public void Decode(Tensor latents, Action<Tensor> use, CancellationToken cancellation = default)
+    /// <param name="tiling">Whether to decode in tiles; by itself where a picture is larger than those of the training.</param>
+    public void Decode(Tensor latents, Action<Tensor> use, CancellationToken cancellation = default, VaeTiling tiling = VaeTiling.Auto)
     {
         ArgumentNullException.ThrowIfNull(latents);
         using var scope = TensorScope.Enter();
-        CogVideoXAutoencoderConfig vae = Autoencoder.Config;
+        CogVideoXAutoencoderConfig vae = AutoencoderConfig;
         Tensor z = latents.Permute(0, 2, 1, 3, 4) / vae.ScalingFactor;
-        bool tiled = latents.Size(3) * vae.SpatialCompression > vae.SampleHeight || latents.Size(4) * vae.SpatialCompression > vae.SampleWidth;
-        Autoencoder.DecodeInParts(z, part =>
+        bool tiled = IsTiled(tiling, latents.Size(3), latents.Size(4));
+        _autoencoder.Value.DecodeInParts(z, part =>
         {
             use(part);
             cancellation.ThrowIfCancellationRequested();
         }, tiled);
     }
 
+    private bool IsTiled(VaeTiling tiling, long height, long width)
+    {
+        CogVideoXAutoencoderConfig vae = AutoencoderConfig;
+        return tiling == VaeTiling.On || (tiling == VaeTiling.Auto && (height * vae.SpatialCompression > vae.SampleHeight || width * vae.SpatialCompression > vae.SampleWidth));
+    }
+
     /// <summary>Latent frames of a clip.</summary>
-    public int LatentFrames(int frames) => (frames - 1) / Autoencoder.Config.TemporalCompressionRatio + 1;
+    public int LatentFrames(int frames) => (frames - 1) / AutoencoderConfig.TemporalCompressionRatio + 1;
 
     /// <inheritdoc/>
     public void Dispose()
     {
-        Transformer.Path.Store.Dispose();
-        Autoencoder.Path.Store.Dispose();
+        _transformer.Dispose();
+        _autoencoder.Dispose();
         _textEncoder.Dispose();
     }
 
     // Tokens of several frames need whole groups; what is added stands in front and is dropped after sampling.
     private int ExtraFrames(int frames)
     {
-        int group = Transformer.Config.PatchFrames, over = LatentFrames(frames) % group;
+        int group = TransformerConfig.PatchFrames, over = LatentFrames(frames) % group;
         return over == 0 ? 0 : group - over;
     }
 
@@ -168,8 +177,8 @@ public sealed class CogVideoXPipeline : IDisposable
     public Tensor Encode(Tensor pixels, Generator? random)
     {
         using var scope = TensorScope.Enter();
-        CogVideoXAutoencoderConfig vae = Autoencoder.Config;
-        var (mean, logVariance) = Autoencoder.EncodeMoments(pixels.To(_device)).Chunk2(1);
+        CogVideoXAutoencoderConfig vae = AutoencoderConfig;
+        var (mean, logVariance) = _autoencoder.Value.EncodeMoments(pixels.To(_device)).Chunk2(1);
         Tensor latent = random is null ? mean : mean + (logVariance.Clamp(-30, 20) * 0.5).Exp() * random.Normal(mean.Shape).To(_device);
         return scope.Keep((vae.InvertScaleLatents ? latent / vae.ScalingFactor : latent * vae.ScalingFactor).Permute(0, 2, 1, 3, 4));
     }

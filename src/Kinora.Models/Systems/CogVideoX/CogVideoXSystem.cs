@@ -79,8 +79,8 @@ public sealed class CogVideoXSystem : IGenerationSystem
             Folder = folder, Prompt = request.Prompt, NegativePrompt = request.NegativePrompt, Seed = RequestChecks.Seed(options), Count = RequestChecks.Count(options),
             Width = width, Height = height, Frames = frames, FrameRate = RequestChecks.FrameRate(options.FrameRate ?? request.Continue?.Fps ?? (group > 1 ? FrameRateOfGroups : FrameRate)),
             Steps = steps, Guidance = guidance, GuidanceRescale = RequestChecks.GuidanceRescale(options, 0), Sampler = sampler, NetworkCalls = steps, MadeFor = madeFor,
-            FrameStep = LatentFramesTogether * vae.TemporalCompressionRatio, HeldFrames = held, Input = input, GivenFrames = given, PreviewEverySteps = options.PreviewEverySteps, Cache = RequestChecks.Cache(options),
-            Flops = flops, PeakBytes = EstimatePeak(folder, transformer, vae, predictions, padded, height, width, frames),
+            FrameStep = LatentFramesTogether * vae.TemporalCompressionRatio, HeldFrames = held, Input = input, GivenFrames = given, PreviewEverySteps = options.PreviewEverySteps, Tiling = options.Tiling, Cache = RequestChecks.Cache(options),
+            Flops = flops, Memory = Memory(folder, transformer, vae, predictions, padded, height, width, frames, options.Tiling),
         };
 
         (string Name, string ClassName) SamplerOf(ModelFolder model, string? name)
@@ -115,17 +115,21 @@ public sealed class CogVideoXSystem : IGenerationSystem
             : RequestChecks.Given(request, width, height, frames, most: animates ? 1 : 1 + step, step);
     }
 
-    // Weights as stored; activations of the larger of the two phases; the libraries themselves.
-    private static long EstimatePeak(ModelFolder folder, CogVideoXTransformerConfig transformer, CogVideoXAutoencoderConfig vae, int predictions, int latentFrames, long height, long width, long frames)
+    // The text encoder goes before the sampling; transformer and autoencoder stay together.
+    private static MemoryPlan Memory(ModelFolder folder, CogVideoXTransformerConfig transformer, CogVideoXAutoencoderConfig vae, int predictions, int latentFrames, long height, long width, long frames, VaeTiling tiling)
     {
-        const long Libraries = 350L << 20;
         const int TransformerWidths = 20, DecoderMaps = 6;      // tensors of the stream's, and the finest stage's, size alive at once
         const int FramesAtOnce = 9;
         long p = vae.SpatialCompression * transformer.PatchSize;
         long tokens = transformer.MaxTextSeqLength + (long)(latentFrames / transformer.PatchFrames) * (height / p) * (width / p);
-        long sampling = predictions * tokens * transformer.Dim * sizeof(float) * TransformerWidths;
-        long decoding = Math.Min(frames, FramesAtOnce) * Math.Min(height, vae.SampleHeight) * Math.Min(width, vae.SampleWidth) * vae.BlockOutChannels[0] * sizeof(float) * DecoderMaps;
-        return Libraries + folder.WeightBytes() + Math.Max(sampling, decoding) + frames * height * width * 3 * 2;
+        bool tiled = tiling == VaeTiling.On || (tiling == VaeTiling.Auto && (height > vae.SampleHeight || width > vae.SampleWidth));
+        long area = tiled ? Math.Min(height, vae.SampleHeight / 2) * Math.Min(width, vae.SampleWidth / 2) : height * width;
+        return new MemoryPlan(folder,
+        [
+            new("text_encoder", ["transformer", "vae"], _ => 0),
+            new("transformer", ["vae"], _ => predictions * tokens * transformer.Dim * sizeof(float) * TransformerWidths),
+            new("vae", ["transformer"], _ => Math.Min(frames, FramesAtOnce) * area * vae.BlockOutChannels[0] * sizeof(float) * DecoderMaps),
+        ], frames * height * width * 3 * 2);
     }
 
     private sealed class Clips(CogVideoXPipeline pipeline) : IGenerationPipeline
@@ -147,7 +151,7 @@ public sealed class CogVideoXSystem : IGenerationSystem
             };
             Tensor latents = pipeline.Sample(request, (step, clean) => run.Step(step, () => Preview(clean)), run.Cancellation);
             run.Decoding();
-            pipeline.Decode(latents, part => Show(part, run.Frame), run.Cancellation);
+            pipeline.Decode(latents, part => Show(part, run.Frame), run.Cancellation, plan.Tiling);
         }
 
         public void Dispose()
@@ -158,7 +162,7 @@ public sealed class CogVideoXSystem : IGenerationSystem
 
         private VideoFrame Preview(Tensor latents)                                               // [1, F, Z, h, w]
         {
-            CogVideoXAutoencoderConfig vae = pipeline.Autoencoder.Config;
+            CogVideoXAutoencoderConfig vae = pipeline.AutoencoderConfig;
             _projection ??= LatentProjection.Fit(clip => pipeline.Encode(clip, random: null).Permute(0, 2, 1, 3, 4), vae.SpatialCompression, 1 + LatentFramesTogether * vae.TemporalCompressionRatio);
             return _projection.Picture(latents.Permute(0, 2, 1, 3, 4));
         }

@@ -51,6 +51,7 @@ public sealed class KinoraWorldPipeline : IDisposable
     public static KinoraWorldPipeline Load(NetworkLoader networks)
     {
         ArgumentNullException.ThrowIfNull(networks);
+        networks.RefuseModelOffload("kinora-world");
         ModelFolder folder = networks.Folder;
         var transformer = ModelConfigJson.Read(folder.Config("transformer"), KinoraWorldJson.Default.VideoTransformerConfig);
         var vae = ModelConfigJson.Read(folder.Config("vae"), KinoraWorldJson.Default.VideoAutoencoderConfig);

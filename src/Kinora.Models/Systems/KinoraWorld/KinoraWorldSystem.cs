@@ -67,21 +67,21 @@ public sealed class KinoraWorldSystem : IGenerationSystem
             Width = width, Height = height, Frames = frames, FrameRate = rate, Steps = steps, Guidance = guidance, GuidanceRescale = rescale,
             Sampler = sampler, Shift = scheduler.Shift, NetworkCalls = calls, MadeFor = new ClipSize(defaults.Width, defaults.Height, defaults.Frames),
             FrameStep = vae.TemporalCompression, HeldFrames = held, Input = input, GivenFrames = given, PreviewEverySteps = options.PreviewEverySteps, Cache = RequestChecks.Cache(options),
-            Flops = flops, PeakBytes = EstimatePeak(folder, transformer, vae, predictions, latentFrames, h, w, frames, height, width),
+            Flops = flops, Memory = Memory(folder, transformer, vae, predictions, latentFrames, h, w, frames, height, width),
         };
     }
 
-    // Weights in float32 and in the compute type; activations of the larger of the two phases; the libraries themselves.
-    private static long EstimatePeak(ModelFolder folder, VideoTransformerConfig transformer, VideoAutoencoderConfig vae, int predictions, long latentFrames, long h, long w, long frames, long height, long width)
+    // All networks stay, in float32; products make a copy of one weight at a time.
+    private static MemoryPlan Memory(ModelFolder folder, VideoTransformerConfig transformer, VideoAutoencoderConfig vae, int predictions, long latentFrames, long h, long w, long frames, long height, long width)
     {
-        const long Libraries = 350L << 20;
-        const int WeightBytesPerStoredByte = 3;                 // bf16 on disk: float32 and a bf16 copy in memory
         const int TransformerWidths = 16, DecoderMaps = 8;      // tensors of the stream's, and the finest stage's, size alive at once
         long tokens = latentFrames * (h / transformer.PatchSize[1]) * (w / transformer.PatchSize[2]);
-        long sampling = predictions * tokens * transformer.HiddenSize * sizeof(float) * TransformerWidths;
         long decoded = Math.Min(frames, 4L * vae.TemporalCompression);
-        long decoding = decoded * (height / vae.PatchSize) * (width / vae.PatchSize) * vae.BlockOutChannels[0] * sizeof(float) * DecoderMaps;
-        return Libraries + folder.WeightBytes() * WeightBytesPerStoredByte + Math.Max(sampling, decoding) + frames * height * width * 3 * 2;
+        return new MemoryPlan(folder,
+        [
+            new("transformer", ["text_encoder", "vae"], _ => predictions * tokens * transformer.HiddenSize * sizeof(float) * TransformerWidths, DType.Float32),
+            new("vae", ["text_encoder", "transformer"], _ => decoded * (height / vae.PatchSize) * (width / vae.PatchSize) * vae.BlockOutChannels[0] * sizeof(float) * DecoderMaps, DType.Float32),
+        ], frames * height * width * 3 * 2);
     }
 
     private sealed class Clips(KinoraWorldPipeline pipeline) : IGenerationPipeline

@@ -1,5 +1,7 @@
 using Kinora.Engine;
 using Kinora.Engine.Random;
+using Kinora.Models.Generation;
+using Kinora.Models.Modules;
 
 namespace Kinora.Models.Systems.Ltx;
 
@@ -13,6 +15,8 @@ namespace Kinora.Models.Systems.Ltx;
 //           clips are float32.
 public sealed class LtxAutoencoder : Module
 {
+    // Tiles as the reference has them; stretches of frames that share a third.
+    private const int TilePixels = 512, StridePixels = 448, StretchLatents = 12, StretchStride = 8;
     private readonly LtxEncoder _encoder;
     private readonly LtxDecoder _decoder;
     private readonly Tensor _latentsMean, _latentsStd;
@@ -67,6 +71,64 @@ public sealed class LtxAutoencoder : Module
         var x = _decoder.Forward(z.Permute(0, 2, 3, 4, 1).Contiguous(), timestep, noise).To(DType.Float32);
         return scope.Keep(x.Permute(0, 4, 1, 2, 3).Contiguous());
     }
+
+    /// <summary>
+    /// A clip in consecutive parts [B, 3, n, H, W], each handed to <paramref name="use"/> and freed after it. Tiled, it goes in overlapping
+    /// tiles of the picture and stretches of frames, both cross-faded: memory grows neither with the size nor with the length, and the clip is
+    /// nearly that of <see cref="Decode"/>. Whole, it is that clip in one part, since the decoder sees later frames.
+    /// </summary>
+    /// <param name="z">[B, Z, f, h, w], not normalized.</param>
+    /// <param name="tiled">Whether to work in tiles and stretches.</param>
+    /// <param name="use">Takes the parts.</param>
+    /// <param name="timestep">As in <see cref="Decode"/>.</param>
+    /// <param name="noise">As in <see cref="Decode"/>.</param>
+    public void DecodeInParts(Tensor z, bool tiled, Action<Tensor> use, Tensor? timestep = null, Generator? noise = null)
+    {
+        ArgumentNullException.ThrowIfNull(use);
+        using var scope = TensorScope.Enter();
+        if (!tiled || z.Dim != 5)
+        {
+            use(Decode(z, timestep, noise));
+            return;
+        }
+        int s = Config.SpatialCompression, t = Config.TemporalCompression, tile = Math.Max(1, TilePixels / s), stride = Math.Max(1, StridePixels / s);
+        var tiling = PictureTiling.Of(z.Size(3), z.Size(4), (tile, tile), (stride, stride));
+        long total = z.Size(2);
+        Tensor? tail = null;                                                                     // the end of the part before, which this one continues
+        for (long start = 0; ; start += StretchStride)
+        {
+            using var part = TensorScope.Enter();
+            // The first latent frame of a stretch is one frame of the clip; after the clip's first it is there only to be seen.
+            long count = Math.Min(StretchLatents + 1, total - start);
+            bool last = start + count == total;
+            var latents = z.Narrow(2, start, count);
+            var clip = tiling.Join([.. tiling.Tiles.Select(place => Decode(PictureTiling.Cut(latents, place), timestep, noise))], s); // [B, 3, 1 + t(n − 1), H, W]
+            if (start > 0) clip = clip.Narrow(2, 1, clip.Size(2) - 1);
+            if (tail is not null)
+            {
+                clip = PictureTiling.Fade(tail, clip, 2, tail.Size(2));
+                tail.Dispose();
+                tail = null;
+            }
+            long kept = last ? clip.Size(2) : t * StretchStride + (start == 0 ? 1 : 0);
+            use(clip.Narrow(2, 0, kept));
+            if (last) return;
+            tail = part.Keep(clip.Narrow(2, kept, clip.Size(2) - kept).Clone());
+        }
+    }
+
+    /// <summary>About how many bytes of activations decoding a whole clip holds at once beside the weights.</summary>
+    public static long DecodeBytes(LtxAutoencoderConfig config, long frames, long height, long width)
+    {
+        ArgumentNullException.ThrowIfNull(config);
+        const int Maps = 6;                                     // maps of the finest stage alive at once
+        return frames * (height / config.PatchSize) * (width / config.PatchSize) * config.DecoderBlockOutChannels[0] * sizeof(float) * Maps;
+    }
+
+    /// <summary>The same with tiles where they apply.</summary>
+    internal static long DecodeBytes(LtxAutoencoderConfig config, long frames, long height, long width, VaeTiling tiling) => tiling.Applies(DecodeBytes(config, frames, height, width))
+        ? DecodeBytes(config, Math.Min(frames, 1 + StretchLatents * config.TemporalCompression), Math.Min(height, TilePixels), Math.Min(width, TilePixels))
+        : DecodeBytes(config, frames, height, width);
 
     /// <summary>(z − mean) · factor / std per channel: what the transformer sees.</summary>
     public Tensor NormalizeLatents(Tensor z)

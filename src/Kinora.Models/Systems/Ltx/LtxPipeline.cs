@@ -37,9 +37,9 @@ public sealed class LtxPipeline : IDisposable
         violations.Require(TransformerConfig.InChannels == AutoencoderConfig.LatentChannels, $"the transformer reads {TransformerConfig.InChannels} latent channels, the VAE makes {AutoencoderConfig.LatentChannels}");
         violations.Require(TransformerConfig.PatchSize == 1 && TransformerConfig.PatchSizeT == 1, "the transformer must read single latents (`patch_size` and `patch_size_t` of 1)");
         violations.ThrowIfAny();
-        _transformer = new OnDemand<LtxTransformer>(() => networks.Load("transformer", p => new LtxTransformer(p, TransformerConfig)));
-        _autoencoder = new OnDemand<LtxAutoencoder>(() => networks.Load("vae", p => new LtxAutoencoder(p, AutoencoderConfig)));
-        _textEncoder = new OnDemand<T5EncoderModel>(() => T5EncoderModel.Load(networks));
+        _transformer = networks.OnDemand(() => networks.Load("transformer", p => new LtxTransformer(p, TransformerConfig)));
+        _autoencoder = networks.OnDemand(() => networks.Load("vae", p => new LtxAutoencoder(p, AutoencoderConfig)));
+        _textEncoder = networks.OnDemand(() => T5EncoderModel.Load(networks));
     }
 
     /// <summary>Its <c>model_index.json</c>.</summary>
@@ -145,10 +145,30 @@ public sealed class LtxPipeline : IDisposable
         using var inference = GradMode.Inference();
         using var autocast = Autocast.Enter(_compute);
         using var scope = TensorScope.Enter();
+        Tensor? whole = null;
+        DecodeInParts(latents, random, VaeTiling.Off, part => whole = part.Alias().Own());
+        using var decoded = whole!;
+        return scope.Keep(decoded.Alias());
+    }
+
+    /// <summary>The same in consecutive parts [B, 3, n, H, W], each handed to <paramref name="use"/> and freed after it; in one part where tiling does not apply.</summary>
+    public void DecodeInParts(Tensor latents, Generator random, VaeTiling tiling, Action<Tensor> use)
+    {
+        ArgumentNullException.ThrowIfNull(random);
+        using var inference = GradMode.Inference();
+        using var autocast = Autocast.Enter(_compute);
+        using var scope = TensorScope.Enter();
+        var vae = AutoencoderConfig;
+        long t = vae.TemporalCompression, s = vae.SpatialCompression;
+        var tiled = tiling.Applies(LtxAutoencoder.DecodeBytes(vae, 1 + t * (latents.Size(2) - 1), s * latents.Size(3), s * latents.Size(4)));
         var z = _autoencoder.Value.DenormalizeLatents(latents);
-        if (!AutoencoderConfig.TimestepConditioning) return scope.Keep(_autoencoder.Value.Decode(z));
+        if (!vae.TimestepConditioning)
+        {
+            _autoencoder.Value.DecodeInParts(z, tiled, use);
+            return;
+        }
         z = z * (1 - DecodeNoise) + random.Normal(z.Shape).To(_device) * DecodeNoise;
-        return scope.Keep(_autoencoder.Value.Decode(z, Tensor.Full([z.Size(0)], DecodeTimestep, device: _device), random));
+        _autoencoder.Value.DecodeInParts(z, tiled, use, Tensor.Full([z.Size(0)], DecodeTimestep, device: _device), random);
     }
 
     /// <summary>Frees every network.</summary>

@@ -66,21 +66,23 @@ public sealed class LtxSystem : IGenerationSystem
             Width = width, Height = height, Frames = frames, FrameRate = RequestChecks.FrameRate(options.FrameRate ?? request.Continue?.Fps ?? FrameRate), Steps = steps, Guidance = guidance, GuidanceRescale = 0,
             Sampler = Sampler, NetworkCalls = calls, MadeFor = new ClipSize(Width, Height, Frames),
             FrameStep = vae.TemporalCompression, HeldFrames = held, GivenFrames = given, Input = input,
-            PreviewEverySteps = options.PreviewEverySteps, Cache = RequestChecks.Cache(options), Keyframes = keyframes, KeyframeInputs = keyframeInputs,
-            Flops = calls * (double)LtxTransformer.Flops(pipeline.TransformerConfig, tokens, TextTokens), PeakBytes = EstimatePeak(folder, pipeline.TransformerConfig, vae, tokens, frames, height, width),
+            PreviewEverySteps = options.PreviewEverySteps, Tiling = options.Tiling, Cache = RequestChecks.Cache(options), Keyframes = keyframes, KeyframeInputs = keyframeInputs,
+            Flops = calls * (double)LtxTransformer.Flops(pipeline.TransformerConfig, tokens, TextTokens), Memory = Memory(folder, pipeline.TransformerConfig, vae, tokens, frames, height, width, options.Tiling),
         };
     }
 
     private static int TokensOf(LtxPipelineIndex index) => index.IsCondition ? TextTokens : EarlyTextTokens;
 
-    // The largest of the phases, which free each other's weights: text encoder; transformer with its stream; decoder with its finest maps.
-    private static long EstimatePeak(ModelFolder folder, LtxTransformerConfig transformer, LtxAutoencoderConfig vae, long tokens, long frames, long height, long width)
+    // Phases free each other's weights: text encoder; transformer; decoder beside the transformer.
+    private static MemoryPlan Memory(ModelFolder folder, LtxTransformerConfig transformer, LtxAutoencoderConfig vae, long tokens, long frames, long height, long width, VaeTiling tiling)
     {
-        const long Libraries = 350L << 20;
-        const int StreamCopies = 20, DecoderMaps = 6;           // tensors of the stream's, and the finest stage's, size alive at once
-        long sampling = folder.WeightBytes("transformer") + tokens * transformer.HiddenSize * StreamCopies * sizeof(float);
-        long decoding = folder.WeightBytes("transformer") + folder.WeightBytes("vae") + frames * (height / vae.PatchSize) * (width / vae.PatchSize) * vae.DecoderBlockOutChannels[0] * sizeof(float) * DecoderMaps;
-        return Libraries + Math.Max(folder.WeightBytes("text_encoder"), Math.Max(sampling, decoding)) + frames * height * width * 3 * 2;
+        const int StreamCopies = 20;                            // tensors of the stream's size alive at once
+        return new MemoryPlan(folder,
+        [
+            new("text_encoder", [], _ => 0),
+            new("transformer", [], _ => tokens * transformer.HiddenSize * StreamCopies * sizeof(float)),
+            new("vae", ["transformer"], _ => LtxAutoencoder.DecodeBytes(vae, frames, height, width, tiling)),
+        ], frames * height * width * 3 * 2);
     }
 
     private sealed class Clips(LtxPipeline pipeline, TextTokenizer tokenizer) : IGenerationPipeline
@@ -109,7 +111,10 @@ public sealed class LtxSystem : IGenerationSystem
             using var sampler = pipeline.CreateSampler(plan.Steps, f * h * w);
             var latents = pipeline.Sample(text, negative, known, noise, plan.FrameRate, sampler, plan.Guidance, random.Derive(NoiseOfKnown), (call, result) => run.Step(call + 1, () => Preview(result.Denoised ?? result.Next, f, h, w)), run.Cache, run.Cancellation);
             run.Decoding();
-            foreach (VideoFrame frame in FramePixels.FromModel(pipeline.Decode(latents, random.Derive(NoiseOfDecoder)), 0)) run.Frame(frame);
+            pipeline.DecodeInParts(latents, random.Derive(NoiseOfDecoder), plan.Tiling, part =>
+            {
+                foreach (VideoFrame frame in FramePixels.FromModel(part, 0)) run.Frame(frame);
+            });
         }
 
         public void Dispose()

@@ -2,6 +2,7 @@ using Kinora.Engine;
 using Kinora.Engine.Checkpoints;
 using Kinora.Engine.Layers;
 using Kinora.Models.Checkpoints;
+using Kinora.Models.Generation;
 using Kinora.Models.Modules;
 
 namespace Kinora.Models.Systems.StableDiffusion;
@@ -127,6 +128,25 @@ public sealed class AutoencoderKl : Module
         }
         return flops;
     }
+
+    /// <summary>About how many bytes of activations decoding holds at once beside the weights.</summary>
+    /// <param name="config">The autoencoder.</param>
+    /// <param name="pictures">Pictures decoded at once.</param>
+    /// <param name="height">Their height in pixels.</param>
+    /// <param name="width">Likewise.</param>
+    /// <param name="type">Type of matrix products.</param>
+    public static long DecodeBytes(AutoencoderKlConfig config, long pictures, long height, long width, DType type = DType.Float32)
+    {
+        ArgumentNullException.ThrowIfNull(config);
+        // Maps of the widest fine stage alive at once: the second stage's width reaches the finest size by its upsampling.
+        const int Maps = 4;
+        return pictures * height * width * config.BlockOutChannels[Math.Min(1, config.BlockOutChannels.Count - 1)] * (sizeof(float) + type.ItemSize() * Maps);
+    }
+
+    /// <summary>The same with tiles where they apply.</summary>
+    internal static long DecodeBytes(AutoencoderKlConfig config, long pictures, long height, long width, VaeTiling tiling, DType type) => tiling.Applies(DecodeBytes(config, pictures, height, width))
+        ? DecodeBytes(config, pictures, Math.Min(height, config.SampleSize), Math.Min(width, config.SampleSize), type)
+        : DecodeBytes(config, pictures, height, width, type);
 
     private Tensor EncodeWhole(Tensor x)
     {

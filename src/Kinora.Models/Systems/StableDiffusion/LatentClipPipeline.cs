@@ -117,7 +117,8 @@ public sealed class LatentClipPipeline : IDisposable
     /// <param name="framesAtOnce">Frames decoded together; it changes memory, not the result.</param>
     /// <param name="use">Called with each part in order.</param>
     /// <param name="cancellationToken">Looked at before every part.</param>
-    public void Decode(Tensor latents, int framesAtOnce, Action<Tensor> use, CancellationToken cancellationToken = default)
+    /// <param name="tiling">Decodes in overlapping tiles; null decodes whole frames.</param>
+    public void Decode(Tensor latents, int framesAtOnce, Action<Tensor> use, CancellationToken cancellationToken = default, TileGeometry? tiling = null)
     {
         ArgumentNullException.ThrowIfNull(latents);
         ArgumentNullException.ThrowIfNull(use);
@@ -129,7 +130,7 @@ public sealed class LatentClipPipeline : IDisposable
         {
             cancellationToken.ThrowIfCancellationRequested();
             using var part = TensorScope.Enter();
-            Tensor frames = _vae.Decode(z.Narrow(0, start, Math.Min(framesAtOnce, z.Size(0) - start)));
+            Tensor frames = _vae.Decode(z.Narrow(0, start, Math.Min(framesAtOnce, z.Size(0) - start)), tiling);
             use(frames.Transpose(0, 1).Unsqueeze(0));                                            // [1, 3, n, H, W]
         }
     }

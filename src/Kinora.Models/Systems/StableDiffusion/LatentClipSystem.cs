@@ -29,13 +29,14 @@ internal sealed class LatentClipSystem(ILatentClipModel model) : IGenerationSyst
     public IGenerationPipeline Load(NetworkLoader networks)
     {
         ArgumentNullException.ThrowIfNull(networks);
+        networks.RefuseModelOffload(model.Title);
         var stores = new List<ParameterStore>();
         try
         {
             LatentClipDenoiser denoiser = model.Load(networks);
             stores.AddRange(denoiser.Weights);
             AutoencoderKl vae = AutoencoderKl.Load(networks);
-            return new Clips(new LatentClipPipeline(denoiser.Predict, denoiser.Weights, denoiser.Windows, vae, networks.Device), new StableDiffusionPrompts(networks));
+            return new Clips(new LatentClipPipeline(denoiser.Predict, denoiser.Weights, denoiser.Windows, vae, networks.Device), new StableDiffusionPrompts(networks), vae.Config);
         }
         catch
         {
@@ -80,25 +81,27 @@ internal sealed class LatentClipSystem(ILatentClipModel model) : IGenerationSyst
             Folder = folder, Prompt = request.Prompt, NegativePrompt = request.NegativePrompt, Seed = RequestChecks.Seed(options), Count = RequestChecks.Count(options),
             Width = width, Height = height, Frames = frames, FrameRate = RequestChecks.FrameRate(options.FrameRate ?? defaults.FrameRate), Steps = steps, Guidance = guidance, GuidanceRescale = 0,
             Sampler = sampler, Scheduler = scheduler, SamplerCalls = calls, NetworkCalls = calls * predictions, MadeFor = new ClipSize(defaults.Width, defaults.Height, defaults.Frames),
-            Story = request.Story, HeldFrames = 0, GivenFrames = [], Input = null, PreviewEverySteps = options.PreviewEverySteps,
+            Story = request.Story, HeldFrames = 0, GivenFrames = [], Input = null, PreviewEverySteps = options.PreviewEverySteps, Tiling = options.Tiling,
             Flops = (double)calls * predictions * shape.Flops(frames, h, w) + frames * AutoencoderKl.DecodeFlops(vae, height, width),
-            PeakBytes = EstimatePeak(folder, shape, vae, frames, h, w, height, width),
+            Memory = Memory(folder, model, shape, vae, frames, h, w, height, width, options.Tiling),
         };
     }
 
     private static AutoencoderKlConfig VaeConfig(ModelFolder folder) => AutoencoderKlConfig.Read(folder.Config("vae"));
 
-    // Weights in the larger of the types that they are stored and computed in; activations of the larger of the two phases; the libraries.
-    private static long EstimatePeak(ModelFolder folder, LatentClipShape shape, AutoencoderKlConfig vae, int frames, long h, long w, int height, int width)
+    // The text encoder comes and goes; the denoiser and the autoencoder stay together.
+    private static MemoryPlan Memory(ModelFolder folder, ILatentClipModel model, LatentClipShape shape, AutoencoderKlConfig vae, int frames, long h, long w, int height, int width, VaeTiling tiling)
     {
-        const long Libraries = 350L << 20;
-        const int DecoderMaps = 8;                              // tensors of the finest stage's size alive at once
-        long sampling = UNetCost.ActivationBytes(frames, h, w, shape.BlockOutChannels[0]);
-        long decoding = (long)Math.Min(frames, DecodedFrames) * height * width * vae.BlockOutChannels[0] * sizeof(float) * DecoderMaps;
-        return Libraries + folder.WeightBytes() + Math.Max(sampling, decoding) + (long)frames * height * width * 3 * 2;
+        string[] denoiser = [.. model.DenoiserComponents];
+        return new MemoryPlan(folder,
+        [
+            new("text_encoder", [.. denoiser, "vae"], _ => 0),
+            new(denoiser[0], [.. denoiser[1..], "vae"], _ => UNetCost.ActivationBytes(frames, h, w, shape.BlockOutChannels[0])),
+            new("vae", denoiser, type => AutoencoderKl.DecodeBytes(vae, Math.Min(frames, DecodedFrames), height, width, tiling, type)),
+        ], (long)frames * height * width * 3 * 2);
     }
 
-    private sealed class Clips(LatentClipPipeline pipeline, StableDiffusionPrompts prompts) : IGenerationPipeline
+    private sealed class Clips(LatentClipPipeline pipeline, StableDiffusionPrompts prompts, AutoencoderKlConfig vae) : IGenerationPipeline
     {
         private LatentProjection? _projection;
 
@@ -121,7 +124,7 @@ internal sealed class LatentClipSystem(ILatentClipModel model) : IGenerationSyst
                 {
                     run.Frame(frame);
                 }
-            }, run.Cancellation);
+            }, run.Cancellation, plan.Tiling.Applies(AutoencoderKl.DecodeBytes(vae, Math.Min(plan.Frames, DecodedFrames), plan.Height, plan.Width)) ? TileGeometry.For(vae) : null);
         }
 
         public void Dispose()

@@ -9,19 +9,31 @@
 using Kinora.Engine;
 using Kinora.Models.Diffusion.Guidance;
 using Kinora.Models.Diffusion.Samplers.Stepwise;
+using Kinora.Models.Generation;
 using Kinora.Models.Modules;
 
 namespace Kinora.Models.Systems.StableDiffusion;
 
 /// <summary>U-Net and autoencoder of a Stable Diffusion model. Owns their parameters; every call brings its own inputs.</summary>
-public sealed class StableDiffusionPipeline(UNet2DCondition unet, AutoencoderKl vae, Device device) : IDisposable
+public sealed class StableDiffusionPipeline(OnDemand<UNet2DCondition> unet, UNet2DConditionConfig unetConfig, OnDemand<AutoencoderKl> vae, AutoencoderKlConfig vaeConfig, Device device) : IDisposable
 {
     // Latent consistency models embed 1000 · (g − 1): Luo et al., arXiv:2310.04378, section 4.3.
     private const double GuidanceEmbeddingScale = 1000;
 
-    public UNet2DCondition UNet => unet;
+    /// <summary>Networks that are in memory.</summary>
+    public StableDiffusionPipeline(UNet2DCondition unet, AutoencoderKl vae, Device device)
+        : this(new OnDemand<UNet2DCondition>(() => unet), unet.Config, new OnDemand<AutoencoderKl>(() => vae), vae.Config, device)
+    {
+        _ = (UNet, Autoencoder);
+    }
 
-    public AutoencoderKl Autoencoder => vae;
+    public UNet2DCondition UNet => unet.Value;
+
+    public AutoencoderKl Autoencoder => vae.Value;
+
+    public UNet2DConditionConfig UNetConfig => unetConfig;
+
+    public AutoencoderKlConfig AutoencoderConfig => vaeConfig;
 
     /// <summary>Makes latents [B, c, h, w] as diffusion sees them.</summary>
     /// <param name="inputs">What to make.</param>
@@ -39,7 +51,7 @@ public sealed class StableDiffusionPipeline(UNet2DCondition unet, AutoencoderKl 
         var x = redraws ? sampler.AddNoise(inputs.Known!, noise, sampler.Timesteps[begin]) : noise * sampler.InitialNoiseScale;
         var predict = Predictor(inputs);
         // A network trained for inpainting reads what stays; another one is shown it anew after every step.
-        var blends = inputs.Mask is not null && unet.Config.InChannels == vae.Config.LatentChannels;
+        var blends = inputs.Mask is not null && unetConfig.InChannels == vaeConfig.LatentChannels;
         for (var call = begin; call < calls; call++)
         {
             cancellationToken.ThrowIfCancellationRequested();
@@ -71,7 +83,8 @@ public sealed class StableDiffusionPipeline(UNet2DCondition unet, AutoencoderKl 
     public Tensor Decode(Tensor latents, TileGeometry? tiling = null)
     {
         using var scope = TensorScope.Enter();
-        return scope.Keep(vae.Decode(vae.Denormalize(latents.To(device)), tiling));
+        AutoencoderKl codec = vae.Value;
+        return scope.Keep(codec.Decode(codec.Denormalize(latents.To(device)), tiling));
     }
 
     /// <summary>Latents as diffusion sees them, [B, c, h, w], of pictures [B, 3, H, W] in [−1, 1].</summary>
@@ -81,22 +94,23 @@ public sealed class StableDiffusionPipeline(UNet2DCondition unet, AutoencoderKl 
     public Tensor Encode(Tensor pictures, Tensor noise, TileGeometry? tiling = null)
     {
         using var scope = TensorScope.Enter();
-        DiagonalGaussian posterior = vae.Encode(pictures.To(device), tiling);
-        return scope.Keep(vae.Normalize(posterior.Sample(noise.To(device))));
+        AutoencoderKl codec = vae.Value;
+        DiagonalGaussian posterior = codec.Encode(pictures.To(device), tiling);
+        return scope.Keep(codec.Normalize(posterior.Sample(noise.To(device))));
     }
 
     /// <summary>Frees the networks.</summary>
     public void Dispose()
     {
-        unet.Path.Store.Dispose();
-        vae.Path.Store.Dispose();
+        unet.Dispose();
+        vae.Dispose();
     }
 
     // (scaled latents [B, c, h, w], timestep) → guided prediction [B, c, h, w]
     private Func<Tensor, double, Tensor> Predictor(StableDiffusionInputs inputs)
     {
         long b = inputs.Noise.Size(0);
-        var embedsGuidance = unet.Config.TimeCondProjDim is not null;
+        var embedsGuidance = unetConfig.TimeCondProjDim is not null;
         var guided = inputs.Negative is not null && inputs.Guidance != 1 && !embedsGuidance;
         var text = guided ? inputs.Text.After(inputs.Negative!) : inputs.Text;
         var conditions = new UNetConditions
@@ -104,17 +118,17 @@ public sealed class StableDiffusionPipeline(UNet2DCondition unet, AutoencoderKl 
             PooledText = text.Pooled,
             TimeIds = TimeIds(inputs, b, guided),
             TimestepCondition = embedsGuidance
-                ? TimestepPhases.Forward(Tensor.Full([b], (inputs.Guidance - 1) * GuidanceEmbeddingScale, device: device), unet.Config.TimeCondProjDim!.Value, flipSinToCos: false, freqShift: 1)
+                ? TimestepPhases.Forward(Tensor.Full([b], (inputs.Guidance - 1) * GuidanceEmbeddingScale, device: device), unetConfig.TimeCondProjDim!.Value, flipSinToCos: false, freqShift: 1)
                 : null,
         };
         return (x, timestep) =>
         {
             using var scope = TensorScope.Enter();
-            if (inputs.MaskedKnown is not null && unet.Config.InChannels > x.Size(1))
+            if (inputs.MaskedKnown is not null && unetConfig.InChannels > x.Size(1))
                 x = Tensor.Cat([x, inputs.Mask!.Expand(b, 1, x.Size(2), x.Size(3)), inputs.MaskedKnown], 1); // [B, 2c + 1, h, w]
             var t = Tensor.Full([1], timestep, device: device);
             if (guided) x = Tensor.Cat([x, x], 0);                                               // [G·B, ·, h, w]
-            var predicted = unet.Forward(x, t, text.States, Controlled(inputs, conditions, x, t, text));
+            var predicted = unet.Value.Forward(x, t, text.States, Controlled(inputs, conditions, x, t, text));
             if (!guided) return scope.Keep(predicted);
             var both = predicted.Chunk(2, 0);
             return scope.Keep(ClassifierFreeGuidance.Combine(both[0], both[1], inputs.Guidance, inputs.GuidanceRescale));
@@ -149,7 +163,7 @@ public sealed class StableDiffusionPipeline(UNet2DCondition unet, AutoencoderKl 
 
     private void Check(StableDiffusionInputs inputs)
     {
-        int c = vae.Config.LatentChannels, read = unet.Config.InChannels;
+        int c = vaeConfig.LatentChannels, read = unetConfig.InChannels;
         if (inputs.Noise.Dim != 4 || inputs.Noise.Size(1) != c)
             throw new ShapeException($"StableDiffusionPipeline: expected noise [B, {c}, h, w], got [{string.Join(", ", inputs.Noise.Shape)}].");
         if (inputs.ControlNet is not null != inputs.ControlPicture is not null)

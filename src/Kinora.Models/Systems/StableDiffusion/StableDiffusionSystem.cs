@@ -114,9 +114,9 @@ public sealed class StableDiffusionSystem : IGenerationSystem
                 ControlNet = controlNet, Strength = RequestChecks.InRange("control strength", options.ControlStrength ?? 1, 0, MaxControlStrength),
                 Sha256 = GenerationManifest.HashFrames([request.Control!]),
             },
-            PreviewEverySteps = options.PreviewEverySteps, Scheduler = scheduler, Strength = strength, ZeroNegative = ForceZeros(folder), TimeIds = ids, NegativeTimeIds = negativeIds,
+            PreviewEverySteps = options.PreviewEverySteps, Tiling = options.Tiling, Scheduler = scheduler, Strength = strength, ZeroNegative = ForceZeros(folder), TimeIds = ids, NegativeTimeIds = negativeIds,
             Flops = (double)calls * predictions * UNet2DCondition.Flops(unet, h, w) + AutoencoderKl.DecodeFlops(vae, height, width),
-            PeakBytes = EstimatePeak(folder, unet, vae, predictions, h, w, height, width),
+            Memory = Memory(folder, unet, vae, predictions, h, w, height, width, options.Tiling),
         };
     }
 
@@ -128,16 +128,19 @@ public sealed class StableDiffusionSystem : IGenerationSystem
         var unetConfig = UNet2DConditionConfig.Read(folder.Config("unet"));
         var vaeConfig = AutoencoderKlConfig.Read(folder.Config("vae"));
         CheckTogether(folder, unetConfig, vaeConfig);
-        UNet2DCondition? unet = null;
+        var pipeline = new StableDiffusionPipeline(networks.OnDemand(() => networks.Load("unet", path => new UNet2DCondition(path, unetConfig))), unetConfig, networks.OnDemand(() => AutoencoderKl.Load(networks)), vaeConfig, networks.Device);
         try
         {
-            unet = networks.Load("unet", path => new UNet2DCondition(path, unetConfig));
-            AutoencoderKl vae = AutoencoderKl.Load(networks);
-            return new Pictures(new StableDiffusionPipeline(unet, vae, networks.Device), new StableDiffusionPrompts(networks), networks);
+            if (!networks.Residency.OneAtATime)
+            {
+                // Damage is found before anything is computed.
+                _ = (pipeline.UNet, pipeline.Autoencoder);
+            }
+            return new Pictures(pipeline, new StableDiffusionPrompts(networks), networks);
         }
         catch
         {
-            unet?.Path.Store.Dispose();
+            pipeline.Dispose();
             throw;
         }
     }
@@ -195,15 +198,21 @@ public sealed class StableDiffusionSystem : IGenerationSystem
         return index.RootElement.TryGetProperty(key, out JsonElement value) && value.ValueKind is JsonValueKind.True or JsonValueKind.False ? value.GetBoolean() : otherwise;
     }
 
-    // Weights as loaded; activations of the larger of the two phases; the libraries themselves.
-    private static long EstimatePeak(ModelFolder folder, UNet2DConditionConfig unet, AutoencoderKlConfig vae, int predictions, long h, long w, long height, long width)
+    // Text encoders come and go; U-Net, ControlNet and autoencoder stay together.
+    private static MemoryPlan Memory(ModelFolder folder, UNet2DConditionConfig unet, AutoencoderKlConfig vae, int predictions, long h, long w, long height, long width, VaeTiling tiling)
     {
-        const long Libraries = 350L << 20;
-        const int UnetMaps = 60, DecoderMaps = 8;               // tensors of the finest level's size alive at once
-        long sampling = predictions * h * w * unet.BlockOutChannels[0] * sizeof(float) * UnetMaps;
-        long decoding = Math.Min(height * width, (long)WholeSide * WholeSide) * vae.BlockOutChannels[Math.Min(1, vae.BlockOutChannels.Count - 1)] * sizeof(float) * DecoderMaps;
-        return Libraries + folder.WeightBytes() + Math.Max(sampling, decoding);
+        bool tiled = IsTiled(tiling, width, height);
+        long side = vae.SampleSize, tileHeight = tiled ? Math.Min(height, side) : height, tileWidth = tiled ? Math.Min(width, side) : width;
+        return new MemoryPlan(folder,
+        [
+            new("text_encoder", ["text_encoder_2", "unet", "vae"], _ => 0),
+            new("unet", ["controlnet", "vae"], type => UNet2DCondition.ActivationBytes(unet, predictions, h, w, type)),
+            new("vae", ["unet", "controlnet"], type => AutoencoderKl.DecodeBytes(vae, 1, tileHeight, tileWidth, VaeTiling.Off, type)),
+        ], height * width * 3 * 2);
     }
+
+    // Pictures above a side are coded in tiles by themselves.
+    private static bool IsTiled(VaeTiling tiling, long width, long height) => tiling == VaeTiling.On || (tiling == VaeTiling.Auto && width * height > (long)WholeSide * WholeSide);
 
     private sealed class Pictures(StableDiffusionPipeline pipeline, StableDiffusionPrompts prompts, NetworkLoader networks) : IGenerationPipeline
     {
@@ -215,11 +224,11 @@ public sealed class StableDiffusionSystem : IGenerationSystem
             using var inference = GradMode.Inference();
             using var scope = TensorScope.Enter();
             var plan = (StableDiffusionPlan)run.Plan;
-            AutoencoderKlConfig vae = pipeline.Autoencoder.Config;
+            AutoencoderKlConfig vae = pipeline.AutoencoderConfig;
             var generator = new Generator(run.Seed);
             long[] shape = [1, vae.LatentChannels, plan.Height / vae.SpatialCompression, plan.Width / vae.SpatialCompression];
             Tensor noise = generator.Normal(shape);
-            TileGeometry? tiling = (long)plan.Width * plan.Height > (long)WholeSide * WholeSide ? TileGeometry.For(vae) : null;
+            TileGeometry? tiling = IsTiled(plan.Tiling, plan.Width, plan.Height) ? TileGeometry.For(vae) : null;
             var (texts, negative) = prompts.Encode([plan.Prompt], plan.NegativePrompt, plan.ZeroNegative);
             var inputs = new StableDiffusionInputs
             {
@@ -237,7 +246,7 @@ public sealed class StableDiffusionSystem : IGenerationSystem
                     inputs = inputs with
                     {
                         Mask = F.InterpolateNearestTo(anew, (shape[2], shape[3])).To(networks.Device),
-                        MaskedKnown = pipeline.UNet.Config.InChannels == vae.LatentChannels ? null : pipeline.Encode(picture * (1 - anew), generator.Normal(shape), tiling),
+                        MaskedKnown = pipeline.UNetConfig.InChannels == vae.LatentChannels ? null : pipeline.Encode(picture * (1 - anew), generator.Normal(shape), tiling),
                     };
                 }
             }

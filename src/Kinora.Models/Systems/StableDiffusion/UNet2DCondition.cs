@@ -89,6 +89,20 @@ public sealed class UNet2DCondition : Module
         return scope.Keep(_convOut.Forward(_convNormOut.ForwardSilu(x)).To(DType.Float32).Contiguous()); // [B, C, h, w]
     }
 
+    /// <summary>About how many bytes of activations one call holds at its peak beside the weights.</summary>
+    /// <param name="config">The network.</param>
+    /// <param name="batch">Pictures.</param>
+    /// <param name="height">Rows of latents.</param>
+    /// <param name="width">Columns of latents.</param>
+    /// <param name="type">Type of matrix products.</param>
+    public static long ActivationBytes(UNet2DConditionConfig config, long batch, long height, long width, DType type)
+    {
+        ArgumentNullException.ThrowIfNull(config);
+        // The finest level's maps: skips and the residual stream, and a perceptron's hidden layer of eight widths with its product.
+        const int Stream = 12, Working = 24;
+        return batch * height * width * config.BlockOutChannels[0] * (sizeof(float) * Stream + type.ItemSize() * Working);
+    }
+
     /// <summary>Floating point operations of one sample's forward pass (a multiply-add counts as two; convolutions, linears and attention).</summary>
     /// <param name="config">The network.</param>
     /// <param name="height">Latent height.</param>

@@ -23,9 +23,11 @@ public sealed class StableVideoDiffusionPipeline : IDisposable
     public const string Name = "StableVideoDiffusionPipeline";
 
     private const int Channels = 3;
-    private readonly UNetSpatioTemporal _unet;
-    private readonly TemporalAutoencoder _vae;
-    private readonly ClipVisionModelWithProjection _imageEncoder;
+    private readonly OnDemand<UNetSpatioTemporal> _unet;
+    private readonly OnDemand<TemporalAutoencoder> _vae;
+    private readonly OnDemand<ClipVisionModelWithProjection> _imageEncoder;
+    private readonly TemporalAutoencoderConfig _vaeConfig;
+    private readonly ClipVisionConfig _imageConfig;
     private readonly ClipImageProcessorConfig _processor;
     private readonly SchedulerConfig _scheduler;
     private readonly Device _device;
@@ -33,21 +35,24 @@ public sealed class StableVideoDiffusionPipeline : IDisposable
     /// <summary>Puts the parts together; the pipeline owns them.</summary>
     /// <exception cref="ConfigException">They do not fit together.</exception>
     public StableVideoDiffusionPipeline(UNetSpatioTemporal unet, TemporalAutoencoder vae, ClipVisionModelWithProjection imageEncoder, ClipImageProcessorConfig processor, SchedulerConfig scheduler, Device device)
+        : this((new OnDemand<UNetSpatioTemporal>(() => unet), unet.Config), (new OnDemand<TemporalAutoencoder>(() => vae), vae.Config), (new OnDemand<ClipVisionModelWithProjection>(() => imageEncoder), imageEncoder.Config), processor, scheduler, device) =>
+        _ = (_unet.Value, _vae.Value, _imageEncoder.Value);
+
+    private StableVideoDiffusionPipeline((OnDemand<UNetSpatioTemporal> Network, UNetSpatioTemporalConfig Config) unet, (OnDemand<TemporalAutoencoder> Network, TemporalAutoencoderConfig Config) vae,
+        (OnDemand<ClipVisionModelWithProjection> Network, ClipVisionConfig Config) imageEncoder, ClipImageProcessorConfig processor, SchedulerConfig scheduler, Device device)
     {
-        ArgumentNullException.ThrowIfNull(unet);
-        ArgumentNullException.ThrowIfNull(vae);
-        ArgumentNullException.ThrowIfNull(imageEncoder);
         var violations = new ConfigViolations(Name);
         int c = vae.Config.LatentChannels;
         violations.Require(unet.Config.InChannels == 2 * c && unet.Config.OutChannels == c, $"the U-Net reads {unet.Config.InChannels} and makes {unet.Config.OutChannels} channels, the autoencoder's latents have {c}");
         violations.Require(unet.Config.CrossAttentionDim.All(d => d == imageEncoder.Config.ProjectionDim), $"the U-Net reads embeddings of width {unet.Config.CrossAttentionDim[0]}, the image encoder makes {imageEncoder.Config.ProjectionDim}");
         violations.Require(unet.Config.AddedNumbers == 3, $"the U-Net reads {unet.Config.AddedNumbers} added numbers, expected 3: frames per second, motion, noise of the picture");
         violations.ThrowIfAny();
-        (_unet, _vae, _imageEncoder, _processor, _scheduler, _device) = (unet, vae, imageEncoder, processor, scheduler, device);
+        (_unet, _vae, _imageEncoder, _processor, _scheduler, _device) = (unet.Network, vae.Network, imageEncoder.Network, processor, scheduler, device);
+        (UNetConfig, _vaeConfig, _imageConfig) = (unet.Config, vae.Config, imageEncoder.Config);
     }
 
     /// <summary>Configuration of the U-Net.</summary>
-    public UNetSpatioTemporalConfig UNetConfig => _unet.Config;
+    public UNetSpatioTemporalConfig UNetConfig { get; }
 
     /// <summary>Loads <c>unet</c>, <c>vae</c>, <c>image_encoder</c>, <c>feature_extractor</c> and <c>scheduler</c> of a model.</summary>
     /// <exception cref="ConfigException">A configuration is wrong.</exception>
@@ -61,24 +66,23 @@ public sealed class StableVideoDiffusionPipeline : IDisposable
         var scheduler = SchedulerConfig.Read(folder.Config("scheduler"));
         var processor = ModelConfigJson.Read(folder.Config("feature_extractor"), ClipJson.Default.ClipImageProcessorConfig);
         processor.Validate();
-        var owned = new List<Module>();
+        var imageConfig = ModelConfigJson.Read(folder.Config("image_encoder"), ClipJson.Default.ClipVisionConfig);
+        var pipeline = new StableVideoDiffusionPipeline((networks.OnDemand(() => networks.Load("unet", p => new UNetSpatioTemporal(p, unetConfig))), unetConfig),
+            (networks.OnDemand(() => networks.Load("vae", p => new TemporalAutoencoder(p, vaeConfig))), vaeConfig), (networks.OnDemand(() => ClipVisionModelWithProjection.Load(networks, "image_encoder")), imageConfig),
+            processor, scheduler, networks.Device);
         try
         {
-            var unet = Own(networks.Load("unet", p => new UNetSpatioTemporal(p, unetConfig)));
-            var vae = Own(networks.Load("vae", p => new TemporalAutoencoder(p, vaeConfig)));
-            var encoder = Own(ClipVisionModelWithProjection.Load(networks, "image_encoder"));
-            return new StableVideoDiffusionPipeline(unet, vae, encoder, processor, scheduler, networks.Device);
+            if (!networks.Residency.OneAtATime)
+            {
+                // Damage is found before anything is computed.
+                _ = (pipeline._unet.Value, pipeline._vae.Value, pipeline._imageEncoder.Value);
+            }
+            return pipeline;
         }
         catch
         {
-            owned.ForEach(module => module.Path.Store.Dispose());
+            pipeline.Dispose();
             throw;
-        }
-
-        T Own<T>(T module) where T : Module
-        {
-            owned.Add(module);
-            return module;
         }
     }
 
@@ -87,8 +91,8 @@ public sealed class StableVideoDiffusionPipeline : IDisposable
     {
         ArgumentNullException.ThrowIfNull(request);
         var generator = new Generator(request.Seed);
-        int pixels = _vae.Config.SpatialCompression;
-        Tensor latents = generator.Normal(1, request.Frames, _vae.Config.LatentChannels, request.Height / pixels, request.Width / pixels);
+        int pixels = _vaeConfig.SpatialCompression;
+        Tensor latents = generator.Normal(1, request.Frames, _vaeConfig.LatentChannels, request.Height / pixels, request.Width / pixels);
         return new StableVideoDiffusionNoise(generator.Normal(1, Channels, request.Height, request.Width), latents);
     }
 
@@ -96,7 +100,7 @@ public sealed class StableVideoDiffusionPipeline : IDisposable
     public Tensor EncoderPixels(VideoFrame picture)
     {
         using var scope = TensorScope.Enter();
-        int side = _imageEncoder.Config.ImageSize;
+        int side = _imageConfig.ImageSize;
         return scope.Keep(SmoothResize.Forward(Pixels(picture), side, side));
     }
 
@@ -109,18 +113,18 @@ public sealed class StableVideoDiffusionPipeline : IDisposable
         using var inference = GradMode.Inference();
         using var scope = TensorScope.Enter();
         Tensor normalized = ((EncoderPixels(picture) + 1.0) / 2.0 - PerChannel(_processor.ImageMean)) / PerChannel(_processor.ImageStd);
-        return scope.Keep(_imageEncoder.Forward(normalized).ImageEmbeds!.Unsqueeze(1));
+        return scope.Keep(_imageEncoder.Value.Forward(normalized).ImageEmbeds!.Unsqueeze(1));
     }
 
     /// <summary>Pixels of a latent's side.</summary>
-    public int SpatialCompression => _vae.Config.SpatialCompression;
+    public int SpatialCompression => _vaeConfig.SpatialCompression;
 
     /// <summary>Latents of a picture [1, 3, H, W] in [−1, 1] as sampling sees those of frames, [1, C, h, w].</summary>
     public Tensor EncodePicture(Tensor picture)
     {
         using var inference = GradMode.Inference();
         using var scope = TensorScope.Enter();
-        return scope.Keep(_vae.Encode(picture.To(_device)).Mean * _vae.Config.ScalingFactor);
+        return scope.Keep(_vae.Value.Encode(picture.To(_device)).Mean * _vaeConfig.ScalingFactor);
     }
 
     /// <summary>The sampler of a request.</summary>
@@ -142,7 +146,7 @@ public sealed class StableVideoDiffusionPipeline : IDisposable
         bool guided = request.MaxGuidance > 1;
         Tensor embedding = EmbedPicture(request.Picture);                                        // [1, 1, E]
         Tensor picture = PicturePixels(request.Picture, request.Width, request.Height) + noise.Picture.To(_device) * request.PictureNoise;
-        Tensor pictureLatents = Repeat(_vae.Encode(picture).Mean, f);                            // [1, F, C, h, w]
+        Tensor pictureLatents = Repeat(_vae.Value.Encode(picture).Mean, f);                            // [1, F, C, h, w]
         Tensor numbers = Tensor.FromArray<float>([request.FrameRate - 1, request.MotionBucket, (float)request.PictureNoise], 1, 3).To(_device);
         Tensor guidance = Tensor.Linspace(request.MinGuidance, request.MaxGuidance, f, device: _device).Reshape(1, f, 1, 1, 1);
         // Without the picture: an embedding and latents of zeros, the same numbers.
@@ -163,7 +167,7 @@ public sealed class StableVideoDiffusionPipeline : IDisposable
             Tensor Network(Tensor condition, Tensor context)
             {
                 cancellationToken.ThrowIfCancellationRequested();
-                return _unet.Forward(Tensor.Cat([x, condition], 2), t, context, numbers);
+                return _unet.Value.Forward(Tensor.Cat([x, condition], 2), t, context, numbers);
             }
         }
 
@@ -177,29 +181,31 @@ public sealed class StableVideoDiffusionPipeline : IDisposable
     /// <param name="framesAtOnce">Frames that see each other in the decoder: fewer take less memory, and the parts' borders may show.</param>
     /// <param name="use">Called with each part in order.</param>
     /// <param name="cancellationToken">Looked at before every part.</param>
-    public void Decode(Tensor latents, int framesAtOnce, Action<Tensor> use, CancellationToken cancellationToken = default)
+    /// <param name="tiling">Whether each part is decoded in tiles.</param>
+    public void Decode(Tensor latents, int framesAtOnce, Action<Tensor> use, CancellationToken cancellationToken = default, VaeTiling tiling = VaeTiling.Auto)
     {
         ArgumentNullException.ThrowIfNull(latents);
         ArgumentNullException.ThrowIfNull(use);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(framesAtOnce);
         using var inference = GradMode.Inference();
         using var scope = TensorScope.Enter();
-        Tensor z = latents.Flatten(0, 1) / _vae.Config.ScalingFactor;                            // [F, C, h, w]
+        Tensor z = latents.Flatten(0, 1) / _vaeConfig.ScalingFactor;                            // [F, C, h, w]
         for (long start = 0; start < z.Size(0); start += framesAtOnce)
         {
             cancellationToken.ThrowIfCancellationRequested();
             using var part = TensorScope.Enter();
             long n = Math.Min(framesAtOnce, z.Size(0) - start);
-            use(_vae.Decode(z.Narrow(0, start, n), n).Transpose(0, 1).Unsqueeze(0));             // [1, 3, n, H, W]
+            bool tiled = tiling.Applies(TemporalAutoencoder.DecodeBytes(_vaeConfig, n, z.Size(2), z.Size(3)));
+            use(_vae.Value.Decode(z.Narrow(0, start, n), n, tiled).Transpose(0, 1).Unsqueeze(0)); // [1, 3, n, H, W]
         }
     }
 
     /// <summary>Frees the networks.</summary>
     public void Dispose()
     {
-        _unet.Path.Store.Dispose();
-        _vae.Path.Store.Dispose();
-        _imageEncoder.Path.Store.Dispose();
+        _unet.Dispose();
+        _vae.Dispose();
+        _imageEncoder.Dispose();
     }
 
     private Tensor Pixels(VideoFrame picture)

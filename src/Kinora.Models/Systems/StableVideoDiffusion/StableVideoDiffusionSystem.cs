@@ -69,9 +69,9 @@ public sealed class StableVideoDiffusionSystem : IGenerationSystem
             Sampler = StableDiffusionSamplers.NameOf(scheduler), NetworkCalls = steps * predictions, MadeFor = new ClipSize(DefaultWidth, DefaultHeight, unet.NumFrames),
             HeldFrames = held, GivenFrames = given, Picture = CutToAspect(picture, width, height), Motion = motion, PictureNoise = noise,
             Input = input! with { Motion = motion, Noise = noise },
-            PreviewEverySteps = options.PreviewEverySteps,
+            PreviewEverySteps = options.PreviewEverySteps, Tiling = options.Tiling,
             Flops = steps * predictions * UNetSpatioTemporal.Flops(unet, frames, h, w) + decode,
-            PeakBytes = EstimatePeak(folder, unet, vae, frames, h, w, height, width),
+            Memory = Memory(folder, unet, vae, frames, h, w, height, width, options.Tiling),
         };
     }
 
@@ -83,15 +83,13 @@ public sealed class StableVideoDiffusionSystem : IGenerationSystem
         return ImageResize.Crop(picture, (picture.Width - w) / 2, (picture.Height - h) / 2, w, h);
     }
 
-    // Weights in the larger of the types that they are stored and computed in; activations of the larger of the two phases; the libraries.
-    private static long EstimatePeak(ModelFolder folder, UNetSpatioTemporalConfig unet, TemporalAutoencoderConfig vae, int frames, long h, long w, int height, int width)
-    {
-        const long Libraries = 350L << 20;
-        const int DecoderMaps = 8;                              // tensors of the finest stage's size alive at once
-        long sampling = UNetCost.ActivationBytes(frames, h, w, unet.BlockOutChannels[0]);
-        long decoding = (long)Math.Min(frames, DecodedFrames) * height * width * vae.BlockOutChannels[0] * sizeof(float) * DecoderMaps;
-        return Libraries + folder.WeightBytes() + Math.Max(sampling, decoding) + (long)frames * height * width * 3 * 2;
-    }
+    // The networks stay together.
+    private static MemoryPlan Memory(ModelFolder folder, UNetSpatioTemporalConfig unet, TemporalAutoencoderConfig vae, int frames, long h, long w, int height, int width, VaeTiling tiling) =>
+        new(folder,
+        [
+            new("unet", ["vae", "image_encoder"], _ => UNetCost.ActivationBytes(frames, h, w, unet.BlockOutChannels[0])),
+            new("vae", ["unet", "image_encoder"], _ => TemporalAutoencoder.DecodeBytes(vae, Math.Min(frames, DecodedFrames), h, w, tiling)),
+        ], (long)frames * height * width * 3 * 2);
 
     private sealed class Clips(StableVideoDiffusionPipeline pipeline) : IGenerationPipeline
     {
@@ -113,7 +111,7 @@ public sealed class StableVideoDiffusionSystem : IGenerationSystem
                 {
                     run.Frame(frame);
                 }
-            }, run.Cancellation);
+            }, run.Cancellation, plan.Tiling);
         }
 
         public void Dispose() => pipeline.Dispose();

@@ -1,5 +1,6 @@
 using Kinora.Engine;
 using Kinora.Engine.Layers;
+using Kinora.Models.Generation;
 using Kinora.Models.Modules;
 using Kinora.Models.Systems.StableDiffusion;
 
@@ -14,7 +15,7 @@ namespace Kinora.Models.Systems.StableVideoDiffusion;
 // Numerics  group norms accumulate in float32; convolutions and attention run in the autocast type; moments and decoded frames are float32.
 public sealed class TemporalAutoencoder : Module
 {
-    private const int Groups = 32, Kernel = 3;
+    private const int Groups = 32, Kernel = 3, TileLatents = 64, TileStride = 48;
     private const double Eps = 1e-6, TemporalEps = 1e-5;
     private readonly AutoencoderKl.Encoder _encoder;
     private readonly Conv2d _quantConv;
@@ -54,11 +55,32 @@ public sealed class TemporalAutoencoder : Module
     /// <summary>Frames [B·F, C, H, W] in float32, around [−1, 1] but not clamped.</summary>
     /// <param name="z">Latents as the encoder makes them, clip after clip, [B·F, c, h, w].</param>
     /// <param name="frames">F: the frames that see each other.</param>
-    public Tensor Decode(Tensor z, long frames)
+    /// <param name="tiled">Decodes overlapping tiles of all frames and blends them: less memory, nearly the same frames.</param>
+    public Tensor Decode(Tensor z, long frames, bool tiled = false)
     {
         using var scope = TensorScope.Enter();
         if (z.Dim != 4 || z.Size(1) != Config.LatentChannels || frames < 1 || z.Size(0) % frames != 0)
             throw new ShapeException($"TemporalAutoencoder: expected latents [B·{frames}, {Config.LatentChannels}, h, w], got [{string.Join(", ", z.Shape)}].");
+        var tiling = tiled ? PictureTiling.Of(z.Size(2), z.Size(3), (TileLatents, TileLatents), (TileStride, TileStride)) : PictureTiling.Whole(z.Size(2), z.Size(3));
+        return scope.Keep(tiling.Join([.. tiling.Tiles.Select(tile => DecodeTile(PictureTiling.Cut(z, tile), frames))], Config.SpatialCompression));
+    }
+
+    /// <summary>About how many bytes of activations decoding holds at once beside the weights.</summary>
+    public static long DecodeBytes(TemporalAutoencoderConfig config, long frames, long latentHeight, long latentWidth)
+    {
+        ArgumentNullException.ThrowIfNull(config);
+        const int Maps = 8;                                     // maps of the finest stage alive at once
+        return frames * latentHeight * latentWidth * config.SpatialCompression * config.SpatialCompression * config.BlockOutChannels[0] * sizeof(float) * Maps;
+    }
+
+    /// <summary>The same with tiles where they apply.</summary>
+    internal static long DecodeBytes(TemporalAutoencoderConfig config, long frames, long latentHeight, long latentWidth, VaeTiling tiling) => tiling.Applies(DecodeBytes(config, frames, latentHeight, latentWidth))
+        ? DecodeBytes(config, frames, Math.Min(latentHeight, TileLatents), Math.Min(latentWidth, TileLatents))
+        : DecodeBytes(config, frames, latentHeight, latentWidth);
+
+    private Tensor DecodeTile(Tensor z, long frames)
+    {
+        using var scope = TensorScope.Enter();
         return scope.Keep(_decoder.Forward(z.ContiguousChannelsLast(), frames).To(DType.Float32).Contiguous());
     }
 

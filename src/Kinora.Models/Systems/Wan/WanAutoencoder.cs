@@ -1,4 +1,5 @@
 using Kinora.Engine;
+using Kinora.Models.Generation;
 using Kinora.Models.Modules;
 
 namespace Kinora.Models.Systems.Wan;
@@ -16,6 +17,7 @@ namespace Kinora.Models.Systems.Wan;
 // Numerics  convolutions run in the autocast type and the residual stream keeps it; norms accumulate in float32; moments and clips are float32.
 public sealed class WanAutoencoder : Module
 {
+    private const int DecoderMaps = 6, TilePixels = 256, StridePixels = 192; // maps of the finest stage alive at once; side of a tile and from tile to tile
     private readonly WanEncoder _encoder;
     private readonly WanDecoder _decoder;
     private readonly PointwiseConv _quantConv, _postQuantConv;
@@ -35,11 +37,20 @@ public sealed class WanAutoencoder : Module
     /// <summary>Mean and log variance of the latents of clips, one after the other in the channels: [B, 2Z, f, h, w] in float32.</summary>
     /// <param name="x">Clips [B, 3, F, H, W] in [−1, 1]; F = 1 + 4k, H and W multiples of the spatial factor.</param>
     /// <param name="latentFramesPerPart">How many latent frames run at once; memory grows with it.</param>
-    public Tensor EncodeMoments(Tensor x, int latentFramesPerPart = int.MaxValue)
+    /// <param name="tiled">Encodes overlapping tiles and blends them: less memory, nearly the same latents.</param>
+    public Tensor EncodeMoments(Tensor x, int latentFramesPerPart = int.MaxValue, bool tiled = false)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(latentFramesPerPart);
         using var scope = TensorScope.Enter();
         CheckClip(x);
+        int s = Config.ScaleFactorSpatial;
+        var tiling = Tiling(x.Size(3) / s, x.Size(4) / s, tiled);
+        return scope.Keep(tiling.Join([.. tiling.Tiles.Select(tile => EncodeTile(PictureTiling.Cut(x, tile, s), latentFramesPerPart))], 1));
+    }
+
+    private Tensor EncodeTile(Tensor x, int latentFramesPerPart)
+    {
+        using var scope = TensorScope.Enter();
         using var history = new CausalHistory();
         var parts = new List<Tensor>();
         long frames = x.Size(2), step = Config.ScaleFactorTemporal * (long)latentFramesPerPart;
@@ -55,10 +66,10 @@ public sealed class WanAutoencoder : Module
     }
 
     /// <summary>The mode of the latents of clips, not normalized: [B, Z, f, h, w]. See <see cref="EncodeMoments"/>.</summary>
-    public Tensor EncodeMean(Tensor x, int latentFramesPerPart = int.MaxValue)
+    public Tensor EncodeMean(Tensor x, int latentFramesPerPart = int.MaxValue, bool tiled = false)
     {
         using var scope = TensorScope.Enter();
-        return scope.Keep(EncodeMoments(x, latentFramesPerPart).Narrow(1, 0, Config.ZDim).Contiguous());
+        return scope.Keep(EncodeMoments(x, latentFramesPerPart, tiled).Narrow(1, 0, Config.ZDim).Contiguous());
     }
 
     /// <summary>Clips [B, 3, F, H, W], clamped to [−1, 1], from latents [B, Z, f, h, w] that are not normalized.</summary>
@@ -74,17 +85,61 @@ public sealed class WanAutoencoder : Module
     /// The same clip as <see cref="Decode"/>, in consecutive parts of <paramref name="latentFramesPerPart"/> latent frames, so that memory does not
     /// grow with the length. Each part [B, 3, n, H, W] is handed to <paramref name="use"/> and freed after it.
     /// </summary>
-    public void DecodeInParts(Tensor z, int latentFramesPerPart, Action<Tensor> use)
+    /// <param name="z">[B, Z, f, h, w]</param>
+    /// <param name="latentFramesPerPart">How many latent frames run at once.</param>
+    /// <param name="use">Takes the parts.</param>
+    /// <param name="tiled">Decodes overlapping tiles and blends them, each with a past of its own: less memory, nearly the same picture.</param>
+    public void DecodeInParts(Tensor z, int latentFramesPerPart, Action<Tensor> use, bool tiled = false)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(latentFramesPerPart);
+        ArgumentNullException.ThrowIfNull(use);
         CheckLatents(z);
-        using var history = new CausalHistory();
-        for (long start = 0, total = z.Size(2); start < total; start += latentFramesPerPart)
+        var tiling = Tiling(z.Size(3), z.Size(4), tiled);
+        CausalHistory[] histories = [.. tiling.Tiles.Select(_ => new CausalHistory())];
+        try
         {
-            using var scope = TensorScope.Enter();
-            use(DecodePart(z.Narrow(2, start, Math.Min(latentFramesPerPart, total - start)), history));
-            history.Advance();
+            for (long start = 0, total = z.Size(2); start < total; start += latentFramesPerPart)
+            {
+                using var scope = TensorScope.Enter();
+                var part = z.Narrow(2, start, Math.Min(latentFramesPerPart, total - start));
+                Tensor[] tiles = [.. tiling.Tiles.Select((tile, i) => DecodePart(PictureTiling.Cut(part, tile), histories[i]))];
+                use(tiling.Join(tiles, Config.ScaleFactorSpatial));
+                foreach (var history in histories) history.Advance();
+            }
         }
+        finally
+        {
+            foreach (var history in histories) history.Dispose();
+        }
+    }
+
+    /// <summary>About how many bytes of activations decoding holds at once beside the weights.</summary>
+    /// <param name="config">The autoencoder.</param>
+    /// <param name="latentFrames">Latent frames decoded at once.</param>
+    /// <param name="latentHeight">Height of a frame's latents.</param>
+    /// <param name="latentWidth">Likewise.</param>
+    /// <param name="type">Type of matrix products.</param>
+    public static long DecodeBytes(WanAutoencoderConfig config, long latentFrames, long latentHeight, long latentWidth, DType type = DType.Float32)
+    {
+        ArgumentNullException.ThrowIfNull(config);
+        long positions = latentFrames * config.ScaleFactorTemporal * latentHeight * latentWidth * config.ScaleFactorSpatial * config.ScaleFactorSpatial / (config.Patch * config.Patch);
+        return positions * config.DecoderDim * (sizeof(float) + type.ItemSize() * DecoderMaps);
+    }
+
+    /// <summary>The same with tiles where they apply.</summary>
+    internal static long DecodeBytes(WanAutoencoderConfig config, long latentFrames, long latentHeight, long latentWidth, VaeTiling tiling, DType type)
+    {
+        int tile = TilePixels / config.ScaleFactorSpatial;
+        return tiling.Applies(DecodeBytes(config, latentFrames, latentHeight, latentWidth))
+            ? DecodeBytes(config, latentFrames, Math.Min(tile, latentHeight), Math.Min(tile, latentWidth), type)
+            : DecodeBytes(config, latentFrames, latentHeight, latentWidth, type);
+    }
+
+    // Tiles of 256 × 256 pixels of which a quarter is shared, as the reference has them.
+    private PictureTiling Tiling(long height, long width, bool tiled)
+    {
+        int tile = Math.Max(1, TilePixels / Config.ScaleFactorSpatial), stride = Math.Max(1, StridePixels / Config.ScaleFactorSpatial);
+        return tiled ? PictureTiling.Of(height, width, (tile, tile), (stride, stride)) : PictureTiling.Whole(height, width);
     }
 
     /// <summary>(z − mean) / std per channel: what the transformer sees.</summary>

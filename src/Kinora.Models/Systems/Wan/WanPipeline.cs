@@ -44,10 +44,10 @@ public sealed class WanPipeline : IDisposable
         _transformer = Transformer("transformer", TransformerConfig);
         if (WanPipelineIndex.Has(index.Transformer2))
             _lowNoise = Transformer("transformer_2", ModelConfigJson.Read(folder.Config("transformer_2"), WanJson.Default.WanTransformerConfig, WanTransformerConfig.Defaults));
-        _autoencoder = new OnDemand<WanAutoencoder>(() => networks.Load("vae", p => new WanAutoencoder(p, AutoencoderConfig)));
-        _textEncoder = new OnDemand<T5EncoderModel>(() => T5EncoderModel.Load(networks));
+        _autoencoder = networks.OnDemand(() => networks.Load("vae", p => new WanAutoencoder(p, AutoencoderConfig)));
+        _textEncoder = networks.OnDemand(() => T5EncoderModel.Load(networks));
         if (TransformerConfig.ImageDim is null) return;
-        _imageEncoder = new OnDemand<ClipVisionModel>(() => ClipVisionModel.Load(networks, "image_encoder"));
+        _imageEncoder = networks.OnDemand(() => ClipVisionModel.Load(networks, "image_encoder"));
         _imageProcessor = ClipImageProcessor.Load(folder.Component("image_processor"));
     }
 
@@ -204,7 +204,11 @@ public sealed class WanPipeline : IDisposable
     }
 
     /// <summary>Turns latents of <see cref="Sample"/> into pixels, part by part: [B, 3, n, H, W] in [−1, 1], freed after each call of <paramref name="use"/>.</summary>
-    public void Decode(Tensor latents, Action<Tensor> use, CancellationToken cancellationToken = default)
+    /// <param name="latents">[B, Z, f, h, w]</param>
+    /// <param name="use">Takes the parts.</param>
+    /// <param name="cancellationToken">Looked at before every part is used.</param>
+    /// <param name="tiling">Whether each part is decoded in tiles.</param>
+    public void Decode(Tensor latents, Action<Tensor> use, CancellationToken cancellationToken = default, VaeTiling tiling = VaeTiling.Auto)
     {
         using var inference = GradMode.Inference();
         using var autocast = Autocast.Enter(_compute);
@@ -213,7 +217,7 @@ public sealed class WanPipeline : IDisposable
         {
             cancellationToken.ThrowIfCancellationRequested();
             use(part);
-        });
+        }, tiling.Applies(WanAutoencoder.DecodeBytes(AutoencoderConfig, DecodedLatentFrames, latents.Size(3), latents.Size(4))));
     }
 
     /// <summary>Frees the transformers.</summary>
@@ -254,7 +258,7 @@ public sealed class WanPipeline : IDisposable
     }
 
     private OnDemand<WanTransformer> Transformer(string component, WanTransformerConfig config) =>
-        new(() => _networks.Load(component, p => new WanTransformer(p, config)));
+        _networks.OnDemand(() => _networks.Load(component, p => new WanTransformer(p, config)));
 
     private void CheckTogether(string folder)
     {

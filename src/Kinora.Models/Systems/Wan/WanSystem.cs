@@ -87,8 +87,8 @@ public sealed class WanSystem : IGenerationSystem
             Width = width, Height = height, Frames = frames, FrameRate = RequestChecks.FrameRate(options.FrameRate ?? request.Continue?.Fps ?? presets.FrameRate), Steps = steps, Guidance = guidance, GuidanceRescale = 0,
             Sampler = Sampler, Shift = pipeline.Scheduler.FlowShift ?? pipeline.Scheduler.Shift, NetworkCalls = steps * (guidance == 1 ? 1 : 2), MadeFor = new ClipSize(presets.Width, presets.Height, presets.Frames),
             FrameStep = vae.ScaleFactorTemporal, HeldFrames = held, GivenFrames = given, Input = input,
-            PreviewEverySteps = options.PreviewEverySteps, Cache = RequestChecks.Cache(options), Keyframes = keyframes, KeyframeInputs = keyframeInputs, LowNoiseGuidance = guidance == presets.Guidance ? presets.LowNoiseGuidance : null,
-            Flops = steps * (guidance == 1 ? 1 : 2) * network + WanAutoencoder.DecodeFlops(vae, latentFrames, h, w), PeakBytes = EstimatePeak(folder, transformer, vae, latentFrames, h, w, frames),
+            PreviewEverySteps = options.PreviewEverySteps, Tiling = options.Tiling, Cache = RequestChecks.Cache(options), Keyframes = keyframes, KeyframeInputs = keyframeInputs, LowNoiseGuidance = guidance == presets.Guidance ? presets.LowNoiseGuidance : null,
+            Flops = steps * (guidance == 1 ? 1 : 2) * network + WanAutoencoder.DecodeFlops(vae, latentFrames, h, w), Memory = Memory(folder, transformer, vae, latentFrames, h, w, frames, options.Tiling),
         };
     }
 
@@ -102,15 +102,18 @@ public sealed class WanSystem : IGenerationSystem
         int Side(double length) => Math.Max(multiple, (int)(length / multiple) * multiple);
     }
 
-    // The largest of the phases, which free each other's weights: text encoder; transformer with its stream; decoder with its finest maps.
-    private static long EstimatePeak(ModelFolder folder, WanTransformerConfig transformer, WanAutoencoderConfig vae, long latentFrames, long h, long w, long frames)
+    // Phases free each other's weights: text encoder; transformer, one expert at a time; decoder beside the transformer.
+    private static MemoryPlan Memory(ModelFolder folder, WanTransformerConfig transformer, WanAutoencoderConfig vae, long latentFrames, long h, long w, long frames, VaeTiling tiling)
     {
-        const long Libraries = 350L << 20;
-        const int StreamCopies = 12, DecoderMaps = 6;           // tensors of the stream's, and the finest stage's, size alive at once
         long tokens = latentFrames * (h / transformer.PatchSize[1]) * (w / transformer.PatchSize[2]), pixels = h * w * vae.ScaleFactorSpatial * vae.ScaleFactorSpatial;
-        long sampling = folder.WeightBytes("transformer") + tokens * (transformer.HiddenSize * StreamCopies + 2L * transformer.FfnDim) * sizeof(float);
-        long decoding = folder.WeightBytes("transformer") + folder.WeightBytes("vae") + vae.ScaleFactorTemporal * pixels / (vae.Patch * vae.Patch) * vae.DecoderDim * sizeof(float) * DecoderMaps;
-        return Libraries + Math.Max(folder.WeightBytes("text_encoder"), Math.Max(sampling, decoding)) + frames * pixels * 3 * 2;
+        string[] experts = folder.Has("transformer_2") ? ["transformer_2"] : ["transformer"];
+        return new MemoryPlan(folder,
+        [
+            new("text_encoder", [], _ => 0),
+            new("transformer", [], type => WanTransformer.ActivationBytes(transformer, tokens, type)),
+            .. experts.Select(e => new MemoryPhase(e, [], type => WanTransformer.ActivationBytes(transformer, tokens, type))),
+            new("vae", experts, type => WanAutoencoder.DecodeBytes(vae, 1, h, w, tiling, type)),
+        ], frames * pixels * 3 * 2);
     }
 
     private sealed record WanPlan : GenerationPlan
@@ -150,7 +153,7 @@ public sealed class WanSystem : IGenerationSystem
             pipeline.Decode(latents, part =>
             {
                 foreach (VideoFrame frame in FramePixels.FromModel(part, 0)) run.Frame(frame);
-            }, run.Cancellation);
+            }, run.Cancellation, plan.Tiling);
         }
 
         public void Dispose()

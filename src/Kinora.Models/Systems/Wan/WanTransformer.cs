@@ -74,6 +74,18 @@ public sealed class WanTransformer : Module
         return scope.Keep(Unpatchify(_projOut.Forward(y).To(DType.Float32).Reshape(b, s, -1), frames, rows, columns)); // [B, C, f, h, w]
     }
 
+    /// <summary>About how many bytes of activations one call holds at its peak beside the weights.</summary>
+    /// <param name="config">The network.</param>
+    /// <param name="tokens">Patches of the clip's latents.</param>
+    /// <param name="type">Type of matrix products.</param>
+    public static long ActivationBytes(WanTransformerConfig config, long tokens, DType type)
+    {
+        ArgumentNullException.ThrowIfNull(config);
+        // The stream in float32 with its sum; queries, keys and values before and after their rotation; the perceptron's hidden layer twice.
+        const int Stream = 3, Working = 7, Hidden = 2;
+        return tokens * (config.HiddenSize * (sizeof(float) * (long)Stream + type.ItemSize() * Working) + config.FfnDim * (long)type.ItemSize() * Hidden);
+    }
+
     /// <summary>Floating point operations of one sample's forward pass (a multiply-add counts as two; linears and attention only).</summary>
     public static long Flops(WanTransformerConfig config, int latentFrames, int latentHeight, int latentWidth, int textTokens, int imageTokens = 0)
     {

@@ -1,0 +1,112 @@
+using Kinora.Engine;
+using Kinora.Models.Modules;
+using Kinora.Models.Systems.Ltx;
+using Kinora.Models.Systems.StableVideoDiffusion;
+using Kinora.Models.Systems.Wan;
+using Kinora.Models.Tests.Systems.Ltx;
+using Kinora.Models.Tests.Systems.Wan;
+
+namespace Kinora.Models.Tests.Systems;
+
+/// <summary>Autoencoders that work in tiles, against the same autoencoders on the whole, on smooth latents: at most 1/255 of the range apart on the mean.</summary>
+public sealed class TiledAutoencoderTests
+{
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Wan_DecodeInTiles_IsNearlyTheWhole(bool residual)
+    {
+        using var noGrad = GradMode.NoGrad();
+        using var scope = TensorScope.Enter();
+        var network = new WanAutoencoder(ParameterPath.Root(new InitializedParameters(3)), residual ? TinyWan.ResidualAutoencoder : TinyWan.Autoencoder);
+        int side = 256 / network.Config.ScaleFactorSpatial;
+        var z = Smooth(1, 4, 2, 6, side + side / 4 * 3);
+        NearlyTheWhole(use => network.DecodeInParts(z, 1, use), use => network.DecodeInParts(z, 1, use, tiled: true));
+        network.Path.Store.Dispose();
+    }
+
+    [Fact]
+    public void Wan_EncodeInTiles_IsNearlyTheWhole()
+    {
+        using var noGrad = GradMode.NoGrad();
+        using var scope = TensorScope.Enter();
+        var network = new WanAutoencoder(ParameterPath.Root(new InitializedParameters(3)), TinyWan.Autoencoder);
+        var x = Smooth(1, 3, 3, 16, 320);
+        Tensor whole = network.EncodeMean(x, 1), tiles = network.EncodeMean(x, 1, tiled: true);
+        tiles.Shape.ShouldBe(whole.Shape);
+        Differ(tiles, whole);
+        network.Path.Store.Dispose();
+    }
+
+    [Theory]
+    [InlineData(2, 80)]
+    [InlineData(21, 3)]
+    public void Ltx_DecodeInTilesAndStretches_IsNearlyTheWhole(int latentFrames, int latentWidth)
+    {
+        using var noGrad = GradMode.NoGrad();
+        using var scope = TensorScope.Enter();
+        LtxAutoencoderConfig config = TinyLtx.Autoencoder with { DecoderInjectNoise = [false, false, false], TimestepConditioning = false };
+        var network = new LtxAutoencoder(ParameterPath.Root(new InitializedParameters(3)), config);
+        var z = Smooth(1, 4, latentFrames, 4, latentWidth);
+        NearlyTheWhole(use => network.DecodeInParts(z, tiled: false, use), use => network.DecodeInParts(z, tiled: true, use));
+        network.Path.Store.Dispose();
+    }
+
+    [Fact]
+    public void StableVideoDiffusion_DecodeInTiles_IsNearlyTheWhole()
+    {
+        using var noGrad = GradMode.NoGrad();
+        using var scope = TensorScope.Enter();
+        var config = new TemporalAutoencoderConfig { BlockOutChannels = [32, 32], LayersPerBlock = 1, DownBlockTypes = ["DownEncoderBlock2D", "DownEncoderBlock2D"] };
+        var network = new TemporalAutoencoder(ParameterPath.Root(new InitializedParameters(3)), config);
+        var z = Smooth(1, 4, 2, 6, 112).Select(0, 0).Transpose(0, 1).Contiguous();               // [F, C, h, w]
+        NearlyTheWhole(use => use(network.Decode(z, 2)), use => use(network.Decode(z, 2, tiled: true)));
+        network.Path.Store.Dispose();
+    }
+
+    [Theory]
+    [InlineData(10, 4, 3)]
+    [InlineData(10, 10, 5)]
+    [InlineData(11, 4, 4)]
+    [InlineData(9, 4, 1)]
+    public void Join_OfTilesThatWereOnlyCut_IsThePicture(int size, int tile, int stride)
+    {
+        using var scope = TensorScope.Enter();
+        var picture = Tensor.Randn([1, 2, size, size + 3]);
+        var tiling = PictureTiling.Of(size, size + 3, (tile, tile), (stride, stride));
+        var joined = tiling.Join([.. tiling.Tiles.Select(t => PictureTiling.Cut(picture, t).Clone())], 1);
+        joined.Shape.ShouldBe(picture.Shape);
+        (joined - picture).Abs().Max().Item().ShouldBeLessThan(1e-5);
+    }
+
+    // Waves of sixteen latents, which every tile holds whole: statistics and attention see the same in a tile as in the whole.
+    private static Tensor Smooth(int batch, int channels, int frames, int height, int width)
+    {
+        var values = new float[batch * channels * frames * height * width];
+        for (int i = 0; i < values.Length; i++)
+        {
+            int x = i % width, y = i / width % height, f = i / width / height % frames, c = i / width / height / frames % channels;
+            values[i] = (float)(0.3 * (Math.Sin(Math.Tau / 16 * x + 0.6 * c) + Math.Cos(0.07 * y - 0.02 * f + c)));
+        }
+        return Tensor.FromArray<float>(values, batch, channels, frames, height, width);
+    }
+
+    private static void NearlyTheWhole(Action<Action<Tensor>> whole, Action<Action<Tensor>> tiles) => Differ(Gather(tiles), Gather(whole));
+
+    private static void Differ(Tensor tiles, Tensor whole)
+    {
+        tiles.Shape.ShouldBe(whole.Shape);
+        double range = (whole.Max() - whole.Min()).Item(), mean = (tiles - whole).Abs().Mean().Item();
+        mean.ShouldBeLessThanOrEqualTo(Math.Min(range, 2) / 255, $"of a range of {range}");
+        mean.ShouldBeGreaterThan(0, "nothing was tiled");
+    }
+
+    private static Tensor Gather(Action<Action<Tensor>> decode)
+    {
+        var parts = new List<Tensor>();
+        decode(part => parts.Add(part.Clone().Own()));
+        var clip = parts[0].Dim == 5 ? Tensor.Cat([.. parts], 2) : parts[0].Alias();
+        foreach (var part in parts) part.Dispose();
+        return clip;
+    }
+}
