@@ -41,7 +41,7 @@ public static class MeasurePass
         var grid = new FrameGrid(reader.Info);
         var trace = new ShotTrace(recordsMetrics: false);
         double fps = grid.Rate.ToDouble(), total = reader.Info.Duration?.TotalSeconds ?? 0;
-        IShotDetector detector = Detectors.Create(options.Detector, new DetectorSettings { Threshold = options.Threshold, MinLength = (long)Math.Round(options.MinShotSeconds * fps) });
+        IShotDetector detector = Detectors.Create(options.Detector, new DetectorSettings { Threshold = options.Threshold, MinLength = (long)Math.Round(options.MinShotSeconds * fps), EveryHardCut = true });
         int step = Math.Max(1, (int)Math.Round(fps / options.SamplesPerSecond)), gap = Math.Min(MotionGap, step);
         using var optional = new ScorerPasses(scorers);
         var picture = new SampledPicture();

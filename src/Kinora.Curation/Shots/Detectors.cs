@@ -9,6 +9,9 @@ public sealed record DetectorSettings
     /// <summary>Shortest shot in frames.</summary>
     public long MinLength { get; init; } = 15;
 
+    /// <summary>Report every hard cut, however short the shots between them are (fused).</summary>
+    public bool EveryHardCut { get; init; }
+
     /// <summary>What happens to faster changes (content).</summary>
     public FlashFilterMode FlashFilter { get; init; }
 
@@ -44,7 +47,7 @@ public static class Detectors
             "histogram" => new HistogramDetector(Set(new HistogramOptions { MinLength = settings.MinLength }, (o, x) => o with { Threshold = x })),
             "hash" => new HashDetector(Set(new HashOptions { MinLength = settings.MinLength }, (o, x) => o with { Threshold = x })),
             "threshold" => new ThresholdDetector(Set(new ThresholdOptions { MinLength = settings.MinLength, CloseTrailingFade = settings.CloseTrailingFade }, (o, x) => o with { Threshold = x })),
-            "fused" => new FusedDetector(Set(new FusedOptions { MinLength = settings.MinLength }, (o, x) => o with { Gradual = x })),
+            "fused" => new FusedDetector(Set(new FusedOptions { MinLength = settings.MinLength, EveryHardCut = settings.EveryHardCut }, (o, x) => o with { Gradual = x })),
             _ => throw new ArgumentException($"There is no detector \"{name}\"; there are {string.Join(", ", Names)}.", nameof(name)),
         };
 

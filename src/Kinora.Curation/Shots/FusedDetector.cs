@@ -23,6 +23,9 @@ public sealed record FusedOptions
     /// <summary>Shortest shot in frames.</summary>
     public long MinLength { get; init; } = 15;
 
+    /// <summary>Hard cuts may lie nearer to each other than <see cref="MinLength"/>, down to the longest flash: a shot that is too short is a shot all the same.</summary>
+    public bool EveryHardCut { get; init; }
+
     /// <summary>More sensitive, to look for cuts that are left in finished clips.</summary>
     public static FusedOptions Audit { get; } = new() { Ratio = 2.7, MinContent = 9, Gradual = 7.5, MinLength = 8 };
 }
@@ -107,10 +110,14 @@ public sealed class FusedDetector(FusedOptions options, int flushAt = 16384) : I
         JoinDarkStretches(gradual);
         var kept = new List<long>();
         // Hard cuts are surer: where shots would be too short, they stay.
-        foreach (int cut in hard.Where(cut => cut >= _decided && cut < end).Concat(gradual))
+        Keep(hard.Where(cut => cut >= _decided && cut < end), options.EveryHardCut ? Math.Min(MaxFlash + 1, options.MinLength) : options.MinLength);
+        Keep(gradual, options.MinLength);
+        void Keep(IEnumerable<int> cuts, long apart)
         {
-            long index = _frames[cut].Index;
-            if (index - _first >= options.MinLength && kept.TrueForAll(other => Math.Abs(other - index) >= options.MinLength)) { kept.Add(index); }
+            foreach (long index in cuts.Select(cut => _frames[cut].Index))
+            {
+                if (index - _first >= apart && kept.TrueForAll(other => Math.Abs(other - index) >= apart)) { kept.Add(index); }
+            }
         }
         foreach (long index in kept) { trace.Cut(index); }
     }

@@ -10,6 +10,27 @@ public sealed class FusedDetectorTests
     private const int Width = 64, Height = 36, Fps = 24;
 
     [Theory]
+    [InlineData(false, new long[] { 40, 90 })]
+    [InlineData(true, new long[] { 40, 50, 90 })]
+    public void Finish_OfAShotThatIsTooShort_JoinsItOrKeepsEveryHardCut(bool everyHardCut, long[] expected)
+    {
+        // Four plain colors; the second stays for ten frames, the last five frames are the return of a flash.
+        var detector = new FusedDetector(new FusedOptions { EveryHardCut = everyHardCut });
+        var trace = new ShotTrace();
+        var graph = new FrameGraph(Width, Height);
+        for (int i = 0; i < 130; i++)
+        {
+            (byte B, byte G, byte R) color = i is >= 110 and < 113 ? ((byte)250, (byte)250, (byte)250) : i < 40 ? ((byte)20, (byte)30, (byte)200) : i < 50 ? ((byte)30, (byte)180, (byte)20) : i < 90 ? ((byte)220, (byte)40, (byte)90) : ((byte)60, (byte)60, (byte)10);
+            byte[] bgr = new byte[Width * Height * 3];
+            for (int k = 0; k < bgr.Length; k += 3) { (bgr[k], bgr[k + 1], bgr[k + 2]) = color; }
+            graph.Load(bgr, i, new Rational(i, Fps));
+            detector.Process(graph, trace);
+        }
+        detector.Finish(129, trace);
+        trace.Cuts.ShouldBe(expected);
+    }
+
+    [Theory]
     [InlineData(300)]
     [InlineData(700)]
     [InlineData(1500)]
