@@ -9,10 +9,11 @@
 
 namespace {
 
-// x264's frame threads limit motion vectors, so that their number is part of the result: it depends on the size alone.
+// x264's frame threads limit motion vectors, so that their number is part of the result: it depends on the size alone. Each keeps
+// several pictures, so very large ones get fewer.
 int fixed_threads(int width, int height) {
   int64_t pixels = static_cast<int64_t>(width) * height;
-  return pixels <= 128 * 1024 ? 1 : pixels <= 1024 * 1024 ? 4 : 8;
+  return pixels <= 128 * 1024 ? 1 : pixels <= 1024 * 1024 ? 4 : pixels <= 4096 * 1024 ? 8 : 3;
 }
 
 void set(void* object, const char* name, const std::string& value, const char* who) {

@@ -33,6 +33,7 @@ internal static class BenchCutsCommand
             {
                 rows = CutBench.Run(options, (at, of) => progress.Report("joining shots", at, of), cancellationToken);
             }
+            if (rows.All(row => !row.Detector.StartsWith(CutBench.Peer, StringComparison.Ordinal))) { CommandSession.Current.Remark("PySceneDetect's own program (scenedetect) is not installed: its rows are left out"); }
             CommandSession.Current.Result(result.GetValue(json) ? CutBench.ToJson(rows) : CutBench.Table(rows));
             return Task.FromResult(ExitCodes.Success);
         });

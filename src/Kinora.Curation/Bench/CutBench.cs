@@ -46,6 +46,12 @@ public static class CutBench
     private const int Width = 128, Height = 72, Fps = 24, FlashEvery = 8, DropEvery = 3, FootageFrames = 120;
     private const long HardTolerance = 1, GradualTolerance = 3;
 
+    /// <summary>Prefix of the rows of PySceneDetect's own program.</summary>
+    public const string Peer = "pyscenedetect ";
+
+    /// <summary>Whether PySceneDetect's own program is installed, so that <see cref="Run"/> lets it look at the film of constant rate.</summary>
+    public static bool HasPeer => PySceneDetectPeer.IsInstalled();
+
     /// <summary>Joins films and lets every detector look at them.</summary>
     /// <exception cref="MediaException">Footage cannot be read.</exception>
     public static IReadOnlyList<CutBenchRow> Run(CutBenchOptions options, Action<double, double>? progress = null, CancellationToken cancellationToken = default)
@@ -61,14 +67,18 @@ public static class CutBench
         var tallies = Detectors.Names.ToDictionary(name => name, _ => new Tally(), StringComparer.Ordinal);
         double total = films.Sum(f => f.Events[^1].End);
         double done = 0;
+        using var peer = HasPeer ? new PeerFilm() : null;
         foreach (var film in films)
         {
+            // A file of constant rate cannot hold the film with missing frames.
+            using var writer = peer is not null && film == films[0] ? VideoWriter.Create(peer.Path, Width, Height, new Rational(Fps, 1), new VideoWriterOptions { Format = VideoFormat.Mp4, Lossless = true }) : null;
             var detectors = Detectors.Names.Select(name => (Name: name, Detector: Detectors.Create(name, new DetectorSettings()), Trace: new ShotTrace())).ToList();
             var graph = new FrameGraph(Width, Height);
             foreach (var (index, bgr) in film.Frames)
             {
                 cancellationToken.ThrowIfCancellationRequested();
                 graph.Load(bgr, index, new Rational(index, Fps));
+                writer?.Write(Rgb(bgr));
                 foreach (var (_, detector, trace) in detectors) { detector.Process(graph, trace); }
                 progress?.Invoke(Math.Min(done + index, total), total);
             }
@@ -77,19 +87,28 @@ public static class CutBench
                 detector.Finish(graph.Index, trace);
                 tallies[name].Add(film.Events, [.. trace.Cuts]);
             }
+            writer?.Complete();
+            if (writer is not null)
+            {
+                foreach (var (name, cuts) in PySceneDetectPeer.Cuts(peer!.Path, peer.Folder))
+                {
+                    tallies.Add(Peer + name, new Tally());
+                    tallies[Peer + name].Add(film.Events, [.. cuts]);
+                }
+            }
             done += film.Events[^1].End;
         }
         progress?.Invoke(total, total);
-        return [.. Detectors.Names.SelectMany(name => tallies[name].Rows(name))];
+        return [.. tallies.OrderBy(t => t.Key.StartsWith(Peer, StringComparison.Ordinal)).SelectMany(t => t.Value.Rows(t.Key))];
     }
 
     /// <summary>The summary as a table of text.</summary>
     public static string Table(IReadOnlyList<CutBenchRow> rows)
     {
-        var text = new StringBuilder(string.Create(CultureInfo.InvariantCulture, $"{"detector",-11}{"class",-9}{"events",7}{"found",7}{"false",7}{"precision",11}{"recall",8}{"F1",7}\n"));
+        var text = new StringBuilder(string.Create(CultureInfo.InvariantCulture, $"{"detector",-24}{"class",-9}{"events",7}{"found",7}{"false",7}{"precision",11}{"recall",8}{"F1",7}\n"));
         foreach (var row in rows.Where(r => r.Class is "hard" or "gradual" or "flash" or "all"))
         {
-            text.Append(CultureInfo.InvariantCulture, $"{row.Detector,-11}{row.Class,-9}{row.Events,7}{row.Found,7}{row.False,7}");
+            text.Append(CultureInfo.InvariantCulture, $"{row.Detector,-24}{row.Class,-9}{row.Events,7}{row.Found,7}{row.False,7}");
             text.Append(row.Class == "flash" ? "\n" : string.Create(CultureInfo.InvariantCulture, $"{row.Precision,11:0.000}{row.Recall,8:0.000}{row.F1,7:0.000}\n"));
         }
         return text.ToString().TrimEnd('\n');
@@ -97,6 +116,13 @@ public static class CutBench
 
     /// <summary>All rows as JSON.</summary>
     public static string ToJson(IReadOnlyList<CutBenchRow> rows) => JsonSerializer.Serialize(rows, CutBenchJson.Default.IReadOnlyListCutBenchRow);
+
+    private static byte[] Rgb(byte[] bgr)
+    {
+        byte[] rgb = new byte[bgr.Length];
+        for (int i = 0; i < rgb.Length; i += 3) { (rgb[i], rgb[i + 1], rgb[i + 2]) = (bgr[i + 2], bgr[i + 1], bgr[i]); }
+        return rgb;
+    }
 
     // Hard cuts and gradual ones by turns, so that each kind meets different shots.
     private static List<string> Kinds(int joins) => [.. Enumerable.Range(0, joins).Select(i => i % 2 == 0 ? "cut" : Transition.Kinds[i / 2 % Transition.Kinds.Count])];
@@ -119,6 +145,15 @@ public static class CutBench
         }
         List<long> cuts = [0, .. trace.Cuts, frames.Count];
         return [.. cuts.Zip(cuts.Skip(1)).Where(c => c.Second - c.First >= Fps / 2).Select(c => frames.GetRange((int)c.First, (int)(c.Second - c.First)).ToArray())];
+    }
+
+    private sealed class PeerFilm : IDisposable
+    {
+        public string Folder { get; } = Directory.CreateTempSubdirectory("kinora-bench-").FullName;
+
+        public string Path => System.IO.Path.Combine(Folder, "film.mp4");
+
+        public void Dispose() => Directory.Delete(Folder, recursive: true);
     }
 
     private sealed class Tally

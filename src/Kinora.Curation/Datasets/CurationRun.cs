@@ -51,7 +51,7 @@ public sealed record CurationResult(DatasetIndex? Index, IReadOnlyList<CuratedSo
 public sealed class CurationRun(CurationOptions options, Action<CurationProgress>? progress = null)
 {
     // Raised with every change in how clips are cut or what is recorded about them.
-    private const int ClipVersion = 4;
+    private const int ClipVersion = 5;
     private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(200);
     private readonly Workspace _workspace = new(options.Output);
     private readonly string _measureKey = options.Recipe.Measure.Key(options.Scorers);

@@ -16,6 +16,11 @@ public sealed class CutBenchTests
         CutBench.Table(rows).ShouldContain("adaptive");
     }
 
+    // The layout that PySceneDetect documents: frames count from 1.
+    [Fact]
+    public void Peer_ListOfScenes_IsReadAsCuts() =>
+        PySceneDetectPeer.Parse(["Scene Number,Start Frame,Start Timecode,Start Time (seconds),End Frame", "1,1,00:00:00.000,0.000,24", "2,25,00:00:01.000,1.000,60", "3,61,00:00:02.500,2.500,96"]).ShouldBe([24L, 60L]);
+
     [Theory]
     [MemberData(nameof(EveryKind))]
     public void Transition_AtItsEnds_ShowsOneShotAlone(string kind)
