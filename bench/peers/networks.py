@@ -24,6 +24,8 @@ except ImportError:
     sys.exit(0)
 
 SCORE_BYTES = 2 << 30
+# Of the published networks; what else there is to know, the shapes of the weights say.
+GROUPS, HEADS, MOTION_HEADS, SVD_HEADS, WAN_HEADS, ADDED_DIM = 32, 8, 8, (5, 10, 20, 20), 12, 256
 
 
 def read_safetensors(path):
@@ -81,7 +83,7 @@ def conv(w, x, stride=1, padding=1):
 
 
 def group_norm(w, x, eps):
-    return fn.group_norm(x, 32, w.weight, w.bias, eps)
+    return fn.group_norm(x, GROUPS, w.weight, w.bias, eps)
 
 
 def layer_norm(w, x):
@@ -173,8 +175,8 @@ def unet(w, x, temb, resnet_at, attend_at, behind=lambda w, x: x):
 
 
 def sd_unet(w, latents, timestep, text):
-    temb = embed(w["time_embedding"], phases(timestep.expand(latents.shape[0]), 320))
-    return unet(w, latents, temb, lambda v, x, kind: resnet(v, x, temb), lambda v, x, level: transformer_2d(v, x, text, 8))
+    temb = embed(w["time_embedding"], phases(timestep.expand(latents.shape[0]), w["conv_in"].weight.shape[0]))
+    return unet(w, latents, temb, lambda v, x, kind: resnet(v, x, temb), lambda v, x, level: transformer_2d(v, x, text, HEADS))
 
 
 def motion_module(w, x, frames):
@@ -185,8 +187,8 @@ def motion_module(w, x, frames):
     for i in range(w.count("transformer_blocks")):
         v = w["transformer_blocks"][i]
         pe = v["pos_embed"].get("pe")[:, :frames]
-        h = h + attention(v["attn1"], layer_norm(v["norm1"], h) + pe, None, 8)
-        h = h + attention(v["attn2"], layer_norm(v["norm2"], h) + pe, None, 8)
+        h = h + attention(v["attn1"], layer_norm(v["norm1"], h) + pe, None, MOTION_HEADS)
+        h = h + attention(v["attn2"], layer_norm(v["norm2"], h) + pe, None, MOTION_HEADS)
         h = h + geglu(v["ff"], layer_norm(v["norm3"], h))
     h = linear(w["proj_out"], h).view(n // frames, height, width, frames, c).permute(0, 3, 4, 1, 2)
     return x + h.reshape(n, c, height, width)
@@ -195,9 +197,9 @@ def motion_module(w, x, frames):
 def animatediff(w, latents, timestep, text):
     b, c, f, height, width = latents.shape
     pictures = latents.transpose(1, 2).reshape(b * f, c, height, width)
-    temb = embed(w["time_embedding"], phases(timestep.expand(b * f), 320))
+    temb = embed(w["time_embedding"], phases(timestep.expand(b * f), w["conv_in"].weight.shape[0]))
     context = text.repeat_interleave(f, 0)
-    y = unet(w, pictures, temb, lambda v, x, kind: resnet(v, x, temb), lambda v, x, level: transformer_2d(v, x, context, 8),
+    y = unet(w, pictures, temb, lambda v, x, kind: resnet(v, x, temb), lambda v, x, level: transformer_2d(v, x, context, HEADS),
              lambda v, x: motion_module(v, x, f))
     return y.view(b, f, -1, height, width).transpose(1, 2)
 
@@ -209,7 +211,7 @@ def mix(w, spatial, temporal):
 
 def svd_unet(w, latents, timestep, context, added):
     b, f, c, height, width = latents.shape
-    temb = embed(w["time_embedding"], phases(timestep.expand(b), 320)) + embed(w["add_embedding"], phases(added.flatten(), 256).view(b, -1))
+    temb = embed(w["time_embedding"], phases(timestep.expand(b), w["conv_in"].weight.shape[0])) + embed(w["add_embedding"], phases(added.flatten(), ADDED_DIM).view(b, -1))
     temb = temb.repeat_interleave(f, 0)
     frame_context = context.repeat_interleave(f, 0)
 
@@ -226,7 +228,7 @@ def svd_unet(w, latents, timestep, context, added):
         return mix(v["time_mixer"], spatial, h).transpose(1, 2).flatten(0, 1)
 
     def attend_at(v, x, level):
-        heads = (5, 10, 20, 20)[level]
+        heads = SVD_HEADS[level]
         n, c, height, width = x.shape
         s = height * width
         position = embed(v["time_pos_embed"], phases(torch.arange(f), c))[None]
@@ -274,7 +276,7 @@ def rotate(x, cos, sin):
 
 
 def wan_block(w, x, modulation, text, cos, sin):
-    heads, d, w = 12, x.shape[-1], w["blocks"]["0"]
+    heads, d, w = WAN_HEADS, x.shape[-1], w["blocks"]["0"]
     shift1, scale1, gate1, shift2, scale2, gate2 = (modulation + w.get("scale_shift_table")).chunk(6, 1)
 
     def split(t):

@@ -4,16 +4,24 @@
 #     bench/peers/networks.sh [-o table.txt] [case ..]
 #
 # Cases: wan-block-1560 wan-block-4096 wan-vae-decode sd-vae-decode sd15-unet svd-unet (all of these when none is named) and
-# animatediff-unet, which takes minutes. PyTorch is that of Debian (apt-get install python3-torch) unless PYTHON names another.
-# KINORA is the program, by default the launcher; the weights of one case at a time stand in a temporary folder (up to 7 GB).
+# animatediff-unet, which takes minutes. PyTorch is that of Debian (apt-get install python3-torch libopenblas0-openmp) unless PYTHON
+# names another; PEER_LIBRARIES is a folder of libraries for it, such as an OpenBLAS that is not installed. KINORA is the program, by
+# default the launcher; RUNS, by default 2, how often PyTorch runs. The weights of one case at a time stand in a temporary folder (up to 7 GB).
 set -euo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
-python=${PYTHON:-/usr/bin/python3} kinora=${KINORA:-$root/kinora} out=/dev/null
+python=${PYTHON:-/usr/bin/python3} libraries=${PEER_LIBRARIES:-} kinora=${KINORA:-$root/kinora} out=/dev/null
 if [[ ${1:-} == -o ]]; then out=$2; shift 2; fi
 if ! "$python" -c 'import torch, numpy' 2>/dev/null; then
   echo "skipped: $python has no torch (apt-get install python3-torch python3-numpy)" >&2
   exit 0
 fi
+# Debian's libblas3, there when nothing else is, multiplies matrices on one core without vectors: no peer for anything.
+blas=$(readlink -f "${libraries:-/usr/lib/$(uname -m)-linux-gnu}/libblas.so.3")
+if [[ $blas == */blas/libblas.so.3* && $("$python" -c 'import torch; print("BLAS_INFO=mkl" in torch.__config__.show())') == False ]]; then
+  echo "PyTorch would use the reference BLAS, $blas, and be far slower than it is: apt-get install libopenblas0-openmp, or PEER_LIBRARIES=folder" >&2
+  exit 1
+fi
+peer() { LD_LIBRARY_PATH=$libraries${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH} "$python" "$@"; }
 declare -A names=(
   [wan-block-1560]="Wan-1.3B block, 1560 tokens" [wan-block-4096]="Wan-1.3B block, 4096 tokens"
   [wan-vae-decode]="Wan 2.1 VAE decode" [sd-vae-decode]="SD VAE decode" [sd15-unet]="SD 1.5 U-Net"
@@ -28,9 +36,9 @@ trap 'rm -rf "$folder"' EXIT
 for case; do
   [[ -v names[$case] ]] || { echo "no case $case; there are: ${!names[*]}" >&2; exit 2; }
   $kinora bench networks --only "${names[$case]}" --write "$folder" -o "$folder/ours.json" >/dev/null
-  runs=2
+  runs=${RUNS:-2}
   [[ $case != animatediff-unet ]] || runs=1
-  "$python" "$root/bench/peers/networks.py" "$folder/$case" $runs >"$folder/peer.json"
+  peer "$root/bench/peers/networks.py" "$folder/$case" $runs >"$folder/peer.json"
   "$python" - "$folder" <<'PY' | tee -a "$out"
 import json, sys
 ours = json.load(open(sys.argv[1] + "/ours.json"))["results"]

@@ -169,6 +169,7 @@ public static class BenchCommand
     // One case runs here; of several each runs in a process of its own, whose peak of memory is then the case's.
     private static int TimeNetworks(SpeedCase[] cases, Device device, double seconds, string? output, string? write, CancellationToken cancellationToken)
     {
+        if (write is not null && cases.FirstOrDefault(c => c.Folder is null) is { } other) { throw CommandException.Usage($"--write: there is no counterpart of {other.Name}; choose cases by --only."); }
         if (cases is [var alone])
         {
             return Report(SpeedReport.MeasureAlone("networks", alone, device, seconds, subject =>

@@ -2,7 +2,9 @@
 
 using Kinora.Engine;
 using Kinora.Models.Modules;
+using Kinora.Models.Systems.Clip;
 using Kinora.Models.Systems.StableDiffusion;
+using Kinora.Models.Systems.T5;
 using Kinora.Models.Systems.Wan;
 
 namespace Kinora.Evaluation.Speed;
@@ -19,6 +21,7 @@ public static class NetworkCases
         .. Types().SelectMany(t => new[] { WanBlock(t, 5, 12, 26), WanBlock(t, 4, 32, 32) }),
         .. Types().Select(WanDecode),
         .. VideoUNetCases.All,
+        .. Types().SelectMany(t => new[] { ClipText(t), T5(t) }),
         .. MetricCases.All,
     ];
 
@@ -61,6 +64,56 @@ public static class NetworkCases
         });
     })
     { Folder = "wan-vae-decode", Flops = WanAutoencoder.DecodeFlops(WanAutoencoderConfig.Wan21, WanDecodedFrames, WanRows, WanColumns), Precision = dtype };
+
+    // What a prompt with its negative prompt costs in Stable Diffusion 1.5.
+    private static SpeedCase ClipText(DType dtype)
+    {
+        const int Prompts = 2;
+        var config = new ClipTextConfig { HiddenSize = 768, IntermediateSize = 3072, ProjectionDim = 768, NumAttentionHeads = 12 };
+        int tokens = config.MaxPositionEmbeddings;
+        return new($"CLIP L text encoder, {Prompts} prompts of {tokens} tokens {dtype.ShortName()}", SpeedUnit.Milliseconds, device =>
+        {
+            using var scope = TensorScope.Enter();
+            ParameterPath root = ParameterPath.Root(new InitializedParameters(1), dtype, device);
+            var network = new ClipTextModel(root, config);
+            Tensor ids = Tensor.FromArray([.. Enumerable.Range(0, Prompts * tokens).Select(i => (long)(i % tokens == tokens - 1 ? config.EosTokenId : i * 37 % 40_000))], Prompts, tokens).To(device).Own();
+            return new SpeedSubject(() =>
+            {
+                using var noGrad = GradMode.NoGrad();
+                return network.Forward(ids).LastHiddenState;
+            }, () => Free(root, ids));
+        })
+        { Flops = Prompts * ClipTransformer.Flops(config.NumHiddenLayers, tokens, config.HiddenSize, config.IntermediateSize), Precision = dtype };
+    }
+
+    // A twelfth of the encoder of LTX-Video and CogVideoX, whose layers have the sizes of Wan's umT5: they are alike, and random weights of all would take 19 GB.
+    private static SpeedCase T5(DType dtype)
+    {
+        const int Layers = 2, AllLayers = 24, Vocabulary = 1024;
+        var config = new T5Config
+        {
+            VocabSize = Vocabulary, DModel = 4096, DKv = 64, DFf = 10240, NumLayers = Layers, NumHeads = 64, FeedForwardProj = "gated-gelu",
+        };
+        return new($"T5-XXL encoder, {Layers} of {AllLayers} layers, {WanTextTokens} tokens {dtype.ShortName()}", SpeedUnit.Milliseconds, device =>
+        {
+            using var scope = TensorScope.Enter();
+            ParameterPath root = ParameterPath.Root(new InitializedParameters(1), dtype, device);
+            var network = new T5EncoderModel(root, config);
+            Tensor ids = Tensor.FromArray([.. Enumerable.Range(0, WanTextTokens).Select(i => (long)(i * 37 % Vocabulary))], 1, WanTextTokens).To(device).Own();
+            return new SpeedSubject(() =>
+            {
+                using var noGrad = GradMode.NoGrad();
+                return network.Forward(ids);
+            }, () => Free(root, ids));
+        })
+        { Flops = T5EncoderModel.Flops(config, WanTextTokens), Precision = dtype };
+    }
+
+    private static void Free(ParameterPath root, Tensor input)
+    {
+        input.Dispose();
+        root.Store.Dispose();
+    }
 
     private static SpeedCase StableDiffusionStep(DType dtype)
     {

@@ -185,8 +185,8 @@ internal sealed class WanUpsample : Module, IWanCoderPart
         using var scope = TensorScope.Enter();
         if (_timeConv is not null) x = DoubleFrames(x, history);
         var (b, f, height, width, c) = x.Dims5();
-        var doubled = x.Reshape(b * f, height, 1, width, 1, c).Expand(b * f, height, 2, width, 2, c).Reshape(b * f, 2 * height, 2 * width, c);
-        var h = _resample.Forward(doubled.Permute(0, 3, 1, 2)).Permute(0, 2, 3, 1).Contiguous();
+        var frames = x.Reshape(b * f, height, width, c).Permute(0, 3, 1, 2);
+        var h = _resample.ForwardDoubled(frames).Permute(0, 2, 3, 1).Contiguous();
         return scope.Keep(h.View(b, f, 2 * height, 2 * width, h.Size(3)));
     }
 
