@@ -2,6 +2,8 @@
 
 using System.Text.Json;
 using Kinora.Cli.Shell;
+using Kinora.Engine;
+using Kinora.Engine.Checkpoints;
 using Kinora.Media;
 using Kinora.Models.Generation;
 
@@ -33,6 +35,35 @@ public sealed class GenerateReplayTests : IClassFixture<TinyModel>, IDisposable
         run.ExitCode.ShouldBe(ExitCodes.Success, run.Error);
         run.Output.ShouldContain("bit-identical");
         run.Output.ShouldNotContain("not bit-identical");
+    }
+
+    [Fact]
+    public async Task Replay_WithLoraAndComponent_FindsThemAndRefusesChangedOnes()
+    {
+        string lora = WriteLora("style.safetensors", 0.1f), vae = Path.Combine(_model.Copy("other"), "vae");
+        string plain = await GenerateAsync("plain.mp4", "--seed", "3"), path = await GenerateAsync("clip.mp4", "--seed", "3", "--lora", lora + ":0.8", "--lora-mode", "live", "--component", "vae=" + vae);
+        FramesOf(path).ShouldNotBe(FramesOf(plain));
+
+        var same = await Cli.RunAsync("replay", path, "--verify", "--model", _model.Folder);
+        same.ExitCode.ShouldBe(ExitCodes.Success, same.Error);
+        same.Output.ShouldNotContain("not bit-identical");
+
+        WriteLora("style.safetensors", 0.2f);
+        var changed = await Cli.RunAsync("replay", path, "--verify", "--model", _model.Folder);
+        changed.ExitCode.ShouldBe(ExitCodes.Integrity);
+        changed.Error.ShouldContain("style.safetensors, which has changed since");
+        Directory.Delete(Path.GetDirectoryName(vae)!, recursive: true);
+    }
+
+    [Theory]
+    [InlineData("style.safetensors:strong", "is no weight")]
+    [InlineData("gone.safetensors:0.5", "gone.safetensors")]
+    public async Task Generate_WithALoraThatCannotBeRead_IsRefused(string value, string message)
+    {
+        var run = await Cli.RunAsync("generate", "a red balloon", "-o", Path.Combine(_folder, "clip.mp4"), "--model", _model.Folder, "--lora", value);
+        run.ExitCode.ShouldNotBe(ExitCodes.Success);
+        run.Error.ShouldContain(message);
+        File.Exists(Path.Combine(_folder, "clip.mp4")).ShouldBeFalse();
     }
 
     [Fact]
@@ -130,6 +161,20 @@ public sealed class GenerateReplayTests : IClassFixture<TinyModel>, IDisposable
         string path = Path.Combine(_folder, name);
         var run = await Cli.RunAsync(["generate", "a red balloon", "--model", _model.Folder, "--dtype", "fp32", "-o", path, .. args]);
         run.ExitCode.ShouldBe(ExitCodes.Success, run.Error);
+        return path;
+    }
+
+    private static string FramesOf(string path) => GenerationManifest.FromJson(MediaMetadata.Read(path)[MediaMetadata.ManifestKey]).FramesSha256;
+
+    // A change of rank 1 for the last matrix of the transformer, which is zeros before training and hides what stands before it.
+    private string WriteLora(string name, float value)
+    {
+        string path = Path.Combine(_folder, name);
+        using var scope = TensorScope.Enter();
+        using Checkpoint model = Checkpoint.Open(TinyModel.WeightsOf(_model.Folder, "transformer"));
+        StoredTensor layer = model.Names.Order(StringComparer.Ordinal).Where(n => n.EndsWith("proj_out.weight", StringComparison.Ordinal)).Select(n => model.Find(n)!).First();
+        string prefix = "transformer." + layer.Name[..^".weight".Length];
+        SafetensorsWriter.Write(path, [KeyValuePair.Create(prefix + ".lora_B.weight", Tensor.Full([layer.Shape[0], 1], value)), KeyValuePair.Create(prefix + ".lora_A.weight", Tensor.Full([1, layer.Shape[1]], value))]);
         return path;
     }
 }
