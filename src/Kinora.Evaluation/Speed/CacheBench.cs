@@ -18,7 +18,7 @@ namespace Kinora.Evaluation.Speed;
 /// <summary>One threshold.</summary>
 /// <param name="Threshold">Drift up to which work is reused.</param>
 /// <param name="SkippedShare">Network calls in which only the first block ran, 0 to 1.</param>
-/// <param name="Speedup">Time of sampling without caching over the time with it.</param>
+/// <param name="Speedup">Time of sampling without caching over the time with it: the median over the clips.</param>
 /// <param name="PsnrDecibel">Mean over the clips, each against the one without caching; a clip that is equal counts as 100 dB.</param>
 /// <param name="LeastPsnrDecibel">The worst of them.</param>
 public sealed record CacheRow(double Threshold, double SkippedShare, double Speedup, double PsnrDecibel, double LeastPsnrDecibel);
@@ -37,7 +37,7 @@ public sealed record CacheReport
     public required int Steps { get; init; }
     public required string Sampler { get; init; }
     public required int Clips { get; init; }
-    /// <summary>Mean seconds of sampling a clip without caching.</summary>
+    /// <summary>Median seconds of sampling a clip without caching.</summary>
     public required double SecondsWithout { get; init; }
     public required IReadOnlyList<CacheRow> Rows { get; init; }
 
@@ -100,8 +100,8 @@ public static class CacheBench
         return new CacheReport
         {
             Format = CacheReport.FormatName, Model = folder.Name, ModelSha256 = folder.Sha256(), Device = device.ToString(), DType = compute.ShortName(), Steps = plans[0].Steps, Sampler = plans[0].Sampler, Clips = plans.Length,
-            SecondsWithout = without.Seconds / plans.Length,
-            Rows = [.. thresholds.Zip(with, (threshold, t) => new CacheRow(threshold, (double)t.Skipped / t.Calls, without.Seconds / t.Seconds, t.Psnr.Average(), t.Psnr.Min()))],
+            SecondsWithout = Median(without.Seconds),
+            Rows = [.. thresholds.Zip(with, (threshold, t) => new CacheRow(threshold, (double)t.Skipped / t.Calls, Median(without.Seconds.Zip(t.Seconds, (plain, cached) => plain / cached)), t.Psnr.Average(), t.Psnr.Min()))],
         };
     }
 
@@ -111,15 +111,21 @@ public static class CacheBench
         using var scope = TensorScope.Enter();
         using StepCache? cache = threshold is { } drift ? new StepCache(drift) : null;
         long start = Stopwatch.GetTimestamp();
-        var run = new ClipRun(plan, plan.Seed, cancellationToken) { Cache = cache, OnDecoding = () => tally.Seconds += Stopwatch.GetElapsedTime(start).TotalSeconds };
+        var run = new ClipRun(plan, plan.Seed, cancellationToken) { Cache = cache, OnDecoding = () => tally.Seconds.Add(Stopwatch.GetElapsedTime(start).TotalSeconds) };
         pipeline.Generate(run);
         (tally.Calls, tally.Skipped) = (tally.Calls + (cache?.Calls ?? 0), tally.Skipped + (cache?.Skipped ?? 0));
         return [.. run.Frames.SelectMany(f => f.Rgb)];
     }
 
+    private static double Median(IEnumerable<double> values)
+    {
+        double[] sorted = [.. values.Order()];
+        return (sorted[(sorted.Length - 1) / 2] + sorted[sorted.Length / 2]) / 2;
+    }
+
     private sealed class Tally
     {
-        public double Seconds { get; set; }
+        public List<double> Seconds { get; } = [];
         public int Calls { get; set; }
         public int Skipped { get; set; }
         public List<double> Psnr { get; } = [];
