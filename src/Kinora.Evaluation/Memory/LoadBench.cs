@@ -81,7 +81,7 @@ public static class LoadBench
         switch (r.Kind)
         {
             case "pickle":
-                RandomWeightFiles.WritePickle(Path.Combine(folder, "model.pt"), names, Width, (i, values) => new Random(i).NextBytes(System.Runtime.InteropServices.MemoryMarshal.AsBytes(values)));
+                RandomWeightFiles.WritePickle(Path.Combine(folder, "model.pt"), names, Width, FillUniform);
                 break;
             case "gguf":
                 RandomWeightFiles.WriteGguf(Path.Combine(folder, "model.gguf"), names, Width, (i, blocks) => new Random(i).NextBytes(blocks));
@@ -149,6 +149,17 @@ public static class LoadBench
                     new KeyRule($"blocks.{block}.qkv.weight", $"layers.{3 * block + part}.weight", KeyStep.Parts(3, part))))));
             default:
                 return file;
+        }
+    }
+
+    // Uniform in ±0.05: weights that are no finite numbers are refused.
+    private static void FillUniform(int seed, Span<float> values)
+    {
+        const float Width = 0.1f;
+        var random = new Random(seed);
+        for (int i = 0; i < values.Length; i++)
+        {
+            values[i] = (random.NextSingle() - 0.5f) * Width;
         }
     }
 
