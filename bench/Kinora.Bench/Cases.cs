@@ -35,6 +35,6 @@ internal static class Cases
     private static IReadOnlyList<SpeedCase> LoadModel()
     {
         ModelFolder folder = ModelFolder.Find(Environment.GetEnvironmentVariable(ModelVariable) ?? DefaultModel);
-        return ModelCases.All(folder, KinoraWorldPipeline.Load(folder, Device.Cpu, DType.BFloat16), DType.BFloat16);
+        return ModelCases.All(folder, KinoraWorldPipeline.Load(new NetworkLoader(folder, new LoadOptions { Compute = DType.BFloat16 })), DType.BFloat16);
     }
 }

@@ -14,7 +14,7 @@ public static class ChildProcess
     {
         ArgumentNullException.ThrowIfNull(arguments);
         string program = Environment.ProcessPath ?? throw new EvaluationException("the path of this program is unknown.");
-        var start = new ProcessStartInfo(program) { RedirectStandardOutput = true, RedirectStandardError = true };
+        var start = new ProcessStartInfo(program) { UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true };
         // Started by the runtime's own host, the program is the first argument.
         if (Path.GetFileNameWithoutExtension(program) == "dotnet")
         {

@@ -12,7 +12,7 @@ using System.Text.RegularExpressions;
 
 namespace Kinora.Cli.Tests.Browser;
 
-public sealed partial class Chromium : IAsyncLifetime
+public sealed partial class Chromium : IAsyncLifetime, IAsyncDisposable
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
     private readonly string _profile = Directory.CreateTempSubdirectory("kinora-chromium-").FullName;
@@ -25,7 +25,7 @@ public sealed partial class Chromium : IAsyncLifetime
 
     public async Task InitializeAsync()
     {
-        var start = new ProcessStartInfo("chromium") { RedirectStandardError = true, RedirectStandardOutput = true };
+        var start = new ProcessStartInfo("chromium") { UseShellExecute = false, RedirectStandardError = true, RedirectStandardOutput = true };
         foreach (string flag in new[] { "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run", "--disable-extensions", "--disable-background-networking", "--disable-background-timer-throttling", "--disable-renderer-backgrounding", "--disable-backgrounding-occluded-windows", "--hide-scrollbars", "--remote-debugging-port=0", $"--user-data-dir={_profile}", "about:blank" })
             start.ArgumentList.Add(flag);
         _process = Process.Start(start)!;
@@ -46,18 +46,22 @@ public sealed partial class Chromium : IAsyncLifetime
         _receiving = Receive();
     }
 
-    public async Task DisposeAsync()
+    Task IAsyncLifetime.DisposeAsync() => DisposeAsync().AsTask();
+
+    public async ValueTask DisposeAsync()
     {
+        if (Interlocked.Exchange(ref _process, null) is not { } process)
+            return;
         try
         {
             await Send("Browser.close");
-            await _process!.WaitForExitAsync().WaitAsync(Patience);
+            await process.WaitForExitAsync().WaitAsync(Patience);
         }
         finally
         {
-            if (!_process!.HasExited)
-                _process.Kill(entireProcessTree: true);
-            _process.Dispose();
+            if (!process.HasExited)
+                process.Kill(entireProcessTree: true);
+            process.Dispose();
             _socket.Dispose();
             _sending.Dispose();
             Directory.Delete(_profile, recursive: true);

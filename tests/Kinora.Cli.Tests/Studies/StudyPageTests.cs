@@ -211,18 +211,20 @@ public sealed class StudyPageTests(Chromium browser) : IClassFixture<Chromium>, 
 
     private int[] Lengths(StudyItem item) => [.. new[] { item.Left, item.Right }.Select(c => Media.Clip.Read(Path.Combine(_study.Study, c)).Frames.Count)];
 
+    private static readonly System.Text.Json.JsonSerializerOptions Snake = new() { PropertyNamingPolicy = System.Text.Json.JsonNamingPolicy.SnakeCaseLower };
+
     private string Simulated(int rater)
     {
         StudyAnswer[] answers = [.. _study.Key.Items.Select((k, i) => new StudyAnswer(k.Item, k.Trap is null && (i + rater) % 4 == 0 ? "tie" : _study.Side(k.Item), [StudyPage.QualityReasons[(i + rater) % 5], StudyPage.QualityReasons[i % 3]], k.Trap ?? ((i * 7 + rater) % 5 == 0 ? "right" : _study.Side(k.Item)), [StudyPage.FaithfulnessReasons[i % 2]], 4000))];
         string path = Path.Combine(_study.Base, $"rater{rater}.json");
-        File.WriteAllText(path, System.Text.Json.JsonSerializer.Serialize(new StudyAnswers(StudyAnswers.SchemaName, _study.Manifest.Signature, $"rater {rater}", answers, StudyAnswers.ChecksumOf(_study.Manifest.Signature, $"rater {rater}", answers)), new System.Text.Json.JsonSerializerOptions { PropertyNamingPolicy = System.Text.Json.JsonNamingPolicy.SnakeCaseLower }));
+        File.WriteAllText(path, System.Text.Json.JsonSerializer.Serialize(new StudyAnswers(StudyAnswers.SchemaName, _study.Manifest.Signature, $"rater {rater}", answers, StudyAnswers.ChecksumOf(_study.Manifest.Signature, $"rater {rater}", answers)), Snake));
         return path;
     }
 
     // The real process: a test host cannot kill a part of itself.
     private async Task<Process> Serve(int port)
     {
-        var start = new ProcessStartInfo("dotnet") { RedirectStandardOutput = true, RedirectStandardError = true };
+        var start = new ProcessStartInfo("dotnet") { UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true };
         foreach (string argument in new[] { Path.Combine(AppContext.BaseDirectory, "kinora-cli.dll"), "evaluate", "study", "serve", _study.Study, "--port", port.ToString(CultureInfo.InvariantCulture) })
             start.ArgumentList.Add(argument);
         Process process = Process.Start(start)!;

@@ -23,8 +23,8 @@ public sealed class KeyFrameSplitTests : IDisposable
         Recipe.Parse(copied.ToJson()).Output.Split.ShouldBe(SplitMode.KeyFrame);
         (ClipRow[] Rows, DatasetIndex Index) Run(Recipe recipe, string name)
         {
-            var index = new CurationRun(new CurationOptions { Output = Path.Combine(_root, name), Recipe = recipe }).Run(film).Index!;
-            return ([.. File.ReadLines(Path.Combine(_root, name, Workspace.ManifestName)).Select(ClipRow.FromJson)], index);
+            DatasetIndex made = new CurationRun(new CurationOptions { Output = Path.Combine(_root, name), Recipe = recipe }).Run(film).Index!;
+            return ([.. File.ReadLines(Path.Combine(_root, name, Workspace.ManifestName)).Select(ClipRow.FromJson)], made);
         }
         var (whole, _) = Run(exact, "exact");
         whole.Select(r => (r.StartFrame, r.EndFrame)).ShouldBe([(0L, 60L), (60L, 120L), (120L, 168L)]);

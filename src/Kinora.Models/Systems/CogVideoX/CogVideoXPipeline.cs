@@ -131,9 +131,9 @@ public sealed class CogVideoXPipeline : IDisposable
     /// <summary>Decodes latents of <see cref="Sample"/> part by part: each [1, 3, n, H, W] is handed to <paramref name="use"/> and freed after it.</summary>
     /// <param name="latents">[1, F, Z, h, w]</param>
     /// <param name="use">Takes the parts.</param>
-    /// <param name="cancellation">Looked at after every part.</param>
     /// <param name="tiling">Whether to decode in tiles; by itself where a picture is larger than those of the training.</param>
-    public void Decode(Tensor latents, Action<Tensor> use, CancellationToken cancellation = default, VaeTiling tiling = VaeTiling.Auto)
+    /// <param name="cancellation">Looked at after every part.</param>
+    public void Decode(Tensor latents, Action<Tensor> use, VaeTiling tiling = VaeTiling.Auto, CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(latents);
         using var scope = TensorScope.Enter();

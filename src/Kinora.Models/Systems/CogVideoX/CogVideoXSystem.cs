@@ -151,7 +151,7 @@ public sealed class CogVideoXSystem : IGenerationSystem
             };
             Tensor latents = pipeline.Sample(request, (step, clean) => run.Step(step, () => Preview(clean)), run.Cancellation);
             run.Decoding();
-            pipeline.Decode(latents, part => Show(part, run.Frame), run.Cancellation, plan.Tiling);
+            pipeline.Decode(latents, part => Show(part, run.Frame), plan.Tiling, run.Cancellation);
         }
 
         public void Dispose()

@@ -116,9 +116,9 @@ public sealed class LatentClipPipeline : IDisposable
     /// <param name="latents">[1, C, F, h, w].</param>
     /// <param name="framesAtOnce">Frames decoded together; it changes memory, not the result.</param>
     /// <param name="use">Called with each part in order.</param>
-    /// <param name="cancellationToken">Looked at before every part.</param>
     /// <param name="tiling">Decodes in overlapping tiles; null decodes whole frames.</param>
-    public void Decode(Tensor latents, int framesAtOnce, Action<Tensor> use, CancellationToken cancellationToken = default, TileGeometry? tiling = null)
+    /// <param name="cancellationToken">Looked at before every part.</param>
+    public void Decode(Tensor latents, int framesAtOnce, Action<Tensor> use, TileGeometry? tiling = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(latents);
         ArgumentNullException.ThrowIfNull(use);

@@ -124,7 +124,7 @@ internal sealed class LatentClipSystem(ILatentClipModel model) : IGenerationSyst
                 {
                     run.Frame(frame);
                 }
-            }, run.Cancellation, plan.Tiling.Applies(AutoencoderKl.DecodeBytes(vae, Math.Min(plan.Frames, DecodedFrames), plan.Height, plan.Width)) ? TileGeometry.For(vae) : null);
+            }, plan.Tiling.Applies(AutoencoderKl.DecodeBytes(vae, Math.Min(plan.Frames, DecodedFrames), plan.Height, plan.Width)) ? TileGeometry.For(vae) : null, run.Cancellation);
         }
 
         public void Dispose()

@@ -180,9 +180,9 @@ public sealed class StableVideoDiffusionPipeline : IDisposable
     /// <param name="latents">[1, F, C, h, w].</param>
     /// <param name="framesAtOnce">Frames that see each other in the decoder: fewer take less memory, and the parts' borders may show.</param>
     /// <param name="use">Called with each part in order.</param>
-    /// <param name="cancellationToken">Looked at before every part.</param>
     /// <param name="tiling">Whether each part is decoded in tiles.</param>
-    public void Decode(Tensor latents, int framesAtOnce, Action<Tensor> use, CancellationToken cancellationToken = default, VaeTiling tiling = VaeTiling.Auto)
+    /// <param name="cancellationToken">Looked at before every part.</param>
+    public void Decode(Tensor latents, int framesAtOnce, Action<Tensor> use, VaeTiling tiling = VaeTiling.Auto, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(latents);
         ArgumentNullException.ThrowIfNull(use);

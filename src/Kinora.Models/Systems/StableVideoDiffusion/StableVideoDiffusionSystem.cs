@@ -111,7 +111,7 @@ public sealed class StableVideoDiffusionSystem : IGenerationSystem
                 {
                     run.Frame(frame);
                 }
-            }, run.Cancellation, plan.Tiling);
+            }, plan.Tiling, run.Cancellation);
         }
 
         public void Dispose() => pipeline.Dispose();

@@ -206,9 +206,9 @@ public sealed class WanPipeline : IDisposable
     /// <summary>Turns latents of <see cref="Sample"/> into pixels, part by part: [B, 3, n, H, W] in [−1, 1], freed after each call of <paramref name="use"/>.</summary>
     /// <param name="latents">[B, Z, f, h, w]</param>
     /// <param name="use">Takes the parts.</param>
-    /// <param name="cancellationToken">Looked at before every part is used.</param>
     /// <param name="tiling">Whether each part is decoded in tiles.</param>
-    public void Decode(Tensor latents, Action<Tensor> use, CancellationToken cancellationToken = default, VaeTiling tiling = VaeTiling.Auto)
+    /// <param name="cancellationToken">Looked at before every part is used.</param>
+    public void Decode(Tensor latents, Action<Tensor> use, VaeTiling tiling = VaeTiling.Auto, CancellationToken cancellationToken = default)
     {
         using var inference = GradMode.Inference();
         using var autocast = Autocast.Enter(_compute);

@@ -153,7 +153,7 @@ public sealed class WanSystem : IGenerationSystem
             pipeline.Decode(latents, part =>
             {
                 foreach (VideoFrame frame in FramePixels.FromModel(part, 0)) run.Frame(frame);
-            }, run.Cancellation, plan.Tiling);
+            }, plan.Tiling, run.Cancellation);
         }
 
         public void Dispose()
