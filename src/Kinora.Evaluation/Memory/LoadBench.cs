@@ -155,11 +155,11 @@ public static class LoadBench
     // Uniform in ±0.05: weights that are no finite numbers are refused.
     private static void FillUniform(int seed, Span<float> values)
     {
-        const float Width = 0.1f;
+        const float Range = 0.1f;
         var random = new Random(seed);
         for (int i = 0; i < values.Length; i++)
         {
-            values[i] = (random.NextSingle() - 0.5f) * Width;
+            values[i] = (random.NextSingle() - 0.5f) * Range;
         }
     }
 
