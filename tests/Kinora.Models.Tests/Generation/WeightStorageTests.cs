@@ -2,6 +2,7 @@ using Kinora.Engine;
 using Kinora.Engine.Checkpoints;
 using Kinora.Media;
 using Kinora.Models.Generation;
+using Kinora.Models.Tests.Systems.CogVideoX;
 
 namespace Kinora.Models.Tests.Generation;
 
@@ -16,6 +17,7 @@ public sealed class WeightStorageTests
     [InlineData("svd", "model")]
     [InlineData("svd", "block")]
     [InlineData("animatediff", "block")]
+    [InlineData("modelscope", "block")]
     public async Task Offload_GivesTheSameFrames(string system, string offload)
     {
         using TinyVideoFolder folder = Folder(system);
@@ -23,6 +25,25 @@ public sealed class WeightStorageTests
         {
             string whole = await Hash(folder, system, new KinoraOptions { DType = dtype });
             (await Hash(folder, system, new KinoraOptions { DType = dtype, Offload = offload })).ShouldBe(whole, dtype);
+        }
+    }
+
+    [Theory]
+    [InlineData("fp32")]
+    [InlineData("bf16")]
+    public async Task Offload_OfCogVideoX_GivesTheSameFrames(string dtype)
+    {
+        using var model = new TinyCogVideoX();
+        string whole = await Make("none");
+        foreach (string offload in new[] { "model", "block" })
+        {
+            (await Make(offload)).ShouldBe(whole, offload);
+        }
+
+        async Task<string> Make(string offload)
+        {
+            using var generator = new KinoraVideoGenerator(new KinoraOptions { Model = model.Folder, Device = "cpu", DType = dtype, Offload = offload });
+            return (await generator.GenerateAsync(new VideoGenerationRequest("a red balloon"), new VideoGenerationOptions { Seed = 3, Steps = 2 }))[0].Manifest.FramesSha256;
         }
     }
 
@@ -69,6 +90,7 @@ public sealed class WeightStorageTests
     {
         "sd" => TinyVideoFolder.StableDiffusion(),
         "svd" => TinyVideoFolder.StableVideoDiffusion(),
+        "modelscope" => TinyVideoFolder.ModelScope(),
         _ => TinyVideoFolder.AnimateDiff(),
     };
 
