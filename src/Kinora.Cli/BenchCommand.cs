@@ -36,7 +36,7 @@ public static class BenchCommand
             "kinora bench cuts                              precision and recall of the cut detectors",
             "kinora bench fuzz                              damaged files through every reader")
         {
-            CreateQuality(), BenchSystemsCommand.Create(), BenchSystemsCommand.CreateRetrieval(), CreateOps(), CreateModel(), CreateNetworks(), CreateCache(), CreateFvd(), CreateSelfTest(), BenchCutsCommand.Create(), BenchCurateCommand.Create(), BenchTextCommand.Create(), FuzzCommand.Create(), BenchMemoryCommand.CreateLoad(),
+            CreateQuality(), BenchSystemsCommand.Create(), BenchSystemsCommand.CreateRetrieval(), CreateOps(), CreateModel(), CreateNetworks(), CreateCache(), CreateFvd(), CreateSelfTest(), BenchCutsCommand.Create(), BenchCurateCommand.Create(), BenchTextCommand.Create(), FuzzCommand.Create(), BenchMemoryCommand.CreateLoad(), BenchMemoryCommand.CreateMemory(),
         };
 
     private static Command CreateQuality()

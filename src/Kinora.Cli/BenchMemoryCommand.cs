@@ -1,4 +1,5 @@
 // kinora bench load: how much memory loading takes, by every way from a file to a network.
+// kinora bench memory: whether plans foretell how much memory making a clip takes.
 
 using System.CommandLine;
 using Kinora.Cli.Shell;
@@ -6,7 +7,7 @@ using Kinora.Evaluation.Memory;
 
 namespace Kinora.Cli;
 
-/// <summary><c>kinora bench load</c>.</summary>
+/// <summary><c>kinora bench load</c> and <c>kinora bench memory</c>.</summary>
 internal static class BenchMemoryCommand
 {
     /// <summary>The most that loading may take, as a share of the weights.</summary>
@@ -54,5 +55,58 @@ internal static class BenchMemoryCommand
             return worst <= MaxRatio ? ExitCodes.Success : ExitCodes.Integrity;
         }, cancellationToken));
         return command;
+    }
+
+    public static Command CreateMemory()
+    {
+        var only = new Option<string?>("--only") { Description = "Cases whose name contains this.", HelpName = "text" };
+        var folder = new Option<string?>("--folder") { Description = "Where the models are written, and removed again; by default the folder for temporary files.", HelpName = "folder" };
+        var inside = new Option<string?>("--measure") { Description = "Measure one case in this process, with a model that is there.", Hidden = true };
+        var command = new Verb("memory", $"Compare the memory that --dry-run foretells with what making a clip takes, for models with random weights; exit code 4 where one is off by more than {MemoryBench.Tolerance:0 %}.",
+            "kinora bench memory",
+            "kinora bench memory --only middle-wan")
+        {
+            only, folder, inside,
+        };
+        command.SetAction(async (result, cancellationToken) =>
+        {
+            if (result.GetValue(inside) is { } measured)
+            {
+                MemoryCase one = MemoryBench.Cases.First(c => c.Name == measured);
+                CommandSession.Current.Result((await MemoryBench.MeasureAsync(one, result.GetValue(folder)!, cancellationToken).ConfigureAwait(false)).ToJson());
+                return ExitCodes.Success;
+            }
+            MemoryCase[] chosen = [.. MemoryBench.Cases.Where(c => c.Name.Contains(result.GetValue(only) ?? "", StringComparison.Ordinal))];
+            if (chosen.Length == 0) { throw CommandException.Usage($"--only {result.GetValue(only)}: no case's name contains it; there are {string.Join(", ", MemoryBench.Cases.Select(c => c.Name))}."); }
+            return await EngineWork.Run(() => CompareMemory(chosen, result.GetValue(folder) ?? Path.GetTempPath(), cancellationToken), cancellationToken).ConfigureAwait(false);
+        });
+        return command;
+    }
+
+    private static int CompareMemory(MemoryCase[] cases, string folder, CancellationToken cancellationToken)
+    {
+        using var progress = new ConsoleProgress();
+        progress.Line(MemoryBench.Heading);
+        double worst = 0;
+        foreach (var sameModel in cases.GroupBy(c => c.Model, StringComparer.Ordinal))
+        {
+            string place = Path.Combine(folder, $"kinora-bench-memory-{Environment.ProcessId}");
+            try
+            {
+                MemoryBench.Write(sameModel.Key, place);
+                foreach (MemoryCase one in sameModel)
+                {
+                    long predicted = MemoryBench.Predict(one, place);
+                    var taken = GenerationMemory.FromJson(ChildProcess.Run(["bench", "memory", "--measure", one.Name, "--folder", place], cancellationToken));
+                    CommandSession.Current.Result(MemoryBench.Line(one, predicted, taken));
+                    worst = Math.Max(worst, Math.Abs((double)predicted / taken.Peak - 1));
+                }
+            }
+            finally
+            {
+                if (Directory.Exists(place)) { Directory.Delete(place, recursive: true); }
+            }
+        }
+        return worst <= MemoryBench.Tolerance ? ExitCodes.Success : ExitCodes.Integrity;
     }
 }

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Kinora.Engine;
 using Kinora.Engine.Checkpoints;
+using Kinora.Models.Generation;
 
 namespace Kinora.Evaluation.Tests.Generation;
 
@@ -18,7 +19,7 @@ internal sealed class TinyVideoModel : IDisposable
             File.Copy(file, target);
         }
         Edit("model_index.json", json => json["tokenizer"] = (string[])["transformers", "T5TokenizerFast"]);
-        WriteTokenizer(Path.Combine(Folder, "tokenizer"));
+        new RandomModelFolder(Folder).AddLetterTokenizer();
     }
 
     public string Folder { get; }
@@ -50,30 +51,4 @@ internal sealed class TinyVideoModel : IDisposable
     }
 
     public void Dispose() => Directory.Delete(Folder, recursive: true);
-
-    private static void WriteTokenizer(string folder)
-    {
-        Directory.CreateDirectory(folder);
-        object Special(int id, string content) => new { id, content, single_word = false, lstrip = false, rstrip = false, normalized = false, special = true };
-        object[] vocabulary = [.. ((string[])["<pad>", "</s>", "<unk>", "▁", .. Enumerable.Range('a', 26).Select(c => ((char)c).ToString())]).Select((piece, i) => (object)new object[] { piece, i < 3 ? 0.0 : -2.0 })];
-        File.WriteAllText(Path.Combine(folder, "tokenizer.json"), JsonSerializer.Serialize(new
-        {
-            version = "1.0",
-            truncation = (object?)null,
-            padding = (object?)null,
-            added_tokens = new[] { Special(0, "<pad>"), Special(1, "</s>"), Special(2, "<unk>") },
-            normalizer = (object?)null,
-            pre_tokenizer = new { type = "Metaspace", replacement = "▁", prepend_scheme = "always", split = true },
-            post_processor = new
-            {
-                type = "TemplateProcessing",
-                single = new object[] { new { Sequence = new { id = "A", type_id = 0 } }, new { SpecialToken = new { id = "</s>", type_id = 0 } } },
-                pair = Array.Empty<object>(),
-                special_tokens = new Dictionary<string, object>(StringComparer.Ordinal) { ["</s>"] = new { id = "</s>", ids = new[] { 1 }, tokens = new[] { "</s>" } } },
-            },
-            decoder = new { type = "Metaspace", replacement = "▁", prepend_scheme = "always", split = true },
-            model = new { type = "Unigram", unk_id = 2, vocab = vocabulary, byte_fallback = false },
-        }));
-        File.WriteAllText(Path.Combine(folder, "tokenizer_config.json"), """{"tokenizer_class":"T5TokenizerFast","eos_token":"</s>","unk_token":"<unk>","pad_token":"<pad>","model_max_length":512}""");
-    }
 }

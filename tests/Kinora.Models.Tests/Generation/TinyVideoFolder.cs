@@ -1,7 +1,6 @@
-using System.Globalization;
 using System.Text.Json.Serialization.Metadata;
 using Kinora.Engine;
-using Kinora.Engine.Checkpoints;
+using Kinora.Models.Generation;
 using Kinora.Models.Systems.AnimateDiff;
 using Kinora.Models.Systems.Clip;
 using Kinora.Models.Systems.ModelScope;
@@ -15,7 +14,7 @@ internal sealed class TinyVideoFolder : IDisposable
 {
     public const int Frames = 3, MaxMotionFrames = 8;
     private const int TextWidth = 16, Tokens = 12, ImageWidth = 16;
-    private const string Weights = "diffusion_pytorch_model.safetensors";
+    private const string Weights = RandomModelFolder.DiffusersFile;
 
     private static readonly UNet2DConditionConfig Picture = new()
     {
@@ -23,14 +22,14 @@ internal sealed class TinyVideoFolder : IDisposable
         DownBlockTypes = ["CrossAttnDownBlock2D", "DownBlock2D"], UpBlockTypes = ["UpBlock2D", "CrossAttnUpBlock2D"],
     };
 
-    private readonly List<string> _components = [];
+    private readonly RandomModelFolder _folder = new(Directory.CreateTempSubdirectory("kinora-tiny-video-").FullName);
 
     private TinyVideoFolder()
     {
     }
 
     /// <summary>The model folder.</summary>
-    public string Path { get; } = Directory.CreateTempSubdirectory("kinora-tiny-video-").FullName;
+    public string Path => _folder.Path;
 
     public static TinyVideoFolder StableVideoDiffusion()
     {
@@ -109,15 +108,8 @@ internal sealed class TinyVideoFolder : IDisposable
     // The second encoder of XL has a projection; it stands in for the first, which the refiner lacks.
     private TinyVideoFolder AddTextAndVae(bool second = false)
     {
-        // Every printable ASCII character, inside a word and at its end: the lower-case prompts of tests need no merges.
-        string[] characters = [.. Enumerable.Range('!', '~' - '!' + 1).Select(c => ((char)c).ToString(CultureInfo.InvariantCulture))];
-        string[] vocabulary = [.. characters, .. characters.Select(c => c + "</w>"), "<|startoftext|>", "<|endoftext|>"];
-        string Quoted(string text) => $"\"{text.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal)}\"";
-        string tokenizer = second ? "tokenizer_2" : "tokenizer";
-        Write(tokenizer, "vocab.json", $"{{ {string.Join(", ", vocabulary.Select((token, id) => string.Create(CultureInfo.InvariantCulture, $"{Quoted(token)}: {id}")))} }}");
-        Write(tokenizer, "merges.txt", "#version: 0.2\n");
-        Write(tokenizer, "tokenizer_config.json", """{ "tokenizer_class": "CLIPTokenizer", "bos_token": "<|startoftext|>", "eos_token": "<|endoftext|>", "unk_token": "<|endoftext|>", "pad_token": "<|endoftext|>" }""");
-        var text = new ClipTextConfig { VocabSize = vocabulary.Length, HiddenSize = TextWidth, IntermediateSize = 24, NumHiddenLayers = 1, NumAttentionHeads = 2, MaxPositionEmbeddings = Tokens, EosTokenId = vocabulary.Length - 1 };
+        int vocabulary = _folder.AddClipTokenizer(second ? "tokenizer_2" : "tokenizer");
+        var text = new ClipTextConfig { VocabSize = vocabulary, HiddenSize = TextWidth, IntermediateSize = 24, NumHiddenLayers = 1, NumAttentionHeads = 2, MaxPositionEmbeddings = Tokens, EosTokenId = vocabulary - 1 };
         var vae = new AutoencoderKlConfig
         {
             BlockOutChannels = [8, 16], LayersPerBlock = 1, NormNumGroups = 4, DownBlockTypes = ["DownEncoderBlock2D", "DownEncoderBlock2D"], UpBlockTypes = ["UpDecoderBlock2D", "UpDecoderBlock2D"],
@@ -138,29 +130,13 @@ internal sealed class TinyVideoFolder : IDisposable
         return this;
     }
 
-    private void Add<T>(string component, string file, T config, JsonTypeInfo<T> type, Func<ParameterPath, Module> build)
-    {
-        string folder = Folder(component);
-        ModelConfigJson.WriteFile(System.IO.Path.Combine(folder, "config.json"), config, type);
-        Module module = build(ParameterPath.Root(new InitializedParameters((ulong)_components.Count)));
-        SafetensorsWriter.Write(System.IO.Path.Combine(folder, file), module.Parameters().Select(p => KeyValuePair.Create(p.Name, p.Value)));
-        module.Path.Store.Dispose();
-    }
+    private void Add<T>(string component, string file, T config, JsonTypeInfo<T> type, Func<ParameterPath, Module> build) => _folder.Add(component, file, config, type, build);
 
-    private void Write(string component, string file, string text) => File.WriteAllText(System.IO.Path.Combine(Folder(component), file), text);
-
-    private string Folder(string component)
-    {
-        if (!_components.Contains(component, StringComparer.Ordinal))
-        {
-            _components.Add(component);
-        }
-        return Directory.CreateDirectory(System.IO.Path.Combine(Path, component)).FullName;
-    }
+    private void Write(string component, string file, string text) => _folder.Write(component, file, text);
 
     private TinyVideoFolder Index(string className, string more = "")
     {
-        File.WriteAllText(System.IO.Path.Combine(Path, "model_index.json"), $"{{ \"_class_name\": \"{className}\", {more}{string.Join(", ", _components.Select(c => $"\"{c}\": [\"diffusers\", \"Part\"]"))} }}");
+        _folder.Index(className, more: more);
         return this;
     }
 }
