@@ -97,6 +97,9 @@ public static unsafe class EngineRuntime
         NativeMethods.kn_cpu_peak_reset();
     }
 
+    /// <summary>What <see cref="HostCacheLimit"/> is at first: 8 GiB, at most a third of the memory that this process may use. Does not start the engine.</summary>
+    public static long DefaultHostCacheLimit => Math.Min(8L << 30, GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 3);
+
     /// <summary>Bytes of freed host memory that are kept for reuse at most.</summary>
     public static long HostCacheLimit
     {

@@ -11,7 +11,6 @@ namespace Kinora.Engine.Native;
 /// </summary>
 internal static unsafe class NativeLoader
 {
-    private const long MaxCacheBytes = 8L << 30;
     private static readonly Lock Gate = new();
     private static bool _registered;
     private static string? _path;
@@ -79,8 +78,7 @@ internal static unsafe class NativeLoader
         int threads = NativeMethods.kn_init(wanted);
         if (threads < 0)
             Throw();
-        // At most a third of the memory that this process may use is kept for reuse.
-        if (NativeMethods.kn_cpu_cache_enable(Math.Min(MaxCacheBytes, GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 3)) < 0)
+        if (NativeMethods.kn_cpu_cache_enable(EngineRuntime.DefaultHostCacheLimit) < 0)
             Throw();
         return threads;
     }

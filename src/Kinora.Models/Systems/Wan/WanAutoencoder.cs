@@ -126,13 +126,18 @@ public sealed class WanAutoencoder : Module
         return positions * config.DecoderDim * (sizeof(float) + type.ItemSize() * DecoderMaps);
     }
 
-    /// <summary>The same with tiles where they apply.</summary>
-    internal static long DecodeBytes(WanAutoencoderConfig config, long latentFrames, long latentHeight, long latentWidth, VaeTiling tiling, DType type)
+    /// <summary>Bytes of everything that is alive at the peak of decoding, beside the weights: maps of the finest stage and what causal layers remember.</summary>
+    internal static long DecodePeakBytes(WanAutoencoderConfig config, long latentFrames, long latentHeight, long latentWidth, VaeTiling tiling, DType type)
     {
-        int tile = TilePixels / config.ScaleFactorSpatial;
-        return tiling.Applies(DecodeBytes(config, latentFrames, latentHeight, latentWidth))
-            ? DecodeBytes(config, latentFrames, Math.Min(tile, latentHeight), Math.Min(tile, latentWidth), type)
-            : DecodeBytes(config, latentFrames, latentHeight, latentWidth, type);
+        // The last stage: the results of its blocks; within one, norms, activations and convolutions with the past in front.
+        const int LastStageMaps = 12;
+        long tile = TilePixels / config.ScaleFactorSpatial;
+        bool tiled = tiling.Applies(DecodeBytes(config, latentFrames, latentHeight, latentWidth));
+        long height = tiled ? Math.Min(tile, latentHeight) : latentHeight, width = tiled ? Math.Min(tile, latentWidth) : latentWidth;
+        long positions = latentFrames * config.ScaleFactorTemporal * height * width * config.ScaleFactorSpatial * config.ScaleFactorSpatial / (config.Patch * config.Patch);
+        // Every tile has a past of its own.
+        double shared = tiled ? (double)(TilePixels * TilePixels) / (StridePixels * StridePixels) : 1;
+        return positions * config.DecoderDim * (sizeof(float) + (long)type.ItemSize() * LastStageMaps) + (long)(shared * WanDecoder.HistoryBytes(config, latentHeight, latentWidth, type));
     }
 
     // Tiles of 256 × 256 pixels of which a quarter is shared, as the reference has them.

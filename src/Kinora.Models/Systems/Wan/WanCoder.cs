@@ -103,6 +103,22 @@ internal sealed class WanDecoder : Module
         return total + At(Volume * widths[^1] * config.OutChannels);
     }
 
+    /// <summary>Bytes of the two frames that every convolution over time remembers.</summary>
+    public static long HistoryBytes(WanAutoencoderConfig config, long height, long width, DType type)
+    {
+        const int Frames = 2;
+        int[] widths = Widths(config);
+        long channels = height * width * (config.ZDim + 4L * widths[0]);                         // conv_in and the middle's four
+        for (var i = 0; i + 1 < widths.Length; i++)
+        {
+            long c = widths[i + 1], first = config.IsResidual || i == 0 ? widths[i] : widths[i] / 2;
+            bool overTime = i < config.TemperalDownsample.Count && config.TemperalDownsample[^(i + 1)];
+            channels += height * width * (first + (2 * config.NumResBlocks + 1) * c + (overTime ? c : 0));
+            if (i < config.TemperalDownsample.Count) (height, width) = (2 * height, 2 * width);
+        }
+        return Frames * type.ItemSize() * (channels + height * width * widths[^1]);              // and conv_out
+    }
+
     // From the latents to the pixels.
     private static int[] Widths(WanAutoencoderConfig config) => [config.DimMult[^1] * config.DecoderDim, .. config.DimMult.Reverse().Select(m => m * config.DecoderDim)];
 }

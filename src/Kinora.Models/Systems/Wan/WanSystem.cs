@@ -112,7 +112,7 @@ public sealed class WanSystem : IGenerationSystem
             new("text_encoder", [], _ => 0),
             new("transformer", [], type => WanTransformer.ActivationBytes(transformer, tokens, type)),
             .. experts.Select(e => new MemoryPhase(e, [], type => WanTransformer.ActivationBytes(transformer, tokens, type))),
-            new("vae", experts, type => WanAutoencoder.DecodeBytes(vae, 1, h, w, tiling, type)),
+            new("vae", experts, type => WanAutoencoder.DecodePeakBytes(vae, 1, h, w, tiling, type)),
         ], frames * pixels * 3 * 2);
     }
 
