@@ -60,7 +60,7 @@ public static class GenerateCommand
         var dtype = new Option<string>("--dtype") { Description = "fp32, bf16, on a GPU fp16, or auto for what is faster here.", HelpName = "type", DefaultValueFactory = _ => "auto" };
         var weights = new Option<string>("--weights") { Description = $"In which form weights stay in memory: {WeightStorageExtensions.Names}. auto keeps 8-bit and GGUF weights as they are stored and the others in --dtype.", HelpName = "form", DefaultValueFactory = _ => "auto" };
         var offload = new Option<string>("--offload") { Description = "none; model: one network in memory at a time; block: weights come from their file block by block.", HelpName = "what", DefaultValueFactory = _ => "none" };
-        var tiling = new Option<string>("--vae-tiling") { Description = "Decode in overlapping tiles: auto (where a whole picture would take much memory), on or off.", HelpName = "when", DefaultValueFactory = _ => "auto" };
+        var tiling = new Option<string>("--vae-tiling") { Description = "Code large pictures part by part: auto (where the whole would take much memory), on or off.", HelpName = "when", DefaultValueFactory = _ => "auto" };
         var json = new Option<bool>("--json") { Description = "Print the result as JSON." };
         var dryRun = new Option<bool>("--dry-run") { Description = "Say what would be made, and the memory and time it takes; load nothing." };
         var command = new Verb("generate", "Make a clip from words, from a picture, or as the continuation of a clip.",

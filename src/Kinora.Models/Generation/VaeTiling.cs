@@ -2,7 +2,7 @@ using Kinora.Engine;
 
 namespace Kinora.Models.Generation;
 
-/// <summary>Whether an autoencoder works on overlapping tiles of large pictures, which bounds its memory and changes pixels a little.</summary>
+/// <summary>Whether an autoencoder works on large pictures part by part: in strips that change nothing beyond rounding (Stable Diffusion), or in overlapping tiles, which bound its memory and change pixels a little.</summary>
 public enum VaeTiling
 {
     /// <summary>Where the whole would take more than <see cref="VaeTilingExtensions.LargestWhole"/> bytes.</summary>

@@ -50,6 +50,17 @@ public sealed class ResnetBlock2D : Module
         return scope.Keep(_outputScale == 1 ? sum : sum / _outputScale);                         // [B, C', H, W]
     }
 
+    /// <summary>The same strip by strip, for a block without a timestep; x is used up.</summary>
+    internal FeatureRows Forward(FeatureRows x)
+    {
+        Func<Tensor, Tensor> norm1 = x.NormSilu(_norm1);
+        var (h, residual) = _convShortcut is null ? (x.Map(norm1).Convolved(_conv1.Forward).Stored(), x) : x.StoredWith(norm1, _conv1.Forward, _convShortcut.Forward);
+        var change = h.Map(h.NormSilu(_norm2)).Convolved(_conv2.Forward).Plus(residual);
+        var sum = (_outputScale == 1 ? change : change.Map(t => t / _outputScale)).StoredOver(residual);
+        h.Free();
+        return sum;
+    }
+
     private static Tensor Modulate(Tensor h, Tensor time)
     {
         var (scale, shift) = time.Chunk2(1);

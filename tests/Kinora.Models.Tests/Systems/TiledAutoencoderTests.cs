@@ -1,6 +1,7 @@
 using Kinora.Engine;
 using Kinora.Models.Modules;
 using Kinora.Models.Systems.Ltx;
+using Kinora.Models.Systems.StableDiffusion;
 using Kinora.Models.Systems.StableVideoDiffusion;
 using Kinora.Models.Systems.Wan;
 using Kinora.Models.Tests.Systems.Ltx;
@@ -61,6 +62,29 @@ public sealed class TiledAutoencoderTests
         var network = new TemporalAutoencoder(ParameterPath.Root(new InitializedParameters(3)), config);
         var z = Smooth(1, 4, 2, 6, 112).Select(0, 0).Transpose(0, 1).Contiguous();               // [F, C, h, w]
         NearlyTheWhole(use => use(network.Decode(z, 2)), use => use(network.Decode(z, 2, tiled: true)));
+        network.Path.Store.Dispose();
+    }
+
+    // Strips are exact: whatever the picture holds, and for every width and number of levels.
+    [Theory]
+    [InlineData(new[] { 8, 16, 16 }, 2, 23)]
+    [InlineData(new[] { 16, 8 }, 1, 40)]
+    [InlineData(new[] { 8 }, 1, 40)]
+    public void StableDiffusion_InStrips_IsTheWhole(int[] widths, int layers, int side)
+    {
+        using var inference = GradMode.Inference();
+        using var scope = TensorScope.Enter();
+        var config = new AutoencoderKlConfig
+        {
+            BlockOutChannels = widths, LayersPerBlock = layers, NormNumGroups = 4, DownBlockTypes = [.. widths.Select(_ => "DownEncoderBlock2D")], UpBlockTypes = [.. widths.Select(_ => "UpDecoderBlock2D")],
+        };
+        var network = new AutoencoderKl(ParameterPath.Root(new InitializedParameters(3)), config);
+        Tensor z = Tensor.Randn([2, 4, side, side + 2]), whole = network.Decode(z), strips = network.DecodeInStrips(z, positions: 1);
+        strips.Shape.ShouldBe(whole.Shape);
+        (strips - whole).Abs().Max().Item().ShouldBeInRange(double.Epsilon, 1e-4 * (whole.Max() - whole.Min()).Item());
+        Tensor x = whole.Clamp(-1, 1), moments = network.EncodeMoments(x), striped = network.EncodeInStrips(x, positions: 1);
+        striped.Shape.ShouldBe(moments.Shape);
+        (striped - moments).Abs().Max().Item().ShouldBeInRange(double.Epsilon, 1e-4 * (moments.Max() - moments.Min()).Item());
         network.Path.Store.Dispose();
     }
 

@@ -58,11 +58,11 @@ public sealed class AutoencoderKl : Module
 
     /// <summary>The posterior over latents of pictures [B, C, H, W] in [−1, 1].</summary>
     /// <param name="x">H and W are multiples of the compression.</param>
-    /// <param name="tiling">Codes in overlapping tiles when the picture is larger than one; null codes the whole at once.</param>
-    public DiagonalGaussian Encode(Tensor x, TileGeometry? tiling = null)
+    /// <param name="inStrips">Works strip by strip, picture by picture: the same to rounding, in less memory and more time.</param>
+    public DiagonalGaussian Encode(Tensor x, bool inStrips = false)
     {
         using var scope = TensorScope.Enter();
-        var posterior = DiagonalGaussian.FromMoments(EncodeMoments(x, tiling));
+        var posterior = DiagonalGaussian.FromMoments(EncodeMoments(x, inStrips));
         scope.Keep(posterior.Mean);
         scope.Keep(posterior.LogVariance);
         return posterior;                                                                        // 2 × [B, c, h, w]
@@ -70,23 +70,23 @@ public sealed class AutoencoderKl : Module
 
     /// <summary>Means and logarithms of variances as the network puts them out, [B, 2c, h, w].</summary>
     /// <inheritdoc cref="Encode"/>
-    public Tensor EncodeMoments(Tensor x, TileGeometry? tiling = null)
+    public Tensor EncodeMoments(Tensor x, bool inStrips = false)
     {
         using var scope = TensorScope.Enter();
         if (x.Dim != 4 || x.Size(1) != Config.InChannels || x.Size(2) < Config.SpatialCompression || x.Size(3) < Config.SpatialCompression)
             throw new ShapeException($"AutoencoderKl: expected pictures [B, {Config.InChannels}, H, W] of at least {Config.SpatialCompression} pixels, got [{string.Join(", ", x.Shape)}].");
-        return scope.Keep(tiling is { } tiles && tiles.Splits(x, encode: true) ? tiles.Encode(x, EncodeWhole) : EncodeWhole(x));
+        return scope.Keep(inStrips ? EncodeInStrips(x, FeatureRows.Positions) : QuantMoments(_encoder.Forward(x.ContiguousChannelsLast())));
     }
 
     /// <summary>Pictures [B, C, H, W] in float32, around [−1, 1] but not clamped, from latents [B, c, h, w].</summary>
     /// <param name="z">Latents as the encoder makes them: after <see cref="Denormalize"/> when they come from diffusion.</param>
-    /// <param name="tiling">Decodes in overlapping tiles when the latents are larger than one; null decodes the whole at once.</param>
-    public Tensor Decode(Tensor z, TileGeometry? tiling = null)
+    /// <param name="inStrips">Works strip by strip, picture by picture: the same to rounding, in less memory and more time.</param>
+    public Tensor Decode(Tensor z, bool inStrips = false)
     {
         using var scope = TensorScope.Enter();
         if (z.Dim != 4 || z.Size(1) != Config.LatentChannels)
             throw new ShapeException($"AutoencoderKl: expected latents [B, {Config.LatentChannels}, h, w], got [{string.Join(", ", z.Shape)}].");
-        return scope.Keep(tiling is { } tiles && tiles.Splits(z, encode: false) ? tiles.Decode(z, DecodeWhole) : DecodeWhole(z));
+        return scope.Keep(inStrips ? DecodeInStrips(z, FeatureRows.Positions) : _decoder.Forward(PostQuant(z)).To(DType.Float32).Contiguous());
     }
 
     /// <summary>Latents of the encoder → latents of diffusion, with unit variance.</summary>
@@ -143,23 +143,48 @@ public sealed class AutoencoderKl : Module
         return pictures * height * width * config.BlockOutChannels[Math.Min(1, config.BlockOutChannels.Count - 1)] * (sizeof(float) + type.ItemSize() * Maps);
     }
 
-    /// <summary>The same with tiles where they apply.</summary>
-    internal static long DecodeBytes(AutoencoderKlConfig config, long pictures, long height, long width, VaeTiling tiling, DType type) => tiling.Applies(DecodeBytes(config, pictures, height, width))
-        ? DecodeBytes(config, pictures, Math.Min(height, config.SampleSize), Math.Min(width, config.SampleSize), type)
-        : DecodeBytes(config, pictures, height, width, type);
+    /// <summary>The same strip by strip where that applies.</summary>
+    internal static long DecodeBytes(AutoencoderKlConfig config, long pictures, long height, long width, VaeTiling tiling, DType type)
+    {
+        long whole = DecodeBytes(config, pictures, height, width, type);
+        if (!tiling.Applies(DecodeBytes(config, pictures, height, width))) return whole;
+        // Two maps of the finest level beside the one before it at half the size, and what a strip takes (measured at 512² and 1024²).
+        const int StripBytes = 10;
+        var widths = config.BlockOutChannels;
+        int fine = widths[0], next = widths[Math.Min(1, widths.Count - 1)];
+        long held = height * width * (2 * fine + next / 4) * type.ItemSize(), strip = Math.Min(FeatureRows.Positions, height * width) * next * StripBytes;
+        return Math.Min(whole, held + strip + pictures * height * width * config.OutChannels * sizeof(float) * 2);
+    }
 
-    private Tensor EncodeWhole(Tensor x)
+    /// <param name="x">[B, C, H, W]</param>
+    /// <param name="positions">Of a strip.</param>
+    internal Tensor EncodeInStrips(Tensor x, long positions)
     {
         using var scope = TensorScope.Enter();
-        var moments = _encoder.Forward(x.ContiguousChannelsLast());
+        return scope.Keep(Tensor.Cat([.. Pictures(x).Select(picture => QuantMoments(_encoder.ForwardInStrips(picture, positions)))]));
+    }
+
+    /// <param name="z">[B, c, h, w]</param>
+    /// <param name="positions">Of a strip.</param>
+    internal Tensor DecodeInStrips(Tensor z, long positions)
+    {
+        using var scope = TensorScope.Enter();
+        return scope.Keep(Tensor.Cat([.. Pictures(z).Select(picture => _decoder.ForwardInStrips(PostQuant(picture), positions).To(DType.Float32).Contiguous())]));
+    }
+
+    private static IEnumerable<Tensor> Pictures(Tensor x) => Enumerable.Range(0, (int)x.Size(0)).Select(i => x.Narrow(0, i, 1));
+
+    private Tensor QuantMoments(Tensor moments)
+    {
+        using var scope = TensorScope.Enter();
         return scope.Keep((_quantConv?.Forward(moments) ?? moments).To(DType.Float32).Contiguous()); // [B, 2c, h, w]
     }
 
-    private Tensor DecodeWhole(Tensor z)
+    private Tensor PostQuant(Tensor z)
     {
         using var scope = TensorScope.Enter();
         z = z.ContiguousChannelsLast();
-        return scope.Keep(_decoder.Forward(_postQuantConv?.Forward(z) ?? z).To(DType.Float32).Contiguous()); // [B, C, H, W]
+        return scope.Keep(_postQuantConv?.Forward(z) ?? z);                                  // [B, c, h, w]
     }
 
     private Tensor PerChannel(IReadOnlyList<double> values) =>
@@ -192,6 +217,16 @@ public sealed class AutoencoderKl : Module
             h = _midBlock.Forward(h);
             return scope.Keep(_convOut.Forward(_convNormOut.ForwardSilu(h)));                // [B, 2c, h, w]
         }
+
+        // The coarsest level, with its attention, is small and stays whole.
+        public Tensor ForwardInStrips(Tensor x, long positions)                                  // [1, C, H, W]
+        {
+            using var scope = TensorScope.Enter();
+            var map = FeatureRows.Of(x.ContiguousChannelsLast(), positions).Convolved(_convIn.Forward).Stored();
+            foreach (var level in _downBlocks) map = level.Forward(map, store: true);
+            var h = _midBlock.Forward(map.Rows(0, map.Height));
+            return scope.Keep(_convOut.Forward(_convNormOut.ForwardSilu(h)));                // [1, 2c, h, w]
+        }
     }
 
     internal sealed class Decoder : Module
@@ -219,6 +254,15 @@ public sealed class AutoencoderKl : Module
             foreach (var level in _upBlocks) TensorScope.Replace(ref h, level.Forward(h));
             return scope.Keep(_convOut.Forward(_convNormOut.ForwardSilu(h)));                // [B, C, H, W]
         }
+
+        // The coarsest level, with its attention, is small and stays whole; the widest map, that of the last doubling, is never held.
+        public Tensor ForwardInStrips(Tensor z, long positions)                                  // [1, c, h, w]
+        {
+            using var scope = TensorScope.Enter();
+            var map = FeatureRows.Of(_midBlock.Forward(_convIn.Forward(z)), positions);
+            for (int i = 0; i < _upBlocks.Length; i++) map = _upBlocks[i].Forward(map, store: i < _upBlocks.Length - 2);
+            return scope.Keep(map.Map(map.NormSilu(_convNormOut)).Convolved(_convOut.Forward).Stored().Rows(0, map.Height)); // [1, C, H, W]
+        }
     }
 
     // Residual blocks of one width, then half or twice the size.
@@ -242,6 +286,19 @@ public sealed class AutoencoderKl : Module
             foreach (var resnet in _resnets.Skip(1)) TensorScope.Replace(ref h, resnet.Forward(h));
             h = _down?.Forward(h) ?? _up?.Forward(h) ?? h;
             return scope.Keep(ForwardTrace.Report(this, h));
+        }
+
+        /// <param name="x">Used up.</param>
+        /// <param name="store">Whether the map of another size is put into memory.</param>
+        public FeatureRows Forward(FeatureRows x, bool store)
+        {
+            foreach (var resnet in _resnets) x = resnet.Forward(x);
+            if (_down is null && _up is null) return x;
+            var sized = _down is { } down ? x.Halved(down.Forward) : x.Doubled(h => _up!.Forward(h));
+            if (!store) return sized;
+            var stored = sized.Stored();
+            x.Free();
+            return stored;
         }
     }
 }

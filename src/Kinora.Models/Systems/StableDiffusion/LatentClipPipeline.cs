@@ -116,9 +116,9 @@ public sealed class LatentClipPipeline : IDisposable
     /// <param name="latents">[1, C, F, h, w].</param>
     /// <param name="framesAtOnce">Frames decoded together; it changes memory, not the result.</param>
     /// <param name="use">Called with each part in order.</param>
-    /// <param name="tiling">Decodes in overlapping tiles; null decodes whole frames.</param>
+    /// <param name="inStrips">Whether the autoencoder works strip by strip.</param>
     /// <param name="cancellationToken">Looked at before every part.</param>
-    public void Decode(Tensor latents, int framesAtOnce, Action<Tensor> use, TileGeometry? tiling = null, CancellationToken cancellationToken = default)
+    public void Decode(Tensor latents, int framesAtOnce, Action<Tensor> use, bool inStrips = false, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(latents);
         ArgumentNullException.ThrowIfNull(use);
@@ -130,7 +130,7 @@ public sealed class LatentClipPipeline : IDisposable
         {
             cancellationToken.ThrowIfCancellationRequested();
             using var part = TensorScope.Enter();
-            Tensor frames = _vae.Decode(z.Narrow(0, start, Math.Min(framesAtOnce, z.Size(0) - start)), tiling);
+            Tensor frames = _vae.Decode(z.Narrow(0, start, Math.Min(framesAtOnce, z.Size(0) - start)), inStrips);
             use(frames.Transpose(0, 1).Unsqueeze(0));                                            // [1, 3, n, H, W]
         }
     }

@@ -124,7 +124,7 @@ internal sealed class LatentClipSystem(ILatentClipModel model) : IGenerationSyst
                 {
                     run.Frame(frame);
                 }
-            }, plan.Tiling.Applies(AutoencoderKl.DecodeBytes(vae, Math.Min(plan.Frames, DecodedFrames), plan.Height, plan.Width)) ? TileGeometry.For(vae) : null, run.Cancellation);
+            }, plan.Tiling.Applies(AutoencoderKl.DecodeBytes(vae, Math.Min(plan.Frames, DecodedFrames), plan.Height, plan.Width)), run.Cancellation);
         }
 
         public void Dispose()

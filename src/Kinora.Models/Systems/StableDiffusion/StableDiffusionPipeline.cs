@@ -79,23 +79,23 @@ public sealed class StableDiffusionPipeline(OnDemand<UNet2DCondition> unet, UNet
 
     /// <summary>Pictures [B, 3, H, W] around [−1, 1] from latents of <see cref="Sample"/>.</summary>
     /// <param name="latents">[B, c, h, w] as diffusion sees them.</param>
-    /// <param name="tiling">Decodes in overlapping tiles; null decodes the whole at once.</param>
-    public Tensor Decode(Tensor latents, TileGeometry? tiling = null)
+    /// <param name="inStrips">Whether the autoencoder works strip by strip.</param>
+    public Tensor Decode(Tensor latents, bool inStrips = false)
     {
         using var scope = TensorScope.Enter();
         AutoencoderKl codec = vae.Value;
-        return scope.Keep(codec.Decode(codec.Denormalize(latents.To(device)), tiling));
+        return scope.Keep(codec.Decode(codec.Denormalize(latents.To(device)), inStrips));
     }
 
     /// <summary>Latents as diffusion sees them, [B, c, h, w], of pictures [B, 3, H, W] in [−1, 1].</summary>
     /// <param name="pictures">H and W are multiples of the compression.</param>
     /// <param name="noise">Standard normal, [B, c, h, w]: the encoder's posterior is drawn from.</param>
-    /// <param name="tiling">Codes in overlapping tiles; null codes the whole at once.</param>
-    public Tensor Encode(Tensor pictures, Tensor noise, TileGeometry? tiling = null)
+    /// <param name="inStrips">Whether the autoencoder works strip by strip.</param>
+    public Tensor Encode(Tensor pictures, Tensor noise, bool inStrips = false)
     {
         using var scope = TensorScope.Enter();
         AutoencoderKl codec = vae.Value;
-        DiagonalGaussian posterior = codec.Encode(pictures.To(device), tiling);
+        DiagonalGaussian posterior = codec.Encode(pictures.To(device), inStrips);
         return scope.Keep(codec.Normalize(posterior.Sample(noise.To(device))));
     }
 

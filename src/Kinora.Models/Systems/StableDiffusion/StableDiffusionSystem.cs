@@ -34,8 +34,6 @@ public sealed class StableDiffusionSystem : IGenerationSystem
     private const string Xl = "StableDiffusionXL";
     private const int DefaultSteps = 30, ConsistencySteps = 4;
     private const double DefaultGuidance = 7.5, XlGuidance = 5, ConsistencyGuidance = 8.5, DefaultStrength = 0.8, InpaintStrength = 1, MaxControlStrength = 4;
-    // Pictures up to this side are coded whole, larger ones in tiles of the size that the autoencoder was trained on.
-    private const int WholeSide = 1024;
     // The refiner of XL rates pictures: the published procedure asks for a good one and leads away from a bad one.
     private const double AestheticScore = 6, NegativeAestheticScore = 2.5;
 
@@ -201,18 +199,13 @@ public sealed class StableDiffusionSystem : IGenerationSystem
     // Text encoders come and go; U-Net, ControlNet and autoencoder stay together.
     private static MemoryPlan Memory(ModelFolder folder, UNet2DConditionConfig unet, AutoencoderKlConfig vae, int predictions, long h, long w, long height, long width, VaeTiling tiling)
     {
-        bool tiled = IsTiled(tiling, width, height);
-        long side = vae.SampleSize, tileHeight = tiled ? Math.Min(height, side) : height, tileWidth = tiled ? Math.Min(width, side) : width;
         return new MemoryPlan(folder,
         [
             new("text_encoder", ["text_encoder_2", "unet", "vae"], _ => 0),
             new("unet", ["controlnet", "vae"], type => UNet2DCondition.ActivationBytes(unet, predictions, h, w, type)),
-            new("vae", ["unet", "controlnet"], type => AutoencoderKl.DecodeBytes(vae, 1, tileHeight, tileWidth, VaeTiling.Off, type)),
+            new("vae", ["unet", "controlnet"], type => AutoencoderKl.DecodeBytes(vae, 1, height, width, tiling, type)),
         ], height * width * 3 * 2);
     }
-
-    // Pictures above a side are coded in tiles by themselves.
-    private static bool IsTiled(VaeTiling tiling, long width, long height) => tiling == VaeTiling.On || (tiling == VaeTiling.Auto && width * height > (long)WholeSide * WholeSide);
 
     private sealed class Pictures(StableDiffusionPipeline pipeline, StableDiffusionPrompts prompts, NetworkLoader networks) : IGenerationPipeline
     {
@@ -228,7 +221,7 @@ public sealed class StableDiffusionSystem : IGenerationSystem
             var generator = new Generator(run.Seed);
             long[] shape = [1, vae.LatentChannels, plan.Height / vae.SpatialCompression, plan.Width / vae.SpatialCompression];
             Tensor noise = generator.Normal(shape);
-            TileGeometry? tiling = IsTiled(plan.Tiling, plan.Width, plan.Height) ? TileGeometry.For(vae) : null;
+            bool inStrips = plan.Tiling.Applies(AutoencoderKl.DecodeBytes(vae, 1, plan.Height, plan.Width));
             var (texts, negative) = prompts.Encode([plan.Prompt], plan.NegativePrompt, plan.ZeroNegative);
             var inputs = new StableDiffusionInputs
             {
@@ -239,14 +232,14 @@ public sealed class StableDiffusionSystem : IGenerationSystem
             if (plan.GivenFrames.Count > 0)
             {
                 Tensor picture = FramePixels.ToModel(plan.GivenFrames).Squeeze(2);                   // [1, 3, H, W]
-                inputs = inputs with { Known = pipeline.Encode(picture, generator.Normal(shape), tiling) };
+                inputs = inputs with { Known = pipeline.Encode(picture, generator.Normal(shape), inStrips) };
                 if (plan.Mask is not null)
                 {
                     Tensor anew = MaskPixels(plan.Mask);                                             // [1, 1, H, W]
                     inputs = inputs with
                     {
                         Mask = F.InterpolateNearestTo(anew, (shape[2], shape[3])).To(networks.Device),
-                        MaskedKnown = pipeline.UNetConfig.InChannels == vae.LatentChannels ? null : pipeline.Encode(picture * (1 - anew), generator.Normal(shape), tiling),
+                        MaskedKnown = pipeline.UNetConfig.InChannels == vae.LatentChannels ? null : pipeline.Encode(picture * (1 - anew), generator.Normal(shape), inStrips),
                     };
                 }
             }
@@ -261,7 +254,7 @@ public sealed class StableDiffusionSystem : IGenerationSystem
             Tensor latents = pipeline.Sample(inputs, (call, result) =>
                 run.Step((int)((long)call * plan.Steps / plan.NetworkCalls), () => Preview(result.Denoised ?? result.Next)), run.Cancellation);
             run.Decoding();
-            run.Frame(FramePixels.FromModel(pipeline.Decode(latents, tiling).Unsqueeze(2), 0)[0]);
+            run.Frame(FramePixels.FromModel(pipeline.Decode(latents, inStrips).Unsqueeze(2), 0)[0]);
         }
 
         public void Dispose()

@@ -1,39 +1,25 @@
 using Kinora.Engine;
 
-namespace Kinora.Models.Systems.StableDiffusion;
+namespace Kinora.Evaluation.Parity.Runners;
 
-// Coding in overlapping tiles, blended where they overlap, so that memory does not grow with the picture.
+// Coding a picture in overlapping tiles as the reference implementation does, for its fixtures; Kinora itself works strip by strip, which is exact.
 // Source of the geometry: huggingface/diffusers d035dcd7, autoencoder_kl.py (tiled_encode, tiled_decode, blend_v, blend_h).
 
 /// <summary>Square tiles of a picture autoencoder and how far they overlap.</summary>
 /// <param name="SampleSize">Side of a tile in pixels.</param>
 /// <param name="LatentSize">Side of a tile in latents.</param>
 /// <param name="Overlap">Share of a tile that the next one covers again, in [0, 1).</param>
-public readonly record struct TileGeometry(int SampleSize, int LatentSize, double Overlap)
+internal readonly record struct TileGeometry(int SampleSize, int LatentSize, double Overlap)
 {
-    private const double DefaultOverlap = 0.25;
+    public Tensor Encode(Tensor x, Func<Tensor, Tensor> encode) => Run(x, encode, SampleSize, LatentSize);
 
-    /// <summary>Tiles of the size that the autoencoder was trained on.</summary>
-    public static TileGeometry For(AutoencoderKlConfig config)
-    {
-        ArgumentNullException.ThrowIfNull(config);
-        return new TileGeometry(config.SampleSize, config.SampleSize / config.SpatialCompression, DefaultOverlap);
-    }
-
-    internal bool Splits(Tensor x, bool encode)
-    {
-        int side = encode ? SampleSize : LatentSize;
-        return x.Size(2) > side || x.Size(3) > side;
-    }
-
-    internal Tensor Encode(Tensor x, Func<Tensor, Tensor> encode) => Run(x, encode, SampleSize, LatentSize);
-
-    internal Tensor Decode(Tensor z, Func<Tensor, Tensor> decode) => Run(z, decode, LatentSize, SampleSize);
+    public Tensor Decode(Tensor z, Func<Tensor, Tensor> decode) => Run(z, decode, LatentSize, SampleSize);
 
     // Tiles of side `from` in x become tiles of side `to`, of which the first `to` − blend rows and columns are kept.
     private Tensor Run(Tensor x, Func<Tensor, Tensor> code, int from, int to)
     {
         using var scope = TensorScope.Enter();
+        if (x.Size(2) <= from && x.Size(3) <= from) return scope.Keep(code(x));
         int step = (int)(from * (1 - Overlap)), blend = (int)(to * Overlap), kept = to - blend;
         var rows = new List<Tensor>();
         Tensor[]? above = null;
