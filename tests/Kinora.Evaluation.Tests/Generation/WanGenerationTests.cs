@@ -2,6 +2,7 @@ using Kinora.Engine;
 using Kinora.Media;
 using Kinora.Models;
 using Kinora.Models.Generation;
+using Kinora.Models.Systems.Wan;
 
 namespace Kinora.Evaluation.Tests.Generation;
 
@@ -45,6 +46,19 @@ public sealed class WanGenerationTests
 
         white.ShouldNotBe(black);
         Should.Throw<GenerationRequestException>(() => GenerationPlan.Create(ModelFolder.Open(model.Folder), new VideoGenerationRequest("a fox") { FirstFrame = Flat(120) }, Small)).Message.ShouldContain("give the last one too");
+    }
+
+    [Fact]
+    public void KnownLatents_InTiles_AreNearlyThoseOfTheWhole()
+    {
+        using var model = new TinyVideoModel("wan_t2v_tiny");
+        using var networks = new NetworkLoader(ModelFolder.Open(model.Folder), new LoadOptions());
+        using var pipeline = WanPipeline.Open(networks);
+        using var scope = TensorScope.Enter();
+        Tensor row = (Tensor.Arange(0, 384) * (Math.Tau / 128)).Sin() * 0.5, picture = row.View([1, 1, 1, 1, 384]).Expand(1, 3, 1, 32, 384).Contiguous();
+        Tensor whole = pipeline.KnownLatents(picture), tiles = pipeline.KnownLatents(picture, VaeTiling.On);
+        tiles.Shape.ShouldBe(whole.Shape);
+        (tiles - whole).Abs().Mean().Item().ShouldBeInRange(double.Epsilon, (whole.Max() - whole.Min()).Item() / 255);
     }
 
     [Fact]

@@ -87,7 +87,7 @@ public sealed class CogVideoXPipeline : IDisposable
         Tensor text = request.Texts;
         bool guided = text.Size(0) == 2, animates = config.InChannels > vae.LatentChannels;
         int extra = ExtraFrames(request.Frames), frames = LatentFrames(request.Frames) + extra;
-        Tensor? known = request.KnownFrames is null ? null : Encode(request.KnownFrames, generator); // [1, n, Z, h, w]
+        Tensor? known = request.KnownFrames is null ? null : Encode(request.KnownFrames, generator, request.Tiling); // [1, n, Z, h, w]
         Tensor? image = animates && known is not null ? Tensor.Cat([known, Tensor.Zeros([1, frames - 1, .. known.Shape[2..]], DType.Float32, _device)], 1) : null;
         using StepwiseSampler sampler = PublishedSamplers.Create(Scheduler with { ClassName = request.Sampler }, new SamplingOptions(request.Steps));
         long[] shape = [1, frames, vae.LatentChannels, request.Height / vae.SpatialCompression, request.Width / vae.SpatialCompression];
@@ -174,11 +174,12 @@ public sealed class CogVideoXPipeline : IDisposable
     /// <summary>Latents of frames, as the transformer sees them: [1, n, Z, h, w].</summary>
     /// <param name="pixels">[1, 3, F, H, W] in [−1, 1], F of 1 + a multiple of twice the temporal compression.</param>
     /// <param name="random">Draws from the posterior; null for its mean.</param>
-    public Tensor Encode(Tensor pixels, Generator? random)
+    /// <param name="tiling">Whether to encode in tiles, by the rule of decoding.</param>
+    public Tensor Encode(Tensor pixels, Generator? random, VaeTiling tiling = VaeTiling.Off)
     {
         using var scope = TensorScope.Enter();
         CogVideoXAutoencoderConfig vae = AutoencoderConfig;
-        var (mean, logVariance) = _autoencoder.Value.EncodeMoments(pixels.To(_device)).Chunk2(1);
+        var (mean, logVariance) = _autoencoder.Value.EncodeMoments(pixels.To(_device), IsTiled(tiling, pixels.Size(3) / vae.SpatialCompression, pixels.Size(4) / vae.SpatialCompression)).Chunk2(1);
         Tensor latent = random is null ? mean : mean + (logVariance.Clamp(-30, 20) * 0.5).Exp() * random.Normal(mean.Shape).To(_device);
         return scope.Keep((vae.InvertScaleLatents ? latent / vae.ScalingFactor : latent * vae.ScalingFactor).Permute(0, 2, 1, 3, 4));
     }

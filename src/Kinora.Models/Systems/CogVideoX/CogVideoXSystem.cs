@@ -147,7 +147,7 @@ public sealed class CogVideoXSystem : IGenerationSystem
                 Seed = run.Seed, Width = plan.Width, Height = plan.Height, Frames = plan.Frames, Steps = plan.Steps,
                 Sampler = Samplers.First(row => row.Name == plan.Sampler).ClassName, Guidance = plan.Guidance, GuidanceRescale = plan.GuidanceRescale, Cache = run.Cache,
                 Texts = plan.Guidance > 1 ? Tensor.Cat([_texts[plan.NegativePrompt][0], _texts[plan.Prompt][0]], 0) : _texts[plan.Prompt][0],
-                KnownFrames = plan.HeldFrames > 0 ? FramePixels.ToModel([.. plan.GivenFrames.TakeLast(plan.HeldFrames)]) : null,
+                KnownFrames = plan.HeldFrames > 0 ? FramePixels.ToModel([.. plan.GivenFrames.TakeLast(plan.HeldFrames)]) : null, Tiling = plan.Tiling,
             };
             Tensor latents = pipeline.Sample(request, (step, clean) => run.Step(step, () => Preview(clean)), run.Cancellation);
             run.Decoding();

@@ -123,7 +123,8 @@ public sealed class WanPipeline : IDisposable
     /// <param name="first">First frame in [−1, 1], [1, 3, H, W].</param>
     /// <param name="last">Last frame likewise, or null.</param>
     /// <param name="frames">Frames of the clip, 1 + 4k.</param>
-    public Tensor ConcatenatedCondition(Tensor first, Tensor? last, int frames)
+    /// <param name="tiling">Whether pictures are encoded in tiles, by the rule of decoding.</param>
+    public Tensor ConcatenatedCondition(Tensor first, Tensor? last, int frames, VaeTiling tiling = VaeTiling.Off)
     {
         using var inference = GradMode.Inference();
         using var autocast = Autocast.Enter(_compute);
@@ -133,7 +134,7 @@ public sealed class WanPipeline : IDisposable
         long h = height / s, w = width / s;
         var middle = Tensor.Zeros([1, c, frames - (last is null ? 1 : 2), height, width]);
         var clip = Tensor.Cat(last is null ? [first.Unsqueeze(2), middle] : [first.Unsqueeze(2), middle, last.Unsqueeze(2)], 2).To(_device);
-        var latents = _autoencoder.Value.NormalizeLatents(_autoencoder.Value.EncodeMean(clip, EncodedLatentFrames)); // [1, Z, f, h, w]
+        var latents = _autoencoder.Value.NormalizeLatents(_autoencoder.Value.EncodeMean(clip, EncodedLatentFrames, IsTiled(tiling, h, w))); // [1, Z, f, h, w]
         var known = new float[latentFrames * t];
         Array.Fill(known, 1, 0, t);
         if (last is not null) known[^1] = 1;
@@ -141,14 +142,17 @@ public sealed class WanPipeline : IDisposable
         return scope.Keep(Tensor.Cat([mask.To(_device), latents], 1));
     }
 
+    private bool IsTiled(VaeTiling tiling, long latentHeight, long latentWidth) => tiling.Applies(WanAutoencoder.DecodeBytes(AutoencoderConfig, DecodedLatentFrames, latentHeight, latentWidth));
+
     /// <summary>The normalized latents of a clip's first frames, [1, Z, n, h, w].</summary>
     /// <param name="first">1 + 4k first frames in [−1, 1], [1, 3, F, H, W].</param>
-    public Tensor KnownLatents(Tensor first)
+    /// <param name="tiling">Whether pictures are encoded in tiles, by the rule of decoding.</param>
+    public Tensor KnownLatents(Tensor first, VaeTiling tiling = VaeTiling.Off)
     {
         using var inference = GradMode.Inference();
         using var autocast = Autocast.Enter(_compute);
         using var scope = TensorScope.Enter();
-        return scope.Keep(_autoencoder.Value.NormalizeLatents(_autoencoder.Value.EncodeMean(first.To(_device), EncodedLatentFrames)));
+        return scope.Keep(_autoencoder.Value.NormalizeLatents(_autoencoder.Value.EncodeMean(first.To(_device), EncodedLatentFrames, IsTiled(tiling, first.Size(3) / AutoencoderConfig.ScaleFactorSpatial, first.Size(4) / AutoencoderConfig.ScaleFactorSpatial))));
     }
 
     /// <summary>Integrates from noise to the latents of a clip, [B, Z, f, h, w] in float32, as the transformer sees them.</summary>
@@ -217,7 +221,7 @@ public sealed class WanPipeline : IDisposable
         {
             cancellationToken.ThrowIfCancellationRequested();
             use(part);
-        }, tiling.Applies(WanAutoencoder.DecodeBytes(AutoencoderConfig, DecodedLatentFrames, latents.Size(3), latents.Size(4))));
+        }, IsTiled(tiling, latents.Size(3), latents.Size(4)));
     }
 
     /// <summary>Frees the transformers.</summary>

@@ -165,7 +165,7 @@ public sealed class WanSystem : IGenerationSystem
         private VideoFrame Preview(Tensor latents)
         {
             WanAutoencoderConfig vae = pipeline.AutoencoderConfig;
-            _projection ??= LatentProjection.Fit(pipeline.KnownLatents, vae.ScaleFactorSpatial, 1 + vae.ScaleFactorTemporal);
+            _projection ??= LatentProjection.Fit(clip => pipeline.KnownLatents(clip), vae.ScaleFactorSpatial, 1 + vae.ScaleFactorTemporal);
             return _projection.Picture(latents);
         }
 
@@ -184,12 +184,12 @@ public sealed class WanSystem : IGenerationSystem
             if (plan.HeldFrames == 0) return conditioning;
             VideoFrame[] held = [.. plan.GivenFrames.TakeLast(plan.HeldFrames)];
             var pixels = FramePixels.ToModel(held);                                              // [1, 3, n, H, W]
-            if (!pipeline.NeedsImage) return conditioning with { KnownLatents = pipeline.KnownLatents(pixels) };
+            if (!pipeline.NeedsImage) return conditioning with { KnownLatents = pipeline.KnownLatents(pixels, plan.Tiling) };
             var last = plan.Keyframes is [var keyframe] ? keyframe.Picture : null;
             return conditioning with
             {
                 Image = pipeline.EncodeImages(last is null ? held : [.. held, last]),
-                Concatenated = pipeline.ConcatenatedCondition(pixels.Squeeze(2), last is null ? null : FramePixels.ToModel([last]).Squeeze(2), plan.Frames),
+                Concatenated = pipeline.ConcatenatedCondition(pixels.Squeeze(2), last is null ? null : FramePixels.ToModel([last]).Squeeze(2), plan.Frames, plan.Tiling),
             };
         }
     }
