@@ -46,6 +46,38 @@ public sealed class StableDiffusionGenerationTests
     }
 
     [Fact]
+    public async Task Generate_BySamplersOfEveryName_MakesAPicture()
+    {
+        using var model = new TinyStableDiffusion("sd15_tiny_pndm");
+        using var generator = new KinoraVideoGenerator(new KinoraOptions { Model = model.Folder, Device = "cpu", DType = "fp32" });
+        foreach (string name in StableDiffusionSamplers.Names)
+        {
+            var video = (await generator.GenerateAsync(new VideoGenerationRequest("a cat"), Small with { Sampler = name, Guidance = 1 }))[0];
+
+            video.Manifest.Sampler.ShouldBe(name);
+            video.Clip.Frames[0].Rgb.Distinct().Count().ShouldBeGreaterThan(1, name);
+        }
+    }
+
+    [Theory]
+    [InlineData("""{ "_class_name": "SASolverScheduler", "_diffusers_version": "0.31.0", "algorithm_type": "data_prediction", "beta_end": 0.012, "beta_schedule": "scaled_linear", "beta_start": 0.00085, "corrector_order": 3, "lower_order_final": true, "predictor_order": 2, "tau_func": null, "use_karras_sigmas": true, "variance_type": null }""", "sa-karras")]
+    [InlineData("""{ "_class_name": "DPMSolverSDEScheduler", "_diffusers_version": "0.31.0", "beta_end": 0.012, "beta_schedule": "scaled_linear", "beta_start": 0.00085, "noise_sampler_seed": 17, "timestep_spacing": "trailing", "use_karras_sigmas": false }""", "dpm-sde")]
+    public async Task Generate_SamplerThatTheFolderNames_IsUsed(string scheduler, string name)
+    {
+        using var model = new TinyStableDiffusion("sd15_tiny_pndm");
+        File.WriteAllText(Path.Combine(model.Folder, "scheduler", "scheduler_config.json"), scheduler);
+        using var generator = new KinoraVideoGenerator(new KinoraOptions { Model = model.Folder, Device = "cpu", DType = "fp32" });
+        var request = new VideoGenerationRequest("a cat");
+
+        var video = (await generator.GenerateAsync(request, Small with { Steps = 6 }))[0];
+
+        video.Manifest.Sampler.ShouldBe(name);
+        (await generator.GenerateAsync(request, Small with { Steps = 6 }))[0].Manifest.FramesSha256.ShouldBe(video.Manifest.FramesSha256);
+        // Image to image begins in the middle of the levels.
+        (await generator.GenerateAsync(request with { FirstFrame = Gray(24, 16) }, Small with { Steps = 6, ImageStrength = 0.5 }))[0].Clip.Frames.Count.ShouldBe(1);
+    }
+
+    [Fact]
     public async Task Generate_WeakImageToImage_StaysNearThePicture()
     {
         using var model = new TinyStableDiffusion("sd15_tiny_pndm");

@@ -58,6 +58,8 @@ public sealed class StepwiseSamplerTests
     [Theory]
     [InlineData("EulerAncestralDiscreteScheduler", 400)] // first order: a fourth of the error needs four times the steps
     [InlineData("KDPM2AncestralDiscreteScheduler", 100)]
+    [InlineData("DPMSolverSDEScheduler", 100)]
+    [InlineData("SASolverScheduler", 100)]
     public void Sample_WithNoiseOnTheWay_EndsWithTheSpreadOfTheData(string className, int steps)
     {
         using var scope = TensorScope.Enter();
@@ -74,7 +76,7 @@ public sealed class StepwiseSamplerTests
             return z * Epsilon(SigmaGrid.At(levels, t));
         }, Noise() * sampler.InitialNoiseScale, Noise);
 
-        calls.ShouldBe(className.StartsWith("KDPM2", StringComparison.Ordinal) ? 2 * steps - 1 : steps);
+        calls.ShouldBe(className is "KDPM2AncestralDiscreteScheduler" or "DPMSolverSDEScheduler" ? 2 * steps - 1 : steps);
         end.Flatten().Var([0], unbiased: true).Sqrt().Item().ShouldBe(DataStd, OdeTolerance * DataStd);
     }
 
@@ -117,23 +119,119 @@ public sealed class StepwiseSamplerTests
         Ratio(end, start).ShouldBe(DataStd, OdeTolerance * DataStd);
     }
 
-    [Fact]
-    public void Sample_DdimInversionThenDdim_ReturnsToTheBeginning()
+    [Theory]
+    [InlineData("DDIMInverseScheduler", "DDIMScheduler")]
+    [InlineData("DPMSolverMultistepInverseScheduler", "DPMSolverMultistepScheduler")]
+    public void Sample_InversionThenTheMethodItself_ReturnsToTheBeginning(string inverse, string method)
     {
         using var scope = TensorScope.Enter();
-        var config = new SchedulerConfig { ClassName = "DDIMInverseScheduler", BetaSchedule = "scaled_linear", BetaStart = 0.00085, BetaEnd = 0.012, ClipSample = false, StepsOffset = 1, SetAlphaToOne = false };
+        var config = new SchedulerConfig { ClassName = inverse, BetaSchedule = "scaled_linear", BetaStart = 0.00085, BetaEnd = 0.012, ClipSample = false, StepsOffset = 1, SetAlphaToOne = false, FinalSigmasType = "sigma_min" };
         using StepwiseSampler inversion = PublishedSamplers.Create(config, new SamplingOptions(Steps));
-        using StepwiseSampler forward = PublishedSamplers.Create(config with { ClassName = "DDIMScheduler" }, new SamplingOptions(Steps));
+        using StepwiseSampler forward = PublishedSamplers.Create(config with { ClassName = method }, new SamplingOptions(Steps));
         double[] levels = forward.Training!.Sigmas();
         Tensor clean = Start();
 
         Tensor noise = inversion.Sample((z, t) => z * Epsilon(SigmaGrid.At(levels, t)), clean, NoNoise);
         Tensor back = forward.Sample((z, t) => z * Epsilon(SigmaGrid.At(levels, t)), noise, NoNoise);
 
-        inversion.Timesteps.ShouldBe(forward.Timesteps.Reverse());
+        // A multistep method goes through the same N + 1 levels both ways, and calls the network at all but the last.
+        inversion.Timesteps.Skip(method == "DDIMScheduler" ? 0 : 1).ShouldBe(forward.Timesteps.Reverse().SkipLast(method == "DDIMScheduler" ? 0 : 1));
         Ratio(noise, clean).ShouldBeGreaterThan(1.5);
         Ratio(back, clean).ShouldBe(1, OdeTolerance);
     }
+
+    // In the limit of the ODE the predictor of one point and the corrector of two are those of UniPC of order 1 with B = hh.
+    [Fact]
+    public void Sample_SaSolverWithoutNoise_EqualsUniPc()
+    {
+        using var scope = TensorScope.Enter();
+        var config = new SchedulerConfig { ClassName = "SASolverScheduler", BetaSchedule = "scaled_linear", BetaStart = 0.00085, BetaEnd = 0.012, PredictorOrder = 1, CorrectorOrder = 2, FinalSigmasType = "sigma_min" };
+        using StepwiseSampler sa = PublishedSamplers.Create(config, new SamplingOptions(12) { Tau = _ => 0 });
+        using StepwiseSampler uniPc = PublishedSamplers.Create(config with { ClassName = "UniPCMultistepScheduler", SolverOrder = 1, SolverType = "bh1" }, new SamplingOptions(12));
+        Tensor start = Start();
+
+        Tensor ours = sa.Sample((z, t) => z.Tanh() * 0.7 + Math.Sin(t), start, () => Tensor.ZerosLike(start)), theirs = uniPc.Sample((z, t) => z.Tanh() * 0.7 + Math.Sin(t), start, NoNoise);
+
+        sa.Timesteps.ShouldBe(uniPc.Timesteps);
+        (ours - theirs).Abs().Max().Item().ShouldBeLessThan(1e-5 * theirs.Abs().Max().Item());
+    }
+
+    // In the limit of DDPM's SDE the first step, which nothing corrects, is that of DPM-Solver++'s.
+    [Fact]
+    public void Step_FirstOfSaSolverWithAllNoise_EqualsSdeDpmSolver()
+    {
+        using var scope = TensorScope.Enter();
+        var config = new SchedulerConfig { ClassName = "SASolverScheduler", BetaSchedule = "scaled_linear", BetaStart = 0.00085, BetaEnd = 0.012 };
+        using StepwiseSampler sa = PublishedSamplers.Create(config, new SamplingOptions(12) { Tau = _ => 1 });
+        using StepwiseSampler dpm = PublishedSamplers.Create(config with { ClassName = "DPMSolverMultistepScheduler", AlgorithmType = "sde-dpmsolver++" }, new SamplingOptions(12));
+        Tensor start = Start(), noise = start * -0.3 + 1;
+
+        Tensor ours = sa.Step(start * 0.4, 0, start, () => noise).Next, theirs = dpm.Step(start * 0.4, 0, start, () => noise).Next;
+
+        (ours - theirs).Abs().Max().Item().ShouldBeLessThan(1e-6 * theirs.Abs().Max().Item());
+    }
+
+    // The error at the end falls as N^-order. The first step has one point to begin with, corrected to two, so that order 3 is the most.
+    [Theory]
+    [InlineData("data_prediction", 1, 1, 1)]
+    [InlineData("data_prediction", 1, 2, 2)]
+    [InlineData("data_prediction", 2, 2, 2)]
+    [InlineData("data_prediction", 2, 3, 3)]
+    [InlineData("data_prediction", 3, 4, 3)]
+    [InlineData("noise_prediction", 1, 1, 1)]
+    [InlineData("noise_prediction", 2, 3, 3)]
+    public void Sample_SaSolverOnALinearOde_ConvergesWithItsOrder(string algorithm, int predictor, int corrector, int order)
+    {
+        double coarse = Math.Abs(Error(40)), fine = Math.Abs(Error(80));
+
+        Math.Log2(coarse / fine).ShouldBeGreaterThan(order - 0.25);
+
+        double Error(int steps)
+        {
+            using var scope = TensorScope.Enter();
+            var config = new SchedulerConfig
+            {
+                ClassName = "SASolverScheduler", BetaSchedule = "scaled_linear", BetaStart = 0.00085, BetaEnd = 0.012, UseExponentialSigmas = true,
+                AlgorithmType = algorithm, PredictorOrder = predictor, CorrectorOrder = corrector, LowerOrderFinal = false,
+            };
+            using StepwiseSampler sampler = PublishedSamplers.Create(config, new SamplingOptions(steps) { Tau = _ => 0 });
+            Tensor x = Tensor.FromArray<double>([1], 1, 1);
+            for (int call = 0; call < steps; call++)
+            {
+                x = sampler.Step(x * Epsilon(sampler.Sigmas[call]), call, x, () => Tensor.ZerosLike(x)).Next;
+            }
+            return x.Item() - Spread(sampler.Sigmas[^1]) / Spread(sampler.Sigmas[0]);
+        }
+    }
+
+    // Both increments of a step belong to one path: with x₀ = 0 the whole step's noise holds the half step's.
+    [Fact]
+    public void Step_DpmSde_DrawsOnePath()
+    {
+        using var scope = TensorScope.Enter();
+        var config = new SchedulerConfig { ClassName = "DPMSolverSDEScheduler", BetaSchedule = "scaled_linear" };
+        using StepwiseSampler sampler = PublishedSamplers.Create(config, new SamplingOptions(10));
+        double from = sampler.Sigmas[0], to = sampler.Sigmas[1], middle = Math.Sqrt(from * to);
+        Tensor zero = Tensor.Zeros([1, 1]), one = zero + 1;
+
+        Tensor half = sampler.Step(zero, 0, zero, () => one).Next;
+        Tensor whole = sampler.Step(half * (1 / middle), 1, half, () => zero).Next; // ε = x/σ: x₀ is 0
+
+        half.Item().ShouldBe(Up(middle), 1e-5 * from);
+        whole.Item().ShouldBe(Up(to) * Math.Sqrt((from - middle) / (from - to)), 1e-5 * from);
+
+        double Up(double level) => level * Math.Sqrt(from * from - level * level) / from;
+    }
+
+    [Theory]
+    [InlineData("""{ "_class_name": "SASolverScheduler", "algorithm_type": "dpmsolver++" }""", "data_prediction")]
+    [InlineData("""{ "_class_name": "SASolverScheduler", "predictor_order": 5 }""", "predictor_order")]
+    [InlineData("""{ "_class_name": "SASolverScheduler", "tau_func": "lambda t: 1" }""", "tau_func")]
+    [InlineData("""{ "_class_name": "DPMSolverSDEScheduler", "prediction_type": "sample" }""", "v_prediction")]
+    [InlineData("""{ "_class_name": "DPMSolverMultistepInverseScheduler", "algorithm_type": "sde-dpmsolver++" }""", "noise cannot be inverted")]
+    [InlineData("""{ "_class_name": "DPMSolverMultistepInverseScheduler", "use_flow_sigmas": true }""", "use_flow_sigmas")]
+    public void Create_WhatTheMethodCannotDo_IsRefused(string json, string says) =>
+        Should.Throw<ConfigException>(() => PublishedSamplers.Create(Read(json), new SamplingOptions(8)).Dispose()).Message.ShouldContain(says);
 
     [Fact]
     public void Dispose_AfterAnUnfinishedTrajectory_LeavesNoTensor()
@@ -181,6 +279,9 @@ public sealed class StepwiseSamplerTests
         double alpha2 = 1 / (level * level + 1);
         return Math.Sqrt(1 - alpha2) / (alpha2 * DataStd * DataStd + 1 - alpha2);
     }
+
+    // Standard deviation √(α² s² + σ²) of the latents at a level.
+    private static double Spread(double level) => Math.Sqrt((DataStd * DataStd + level * level) / (level * level + 1));
 
     // E[ε − x₀ | z] = (σ − (1 − σ) s²)/((1 − σ)² s² + σ²) z.
     private static double Velocity(double sigma) => (sigma - (1 - sigma) * DataStd * DataStd) / ((1 - sigma) * (1 - sigma) * DataStd * DataStd + sigma * sigma);

@@ -45,6 +45,13 @@ public static class TimestepSpacings
     public static double[] Multistep(TimestepSpacing spacing, int steps, int trainingSteps, int offset) =>
         [.. Fractional(spacing, steps, trainingSteps, offset, shift: 1).Select(t => spacing == TimestepSpacing.Trailing ? Math.Round(t) - 1 : Math.Round(t))];
 
+    /// <summary>N whole timesteps, rising, of the multistep solvers run backwards: of the N + 1 points the last one, the noisiest, is left to the final step.</summary>
+    public static double[] MultistepRising(TimestepSpacing spacing, int steps, int trainingSteps, int offset)
+    {
+        IEnumerable<double> rising = Multistep(spacing, steps, trainingSteps, offset).Reverse();
+        return spacing == TimestepSpacing.Trailing ? [.. rising] : [spacing == TimestepSpacing.Leading ? offset : 0, .. rising.SkipLast(1)];
+    }
+
     private static IEnumerable<double> Fractional(TimestepSpacing spacing, int steps, int trainingSteps, int offset, int shift)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(steps);

@@ -12,6 +12,7 @@ public static class StableDiffusionSamplers
         ("ddim", "DDIMScheduler", null),
         ("ddpm", "DDPMScheduler", null),
         ("deis", "DEISMultistepScheduler", null),
+        ("dpm-sde", "DPMSolverSDEScheduler", null),
         ("dpm2", "KDPM2DiscreteScheduler", null),
         ("dpm2-a", "KDPM2AncestralDiscreteScheduler", null),
         ("dpm++", "DPMSolverMultistepScheduler", "dpmsolver++"),
@@ -23,12 +24,13 @@ public static class StableDiffusionSamplers
         ("lcm", "LCMScheduler", null),
         ("lms", "LMSDiscreteScheduler", null),
         ("pndm", "PNDMScheduler", null),
+        ("sa", "SASolverScheduler", null),
         ("tcd", "TCDScheduler", null),
         ("unipc", "UniPCMultistepScheduler", null),
     ];
 
     // Samplers in σ, whose levels may be spaced as in Karras et al., arXiv:2206.00364, equation 5.
-    private static readonly string[] WithKarras = ["deis", "dpm2", "dpm2-a", "dpm++", "dpm++-2s", "dpm++-sde", "euler", "heun", "lms", "unipc"];
+    private static readonly string[] WithKarras = ["deis", "dpm-sde", "dpm2", "dpm2-a", "dpm++", "dpm++-2s", "dpm++-sde", "euler", "heun", "lms", "sa", "unipc"];
 
     /// <summary>Every name.</summary>
     public static IReadOnlyList<string> Names { get; } = [.. Table.Select(row => row.Name).Concat(WithKarras.Select(name => name + Karras)).Order(StringComparer.Ordinal)];

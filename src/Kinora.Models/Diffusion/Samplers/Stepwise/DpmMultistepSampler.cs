@@ -41,6 +41,10 @@ internal class DpmMultistepSampler(NoiseSchedule? training, PredictionType predi
         DpmSolverUpdate update = DpmSolverUpdate.Of(algorithm, h, Alpha(call), Sigma(call), Alpha(call + 1), Sigma(call + 1));
         int order = orders.Of(call, Timesteps.Count, m.Count);
         Tensor? clean = onNoise ? null : m[0];
+        if (h == 0)
+        {
+            return new StepwiseResult(x, clean); // grids that end with the same level twice
+        }
         if (order == 1)
         {
             return new StepwiseResult(update.Apply(x, m[0], n), clean);

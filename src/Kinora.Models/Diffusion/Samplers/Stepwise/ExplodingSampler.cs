@@ -215,6 +215,64 @@ internal sealed class Kdpm2AncestralSampler(NoiseSchedule training, PredictionTy
     }
 }
 
+/// <summary>
+/// DPM-Solver++ (2S) of the SDE, as in k-diffusion: a step with noise to the geometric middle of two levels, then the whole step with the x₀ found there,
+/// both along one Brownian path whose time is σ. The last step is Euler's.
+/// </summary>
+/// <remarks>
+/// To a level σ′ with σ_up and σ_down of <see cref="AncestralStep"/>: x′ = σ_down/σ x + (1 − σ_down/σ) x₀ + σ_up (W_σ − W_σ′)/√(σ − σ′). The increments from σ to
+/// the middle and from there to the end are drawn one after the other, so that the path needs no tree; it is not that of torchsde, which depends on the order of its queries.
+/// Lu et al., arXiv:2211.01095, appendix B.6; huggingface/diffusers 013e60c1, schedulers/scheduling_dpmsolver_sde.py.
+/// </remarks>
+internal sealed class DpmSdeSampler(NoiseSchedule training, PredictionType prediction, double[] timesteps, double[] sigmas, bool startsAtLargest)
+    : ExplodingSampler(training, prediction, timesteps, sigmas, startsAtLargest)
+{
+    private readonly TensorHistory _begin = new(1), _path = new(1);
+
+    protected override double LevelOf(int call) => _begin.Count > 0 ? Middle(call - 1) : Sigmas[call];
+
+    protected override StepwiseResult Advance(Tensor output, int call, Tensor x, Func<Tensor> noise)
+    {
+        bool second = _begin.Count > 0;
+        Tensor clean = Clean(output, x, LevelOf(call));
+        if (call == Timesteps.Count - 1)
+        {
+            return new StepwiseResult(clean, clean);
+        }
+        if (!second)
+        {
+            double sigma = Sigmas[call], middle = Middle(call);
+            Tensor toMiddle = noise() * Math.Sqrt(sigma - middle);
+            _begin.Push(x);
+            _path.Push(toMiddle);
+            return new StepwiseResult(Step(x, clean, sigma, middle, toMiddle), clean);
+        }
+        else
+        {
+            double sigma = Sigmas[call - 1], middle = Middle(call - 1), to = Sigmas[call];
+            Tensor increment = LinearCombination.Of((1, _path[0]), (Math.Sqrt(middle - to), noise()));
+            Tensor next = Step(_begin[0], clean, sigma, to, increment);
+            _begin.Clear();
+            return new StepwiseResult(next, clean);
+        }
+    }
+
+    protected override void Dispose(bool disposing)
+    {
+        _begin.Dispose();
+        _path.Dispose();
+        base.Dispose(disposing);
+    }
+
+    private double Middle(int call) => Math.Sqrt(Sigmas[call] * Sigmas[call + 1]);
+
+    private static Tensor Step(Tensor x, Tensor clean, double sigma, double to, Tensor increment)
+    {
+        var (_, _, down, up) = AncestralStep.Of(sigma, to);
+        return LinearCombination.Of((down / sigma, x), (1 - down / sigma, clean), (up / Math.Sqrt(sigma - to), increment));
+    }
+}
+
 /// <summary>Levels of one step of a sampler that adds noise.</summary>
 /// <param name="Sigma">Where it begins.</param>
 /// <param name="Middle">√(σ σ_down); 0 in the last step.</param>

@@ -12,6 +12,9 @@ internal abstract class LogSnrSampler(NoiseSchedule? training, PredictionType pr
 {
     public override NoiseSchedule? Training => training;
 
+    /// <summary>Whether levels are those of a rectified flow.</summary>
+    protected bool IsFlow => isFlow;
+
     public override Tensor AddNoise(Tensor x, Tensor noise, double timestep)
     {
         int call = CallOf(timestep);

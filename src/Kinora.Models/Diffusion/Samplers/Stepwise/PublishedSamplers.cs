@@ -31,9 +31,12 @@ public static class PublishedSamplers
         ("EDMEulerScheduler", EdmEuler),
         ("EDMDPMSolverMultistepScheduler", EdmDpm),
         ("DPMSolverMultistepScheduler", DpmMultistep),
+        ("DPMSolverMultistepInverseScheduler", DpmMultistepInverse),
         ("DPMSolverSinglestepScheduler", DpmSinglestep),
+        ("DPMSolverSDEScheduler", DpmSde),
         ("DEISMultistepScheduler", Deis),
         ("UniPCMultistepScheduler", UniPc),
+        ("SASolverScheduler", SaSolver),
         ("FlowMatchEulerDiscreteScheduler", FlowEuler),
         ("FlowMatchHeunDiscreteScheduler", FlowHeun),
         ("FlowDPMSolverMultistepScheduler", WanDpm),
@@ -179,6 +182,18 @@ public static class PublishedSamplers
         return new(training, PredictionOf(c), Floats(calls), [.. Twice(all), 0], steps, StartsAtLargest(c));
     }
 
+    private static DpmSdeSampler DpmSde(SchedulerConfig c, SamplingOptions o)
+    {
+        if (PredictionOf(c) is not (PredictionType.Epsilon or PredictionType.Velocity))
+        {
+            throw Unknown("prediction_type", c.PredictionType, "epsilon or v_prediction, which DPMSolverSDEScheduler reads");
+        }
+        var (training, timesteps, sigmas) = Exploding(c, o);
+        double[] levels = training.Sigmas();
+        double[] calls = [timesteps[0], .. timesteps.Skip(1).SelectMany((t, i) => new[] { SigmaGrid.Timestep(levels, Math.Sqrt(sigmas[i] * sigmas[i + 1])), t })];
+        return new(training, PredictionOf(c), Floats(calls), Floats([.. Twice(sigmas), 0]), StartsAtLargest(c));
+    }
+
     private static IpndmSampler Ipndm(SchedulerConfig c, SamplingOptions o) => new(c.TrainedBetas is { } betas
         ? betas.Length > o.Steps ? betas[..(o.Steps + 1)] : throw new ConfigException($"trained_betas has {betas.Length} levels; {o.Steps} steps need {o.Steps + 1}.")
         : IpndmSampler.Betas(o.Steps));
@@ -216,16 +231,47 @@ public static class PublishedSamplers
 
     private static DpmMultistepSampler DpmMultistep(SchedulerConfig c, SamplingOptions o)
     {
-        DpmAlgorithm algorithm = DpmSolverUpdate.Parse(c.AlgorithmType ?? "dpmsolver++");
+        DpmAlgorithm algorithm = DpmAlgorithmOf(c);
         int order = SolverOrder(c);
-        if (order == 3 && algorithm == DpmAlgorithm.NoiseSde)
-        {
-            throw new ConfigException("solver_order 3 does not exist for algorithm_type sde-dpmsolver; use 1 or 2.");
-        }
         var (training, isFlow, timesteps, sigmas) = LogSnr(c, o, flowFromOne: false);
         bool zero = EndsAtZero(c);
         return new(training, PredictionOf(c), Limit(c, clipByDefault: null), isFlow, algorithm, IsMidpoint(c), new MultistepOrder(order, c.LowerOrderFinal ?? true, c.EulerAtFinal ?? false, zero), timesteps,
             Floats([.. sigmas, zero ? 0 : isFlow ? sigmas[^1] : training.Sigmas()[0]]));
+    }
+
+    private static DpmAlgorithm DpmAlgorithmOf(SchedulerConfig c) => DpmSolverUpdate.Parse(c.AlgorithmType ?? "dpmsolver++") is var algorithm && algorithm == DpmAlgorithm.NoiseSde && SolverOrder(c) == 3
+        ? throw new ConfigException("solver_order 3 does not exist for algorithm_type sde-dpmsolver; use 1 or 2.")
+        : algorithm;
+
+    // The same method on rising levels: from data to the noise that it would turn into them.
+    private static DpmMultistepSampler DpmMultistepInverse(SchedulerConfig c, SamplingOptions o)
+    {
+        if (c.UseFlowSigmas ?? false)
+        {
+            throw new ConfigException("use_flow_sigmas: DPMSolverMultistepInverseScheduler as published walks flows from noise to data, which inverts nothing; it is not supported.");
+        }
+        DpmAlgorithm algorithm = DpmAlgorithmOf(c);
+        if (algorithm is DpmAlgorithm.CleanSde or DpmAlgorithm.NoiseSde)
+        {
+            throw new ConfigException($"algorithm_type {c.AlgorithmType}: noise cannot be inverted; DPMSolverMultistepInverseScheduler takes dpmsolver or dpmsolver++.");
+        }
+        NoiseSchedule training = WithFiniteTerminal(c);
+        double[] levels = training.Sigmas();
+        int noisiest = LastTimestep(c, levels) - 1;
+        double[] timesteps, sigmas;
+        if (Grid(c, levels[^1], levels[0], o.Steps) is { } falling)
+        {
+            sigmas = [.. falling.Reverse()];
+            timesteps = [.. sigmas.Select(s => SigmaGrid.Timestep(levels, s)).Select(t => c.UseKarrasSigmas ?? false ? Math.Round(t) : Math.Floor((float)t))];
+            sigmas = [.. sigmas, sigmas[^1]];
+        }
+        else
+        {
+            timesteps = TimestepSpacings.MultistepRising(SpacingOf(c, Spacing.Linspace), o.Steps, noisiest + 1, Offset(c));
+            sigmas = [.. timesteps.Select(t => SigmaGrid.At(levels, t)), levels[noisiest]];
+        }
+        return new(training, PredictionOf(c), Limit(c, clipByDefault: null), isFlow: false, algorithm, IsMidpoint(c),
+            new MultistepOrder(SolverOrder(c), c.LowerOrderFinal ?? true, c.EulerAtFinal ?? false, EndsAtZero: false), timesteps, Floats(sigmas));
     }
 
     private static DpmSinglestepSampler DpmSinglestep(SchedulerConfig c, SamplingOptions o)
@@ -247,6 +293,25 @@ public static class PublishedSamplers
         return new(training, PredictionOf(c), Limit(c, clipByDefault: null), isFlow, new MultistepOrder(SolverOrder(c), c.LowerOrderFinal ?? true, EulerAtFinal: false, EndsAtZero: false), timesteps,
             Floats([.. sigmas, isFlow || UsesGrid(c) ? sigmas[^1] : training.Sigmas()[0]]));
     }
+
+    private static SaSolverSampler SaSolver(SchedulerConfig c, SamplingOptions o)
+    {
+        bool onClean = c.AlgorithmType switch
+        {
+            null or "data_prediction" => true,
+            "noise_prediction" => false,
+            _ => throw Unknown("algorithm_type", c.AlgorithmType, "data_prediction or noise_prediction"),
+        };
+        if (c.TauFunc is not null)
+        {
+            throw new ConfigException("tau_func: a file cannot hold a function; leave it null for noise at the timesteps 200 to 800.");
+        }
+        var (training, isFlow, timesteps, sigmas) = LogSnr(c, o, flowFromOne: false);
+        return new(training, PredictionOf(c), Limit(c, clipByDefault: null), isFlow, new SaSolverOrders(AdamsOrder("predictor_order", c.PredictorOrder), AdamsOrder("corrector_order", c.CorrectorOrder), c.LowerOrderFinal ?? true),
+            onClean, o.Tau ?? SaSolverSampler.PublishedTau, timesteps, Floats([.. sigmas, isFlow || UsesGrid(c) ? sigmas[^1] : training.Sigmas()[0]]));
+    }
+
+    private static int AdamsOrder(string key, int? order) => (order ?? 2) is >= 1 and <= 4 and var value ? value : throw new ConfigException($"{key} {order} is not 1, 2, 3 or 4.");
 
     private static UniPcMultistepSampler UniPc(SchedulerConfig c, SamplingOptions o)
     {

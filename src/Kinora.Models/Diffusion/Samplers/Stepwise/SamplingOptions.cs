@@ -19,6 +19,9 @@ public sealed record SamplingOptions(int Steps)
     /// <summary>η of DDIM (0: deterministic, 1: as much noise as DDPM) and γ of TCD, in [0, 1]; null for the method's own default.</summary>
     public double? Eta { get; init; }
 
+    /// <summary>SA-Solver: τ at a timestep, at least 0; 0 is the ODE, 1 the SDE of DDPM. Null: 1 from 200 to 800, else 0, as published.</summary>
+    public Func<double, double>? Tau { get; init; }
+
     /// <summary>DDIM: whether ε is computed anew from the limited x₀.</summary>
     public bool UseClippedModelOutput { get; init; }
 

@@ -30,6 +30,7 @@ public sealed record SchedulerConfig
     public double? BetaStart { get; init; }
     public bool? ClipSample { get; init; }
     public double? ClipSampleRange { get; init; }
+    public int? CorrectorOrder { get; init; }
     public int[]? DisableCorrector { get; init; }
     public double? DynamicThresholdingRatio { get; init; }
     public bool? EulerAtFinal { get; init; }
@@ -41,8 +42,10 @@ public sealed record SchedulerConfig
     public bool? LowerOrderFinal { get; init; }
     public double? MaxImageSeqLen { get; init; }
     public double? MaxShift { get; init; }
+    public long? NoiseSamplerSeed { get; init; }
     public int? NumTrainTimesteps { get; init; }
     public int? OriginalInferenceSteps { get; init; }
+    public int? PredictorOrder { get; init; }
     public bool? PredictX0 { get; init; }
     public string? PredictionType { get; init; }
     public bool? RescaleBetasZeroSnr { get; init; }
@@ -62,6 +65,7 @@ public sealed record SchedulerConfig
     public string? SolverType { get; init; }
     public int? StepsOffset { get; init; }
     public bool? StochasticSampling { get; init; }
+    public string? TauFunc { get; init; }
     public bool? Thresholding { get; init; }
     public string? TimeShiftType { get; init; }
     public double? TimestepScaling { get; init; }
