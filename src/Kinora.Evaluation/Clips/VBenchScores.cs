@@ -1,7 +1,7 @@
 // Dimensions of VBench by its own definitions, with the networks that it takes. A score has VBench's name only when the weights are known to be
 // VBench's by their published checksum; with other weights, or such as have no published checksum, its name begins with "vbl.".
-// Paper: Huang et al., "VBench", arXiv:2311.17982. Source: Vchitect/VBench, vbench/{subject,background}_consistency.py, aesthetic_quality.py, utils.py
-// (dino_transform, clip_transform: torchvision's Resize without antialiasing on float pixels).
+// Paper: Huang et al., "VBench", arXiv:2311.17982. Source: Vchitect/VBench 01c77af7, vbench/{subject,background}_consistency.py, aesthetic_quality.py,
+// core/imaging_quality.py (its default, "longer"), utils.py (dino_transform, clip_transform: torchvision's Resize without antialiasing on float pixels).
 //
 // Shapes    F frames  H,W height, width
 // Numerics  float32; similarities in float64.
@@ -11,6 +11,7 @@ using Kinora.Engine.Checkpoints;
 using Kinora.Media;
 using Kinora.Models.Systems.Clip;
 using Kinora.Models.Systems.Dino;
+using Kinora.Models.Systems.Musiq;
 
 namespace Kinora.Evaluation.Clips;
 
@@ -25,18 +26,18 @@ public sealed record VBenchDimension(string Name, string Features, string Prepro
 public sealed class VBenchScores : IDisposable
 {
     /// <summary>Published names of the files.</summary>
-    public const string ClipBase = "ViT-B-32.pt", ClipLarge = "ViT-L-14.pt", AestheticHead = "sa_0_4_vit_l_14_linear.pth", Dino = "dino_vitbase16_pretrain.pth";
+    public const string ClipBase = "ViT-B-32.pt", ClipLarge = "ViT-L-14.pt", AestheticHead = "sa_0_4_vit_l_14_linear.pth", Dino = "dino_vitbase16_pretrain.pth", Musiq = "musiq_spaq_ckpt-358bb6af.pth";
 
-    private const int InputSize = 224, BatchSize = 16;
-    private const double MostBeautiful = 10;
+    private const int InputSize = 224, BatchSize = 16, PatchesBatchSize = 4, LongestSide = 512;
+    private const double MostBeautiful = 10, BestImage = 100;
     private static readonly double[] ClipMean = [0.48145466, 0.4578275, 0.40821073], ClipStd = [0.26862954, 0.26130258, 0.27577711];
     private static readonly double[] ImageNetMean = [0.485, 0.456, 0.406], ImageNetStd = [0.229, 0.224, 0.225];
 
     // Checksums in the addresses and names under which the weights are published: openai/CLIP, clip/clip.py; torchvision, models/optical_flow/raft.py
-    // (Raft_Large_Weights.C_T_V1, "ported from the original paper": VBench's raft-things.pth).
+    // (Raft_Large_Weights.C_T_V1, "ported from the original paper": VBench's raft-things.pth); IQA-PyTorch, pyiqa/archs/musiq_arch.py ("spaq").
     private static readonly string[] Published =
     [
-        "40d365715913c9da98579312b702a82c18be219cc2a73407c4526f58eba950af", "b8cca3fd41ae0c99ba7e8951adf17d267cdb84cd88be6f7c2e0eca1737a03836", "22a6c225",
+        "40d365715913c9da98579312b702a82c18be219cc2a73407c4526f58eba950af", "b8cca3fd41ae0c99ba7e8951adf17d267cdb84cd88be6f7c2e0eca1737a03836", "22a6c225", "358bb6af",
     ];
 
     private readonly Device _device;
@@ -50,7 +51,7 @@ public sealed class VBenchScores : IDisposable
 
     /// <summary>The published files that a folder holds; none for null.</summary>
     public static IEnumerable<string> Files(string? folder) =>
-        folder is null ? [] : new[] { ClipBase, ClipLarge, AestheticHead, Dino }.Select(name => Path.Combine(folder, name)).Where(File.Exists);
+        folder is null ? [] : new[] { ClipBase, ClipLarge, AestheticHead, Dino, Musiq }.Select(name => Path.Combine(folder, name)).Where(File.Exists);
 
     /// <summary>Whether weights are known to be those that VBench takes.</summary>
     public static bool IsPublished(string sha256) => Published.Any(p => sha256.StartsWith(p, StringComparison.Ordinal));
@@ -71,7 +72,9 @@ public sealed class VBenchScores : IDisposable
                 scores.AddBackground(At(ClipBase));
             if (File.Exists(At(ClipLarge)) && File.Exists(At(AestheticHead)))
                 scores.AddAesthetic(At(ClipLarge), At(AestheticHead));
-            return scores._dimensions.Count > 0 ? scores : throw new EvaluationException($"{folder}: none of VBench's weights; expected {Dino}, {ClipBase}, or {ClipLarge} with {AestheticHead}.");
+            if (File.Exists(At(Musiq)))
+                scores.AddImaging(At(Musiq));
+            return scores._dimensions.Count > 0 ? scores : throw new EvaluationException($"{folder}: none of VBench's weights; expected {Dino}, {ClipBase}, {Musiq}, or {ClipLarge} with {AestheticHead}.");
         }
         catch
         {
@@ -132,6 +135,17 @@ public sealed class VBenchScores : IDisposable
         });
     }
 
+    private void AddImaging(string path)
+    {
+        MusiqModel musiq = MusiqModel.Load(path, _device);
+        _stores.Add(musiq.Path.Store);
+        Add("imaging-quality", "MUSIQ, mean over frames of score / 100", $"longer side to at most {LongestSide}, bilinear without antialiasing", Checkpoint.HashFile(path), clip =>
+        {
+            using var scope = TensorScope.Enter();
+            return Batches(clip, frames => musiq.Forward(Shrunk(frames)), PatchesBatchSize).Mean().Item() / BestImage;
+        });
+    }
+
     private static string ClipPreprocessing => $"shorter side to {InputSize}, bicubic without antialiasing, center crop";
 
     private void Add(string dimension, string features, string preprocessing, string sha256, Func<Clip, double> score)
@@ -140,11 +154,11 @@ public sealed class VBenchScores : IDisposable
         _dimensions.Add((new VBenchDimension((known ? "vbench." : "vbl.") + dimension, features, preprocessing + (known ? "" : "; VBench's definition, weights without a published checksum"), sha256), score));
     }
 
-    // [F, D]
-    private static Tensor Batches(Clip clip, Func<VideoFrame[], Tensor> embed)
+    // [F, ..]
+    private static Tensor Batches(Clip clip, Func<VideoFrame[], Tensor> embed, int batchSize = BatchSize)
     {
         using var scope = TensorScope.Enter();
-        return scope.Keep(Tensor.Cat([.. clip.Frames.Chunk(BatchSize).Select(frames => embed(frames).To(Device.Cpu).To(DType.Float64))], 0));
+        return scope.Keep(Tensor.Cat([.. clip.Frames.Chunk(batchSize).Select(frames => embed(frames).To(Device.Cpu).To(DType.Float64))], 0));
     }
 
     private static double Consistency(Tensor features)
@@ -155,12 +169,28 @@ public sealed class VBenchScores : IDisposable
 
     private static Tensor Unit(Tensor x) => x / x.Norm(2, [-1], keepDim: true);
 
+    // Sides are cut to whole pixels.
+    private Tensor Shrunk(VideoFrame[] frames)                                                           // [F, 3, H, W] in [0, 1]
+    {
+        using var scope = TensorScope.Enter();
+        int w = frames[0].Width, h = frames[0].Height;
+        Tensor x = Pixels(frames);
+        double scale = (double)LongestSide / Math.Max(w, h);
+        return scope.Keep((scale < 1 ? F.InterpolateBilinear(x, (long)(scale * h), (long)(scale * w)) : x) / 255.0);
+    }
+
+    private Tensor Pixels(VideoFrame[] frames)                                                           // [F, 3, H, W] in [0, 255]
+    {
+        using var scope = TensorScope.Enter();
+        return scope.Keep(Tensor.FromArray([.. frames.SelectMany(f => f.Rgb)], frames.Length, frames[0].Height, frames[0].Width, 3).To(_device).Permute(0, 3, 1, 2).To(DType.Float32));
+    }
+
     // torchvision's Resize(224): the longer side is cut to a whole pixel. CenterCrop: the margin is rounded half to even, as Python does.
     private Tensor Prepare(VideoFrame[] frames, bool crop)                                               // [F, 3, H, W]
     {
         using var scope = TensorScope.Enter();
         int w = frames[0].Width, h = frames[0].Height, shorter = Math.Min(w, h);
-        Tensor x = Tensor.FromArray([.. frames.SelectMany(f => f.Rgb)], frames.Length, h, w, 3).To(_device).Permute(0, 3, 1, 2).To(DType.Float32);
+        Tensor x = Pixels(frames);
         long newW = w == shorter ? InputSize : (long)InputSize * w / h, newH = h == shorter ? InputSize : (long)InputSize * h / w;
         if ((newH, newW) != (h, w))
             x = crop ? F.InterpolateBicubicTo(x, newH, newW) : F.InterpolateBilinear(x, newH, newW);

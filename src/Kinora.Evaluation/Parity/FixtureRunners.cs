@@ -42,6 +42,7 @@ public static class FixtureRunners
         new Runners.InceptionI3dRunner(),
         new Runners.InceptionScoreRunner(),
         new Runners.LpipsRunner(),
+        new Runners.MusiqRunner(),
         new Runners.OpticalFlowRunner(),
         new Runners.RaftRunner(),
         new Runners.SceneDetectRunner(),

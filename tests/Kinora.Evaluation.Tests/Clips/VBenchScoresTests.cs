@@ -1,11 +1,12 @@
-// Oracle: plain modules in PyTorch 1.13 in the layouts of facebookresearch/dino and openai/CLIP, every tensor filled from the stream of its name,
-// torch's interpolate without antialiasing on float pixels as torchvision's Resize calls it.
+// Oracle: plain modules in PyTorch 1.13 in the layouts of facebookresearch/dino and openai/CLIP, and those of the fixture musiq_tiny, every tensor
+// filled from the stream of its name, torch's interpolate without antialiasing on float pixels as torchvision's Resize calls it.
 
 using Kinora.Engine;
 using Kinora.Engine.Checkpoints;
 using Kinora.Evaluation.Clips;
 using Kinora.Media;
 using Kinora.Models.Systems.Dino;
+using Kinora.Models.Systems.Musiq;
 
 namespace Kinora.Evaluation.Tests.Clips;
 
@@ -23,14 +24,30 @@ public sealed class VBenchScoresTests : IDisposable
             SafetensorsWriter.Write(File(name), OpenAiTower());
         SafetensorsWriter.Write(File(VBenchScores.AestheticHead), [KeyValuePair.Create("weight", Lcg.Parameter("weight", 1, Shared)), KeyValuePair.Create("bias", Lcg.Parameter("bias", 1))]);
         using VBenchScores scores = VBenchScores.Load(_folder, Device.Cpu);
-        byte[] rgb = [.. Lcg.Values(21, 4 * 40 * 60 * 3).Select(v => (byte)(256 * v))];
-        var values = scores.Of(new Clip([.. Enumerable.Range(0, 4).Select(f => new VideoFrame(60, 40, rgb.AsSpan(f * 7200, 7200).ToArray()))], 8));
+        var values = scores.Of(Noise(21, 4, 60, 40));
         // Random weights are not VBench's: the names say so.
         values.Keys.Order(StringComparer.Ordinal).ShouldBe(["vbl.aesthetic-quality", "vbl.background-consistency", "vbl.subject-consistency"]);
         values["vbl.subject-consistency"].ShouldBe(0.4985140271601627, 2e-5);
         values["vbl.background-consistency"].ShouldBe(0.7040467795793844, 2e-5);
         values["vbl.aesthetic-quality"].ShouldBe(0.024708089884370565, 2e-5);
         scores.Dimensions.ShouldAllBe(d => d.Preprocessing.Contains("without a published checksum"));
+    }
+
+    [Fact]
+    public void Of_MusiqOnFramesLongerThan512_AgreesWithPyTorch()
+    {
+        using var scope = TensorScope.Enter();
+        SafetensorsWriter.Write(File(VBenchScores.Musiq), Lcg.Filled(new MusiqModel(ParameterPath.Root(new ShapeOnlyParameters()), 64, 96, 1)));
+        using VBenchScores scores = VBenchScores.Load(_folder, Device.Cpu);
+        scores.Of(Noise(23, 2, 600, 40)).ShouldHaveSingleItem().ShouldSatisfyAllConditions(score => score.Key.ShouldBe("vbl.imaging-quality"), score => score.Value.ShouldBe(0.00923875, 1e-6));
+    }
+
+    [Fact]
+    public void Load_MusiqThatGivesADistribution_IsRefusedWithWhatIsExpected()
+    {
+        using var scope = TensorScope.Enter();
+        SafetensorsWriter.Write(File(VBenchScores.Musiq), [KeyValuePair.Create("embedding.weight", Tensor.Zeros([64, 1])), KeyValuePair.Create("transformer_encoder.transformer.encoderblock_0.mlp.fc1.weight", Tensor.Zeros([96, 64])), KeyValuePair.Create("head.0.weight", Tensor.Zeros([10, 64]))]);
+        Should.Throw<CheckpointException>(() => VBenchScores.Load(_folder, Device.Cpu)).Message.ShouldContain("10 outputs");
     }
 
     [Fact]
@@ -50,6 +67,13 @@ public sealed class VBenchScoresTests : IDisposable
     }
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);
+
+    private static Clip Noise(uint seed, int frames, int width, int height)
+    {
+        int size = width * height * 3;
+        byte[] rgb = [.. Lcg.Values(seed, frames * size).Select(v => (byte)(256 * v))];
+        return new Clip([.. Enumerable.Range(0, frames).Select(f => new VideoFrame(width, height, rgb.AsSpan(f * size, size).ToArray()))], 8);
+    }
 
     private string File(string name) => Path.Combine(_folder, name);
 
