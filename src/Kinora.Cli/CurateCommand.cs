@@ -90,7 +90,7 @@ public static class CurateCommand
         foreach (var failure in index.Failures) { session.Remark($"skipped {failure.Name}: {failure.Reason}"); }
         foreach (var damaged in index.Damaged) { session.Remark($"used in part {damaged.Name}: {damaged.Reason}"); }
         foreach (var clip in index.ClipFailures) { session.Remark($"not cut {clip.Name}: {clip.Reason}"); }
-        foreach (var clip in index.CaptionFailures) { session.Remark($"measured caption for {clip.Name}: {clip.Reason}"); }
+        foreach (var clip in index.CaptionFailures) { session.Remark($"no caption from {clip.Name}: {clip.Reason}"); }
         foreach (var slot in ScorerSlot.Missing(options.Scorers)) { session.Remark(slot.Reason); }
         session.Remark(Summary(index, result));
         session.Remark($"look at {ReportPage.Save(options.Output, result, options.Recipe)}");

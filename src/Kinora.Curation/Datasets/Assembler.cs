@@ -36,7 +36,7 @@ internal sealed class Assembler(Workspace workspace, Recipe recipe, IReadOnlyLis
     {
         var rows = new List<ClipRow>();
         failures = [];
-        silent = [];
+        silent = [.. sources.Where(s => s.File.Side?.Problem is not null).Select(s => new SourceProblem(s.File.Side!.File, s.File.Side.Problem!))];
         var counts = new Dictionary<string, int>(StringComparer.Ordinal);
         int at = 0;
         foreach (var (file, measures) in sources)
@@ -55,13 +55,13 @@ internal sealed class Assembler(Workspace workspace, Recipe recipe, IReadOnlyLis
                 counts.TryGetValue(folder, out int count);
                 counts[folder] = count + 1;
                 string measured = FactCaption.Describe(clip);
-                var said = captioner is null ? null : JsonSerializer.Deserialize(File.ReadAllBytes(workspace.CaptionPath(clip.Id, outputKey, captioner)), CaptionJson.Default.KeptCaption);
+                var said = captioner is null ? null : JsonSerializer.Deserialize(File.ReadAllBytes(workspace.CaptionPath(clip.Id, outputKey, captioner, file.Given)), CaptionJson.Default.KeptCaption);
                 if (said?.Failure is { } silence) { silent.Add(new SourceProblem($"{file.Name} {clip.StartTime:0.###}–{clip.EndTime:0.###} s", silence)); }
                 rows.Add(new ClipRow
                 {
                     Id = clip.Id, Key = clip.Id.ToString(), Shard = string.Create(CultureInfo.InvariantCulture, $"{folder}/shard-{count / recipe.Output.ShardClips:D5}.tar"), Bucket = bucket,
                     Source = file.Name, SourceSha256 = file.Sha256, Start = clip.StartTime, End = clip.EndTime, StartFrame = clip.StartFrame, EndFrame = clip.EndFrame,
-                    Caption = said?.Caption ?? measured, CaptionBy = said?.Caption is null ? null : captioner, Measured = measured, File = written,
+                    Caption = said?.Caption ?? file.Given ?? measured, CaptionBy = said?.Caption is not null ? captioner : file.Given is not null ? file.Side!.File : null, Measured = measured, Given = file.Given, File = written,
                     Scores = clip.Scores.Where(s => s.Value is not null).ToDictionary(s => s.Name, s => s.Value!.Value, StringComparer.Ordinal),
                 });
             }
@@ -106,7 +106,7 @@ internal sealed class Assembler(Workspace workspace, Recipe recipe, IReadOnlyLis
         {
             var source = byHash[file.Sha256];
             bool same = source.File.Name != file.Name;
-            return JsonSerializer.Serialize(new SourceRow(file.Name, file.Sha256, file.Bytes, same ? source.File.Name : null, source.Measures.Failure, source.Measures.Damage, same ? 0 : source.Measures.Clips.Count, source.Measures.Facts), RowJson.Default.SourceRow);
+            return JsonSerializer.Serialize(new SourceRow(file.Name, file.Sha256, file.Bytes, same ? source.File.Name : null, source.Measures.Failure, source.Measures.Damage, same ? 0 : source.Measures.Clips.Count, source.Measures.Facts, source.File.Given is null ? null : source.File.Side!.File), RowJson.Default.SourceRow);
         }));
         var clips = sources.SelectMany(s => s.Measures.Clips.Select(clip => (Source: s, Clip: clip))).ToList();
         Lines(Workspace.ScoresName, clips.SelectMany(c => c.Clip.Scores.Select(score =>
@@ -128,7 +128,7 @@ internal sealed class Assembler(Workspace workspace, Recipe recipe, IReadOnlyLis
         Recipe = recipe.Hash(), Scorers = [.. scorers.Select(s => new ScorerEntry(s.Name, s.Identity)).OrderBy(s => s.Name, StringComparer.Ordinal)], Sources = files.Count, ExactDuplicates = files.Count - sources.Count,
         Failures = [.. sources.Where(s => s.Measures.Failure is not null).Select(s => new SourceProblem(s.File.Name, s.Measures.Failure!))],
         Damaged = [.. sources.Where(s => s.Measures.Damage is not null).Select(s => new SourceProblem(s.File.Name, s.Measures.Damage!))],
-        ClipFailures = clipFailures, Captioner = captioner, CaptionFailures = captionFailures,
+        ClipFailures = clipFailures, SideTexts = sources.Count(s => s.File.Given is not null), Captioner = captioner, CaptionFailures = captionFailures,
         Clips = sources.Sum(s => s.Measures.Clips.Count), Kept = rows.Count,
         HoursIn = Math.Round(sources.Sum(s => s.Measures.Facts?.Seconds ?? 0) / 3600, 6), HoursKept = Math.Round(rows.Sum(r => (r.File.ActualEnd ?? r.End) - (r.File.ActualStart ?? r.Start)) / 3600, 6),
         Residual = ResidualAudit.Of(rows.Count(r => r.File.ResidualCuts > 0), rows.Count),

@@ -1,7 +1,7 @@
 // A model that says what a clip shows, outside of this process: any program that speaks lines of JSON.
 //
 // On its first line the program says who it is: {"model": "name and version"}. For every line {"clip": path, "frames": n, "fps": rate,
-// "measured": text} on its standard input it answers one line: {"caption": "text"}, or {"error": "why not"}. It ends when its input does.
+// "measured": text, "given": text beside the footage, if any} on its standard input it answers one line: {"caption": "text"}, or {"error": "why not"}. It ends when its input does.
 using System.ComponentModel;
 using System.Diagnostics;
 using System.Text;
@@ -26,7 +26,8 @@ public interface ICaptioner : IDisposable
 /// <param name="Frames">Number of frames.</param>
 /// <param name="Fps">Frames per second.</param>
 /// <param name="Measured">The caption that says what was measured.</param>
-public sealed record CaptionRequest(string Clip, int Frames, double Fps, string Measured);
+/// <param name="Given">The text that came with the footage; null when there is none.</param>
+public sealed record CaptionRequest(string Clip, int Frames, double Fps, string Measured, string? Given = null);
 
 /// <summary>A captioning model failed.</summary>
 public sealed class CaptionException : Exception

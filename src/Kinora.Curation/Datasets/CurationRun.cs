@@ -54,7 +54,6 @@ public sealed class CurationRun(CurationOptions options, Action<CurationProgress
     private const int ClipVersion = 5;
     private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(200);
     private readonly Workspace _workspace = new(options.Output);
-    private readonly string _measureKey = options.Recipe.Measure.Key(options.Scorers);
     private readonly string _outputKey = OutputKey(options.Recipe.Output);
     private double _seconds;
     private int _measured;
@@ -77,19 +76,19 @@ public sealed class CurationRun(CurationOptions options, Action<CurationProgress
             files.Add(Corpus.Hash(path, name, _workspace));
         }
         progress?.Invoke(new CurationProgress("hashing files", found.Count, found.Count));
-        // Files with the same bytes are one source, under the first name.
-        List<SourceFile> unique = [.. files.GroupBy(f => f.Sha256, StringComparer.Ordinal).Select(g => g.First())];
+        // Files with the same bytes are one source, under the first name and with the first text that can be used.
+        List<SourceFile> unique = [.. files.GroupBy(f => f.Sha256, StringComparer.Ordinal).Select(g => g.First() with { Side = (g.FirstOrDefault(f => f.Given is not null) ?? g.First()).Side })];
 
-        bool complete = Share("measuring", unique, f => f.Sha256, f => File.Exists(_workspace.MeasurePath(f.Sha256, _measureKey)), Measure, cancellationToken);
+        bool complete = Share("measuring", unique, f => f.Sha256, f => File.Exists(MeasurePath(f)), Measure, cancellationToken);
         if (!complete) { return new CurationResult(null, [], [], _measured, _seconds, _measureTime); }
-        CuratedSource[] sources = [.. unique.Select(f => new CuratedSource(f, SourceMeasures.FromJson(File.ReadAllBytes(_workspace.MeasurePath(f.Sha256, _measureKey)))))];
+        CuratedSource[] sources = [.. unique.Select(f => new CuratedSource(f, SourceMeasures.FromJson(File.ReadAllBytes(MeasurePath(f)))))];
         var decisions = DecisionMaker.Decide([.. sources.Select(s => s.Measures)], options.Recipe);
 
         var wanted = sources.SelectMany(s => s.Measures.Clips.Select(clip => (Source: s, Clip: clip))).Zip(decisions).Where(p => p.Second.Keep).Select(p => p.First).ToList();
         complete = Share("cutting clips", wanted, w => w.Source.File.Sha256, w => File.Exists(_workspace.ClipPath(w.Clip.Id, _outputKey, "json")), Cut, cancellationToken, w => w.Clip.Id.ToString());
         if (complete && options.Captioner is { } captioner)
         {
-            complete = Share("captioning", wanted, w => w.Source.File.Sha256, w => File.Exists(_workspace.CaptionPath(w.Clip.Id, _outputKey, captioner.Model)), Describe, cancellationToken, w => w.Clip.Id.ToString());
+            complete = Share("captioning", wanted, w => w.Source.File.Sha256, w => File.Exists(_workspace.CaptionPath(w.Clip.Id, _outputKey, captioner.Model, w.Source.File.Given)), Describe, cancellationToken, w => w.Clip.Id.ToString());
         }
         return new CurationResult(complete ? Assemble(files, sources, decisions, cancellationToken) : null, sources, decisions, _measured, _seconds, _measureTime);
     }
@@ -126,11 +125,13 @@ public sealed class CurationRun(CurationOptions options, Action<CurationProgress
         }
     }
 
+    private string MeasurePath(SourceFile file) => _workspace.MeasurePath(file.Sha256, options.Recipe.Measure.Key(options.Scorers, file.Given));
+
     private void Measure(SourceFile file, CancellationToken cancellationToken)
     {
         long started = Stopwatch.GetTimestamp();
-        var measures = MeasurePass.Run(file.Path, file.Sha256, options.Recipe.Measure, options.Scorers, cancellationToken: cancellationToken);
-        Workspace.Write(_workspace.MeasurePath(file.Sha256, _measureKey), measures.ToJson());
+        var measures = MeasurePass.Run(file.Path, file.Sha256, options.Recipe.Measure, options.Scorers, file.Given, cancellationToken: cancellationToken);
+        Workspace.Write(MeasurePath(file), measures.ToJson());
         _measured++;
         _seconds += measures.Facts?.Seconds ?? 0;
         _measureTime += Stopwatch.GetElapsedTime(started);
@@ -150,14 +151,14 @@ public sealed class CurationRun(CurationOptions options, Action<CurationProgress
         try
         {
             kept = file.Failure is null
-                ? new KeptCaption(captioner.Model, captioner.Caption(new CaptionRequest(_workspace.ClipPath(work.Clip.Id, _outputKey, "mp4"), file.Frames, file.FramesPerSecond, FactCaption.Describe(work.Clip)), cancellationToken), null)
+                ? new KeptCaption(captioner.Model, captioner.Caption(new CaptionRequest(_workspace.ClipPath(work.Clip.Id, _outputKey, "mp4"), file.Frames, file.FramesPerSecond, FactCaption.Describe(work.Clip), work.Source.File.Given), cancellationToken), null)
                 : new KeptCaption(captioner.Model, null, "the clip could not be cut");
         }
         catch (CaptionException e) when (!e.Fatal)
         {
             kept = new KeptCaption(captioner.Model, null, e.Message);
         }
-        Workspace.Write(_workspace.CaptionPath(work.Clip.Id, _outputKey, captioner.Model), System.Text.Json.JsonSerializer.SerializeToUtf8Bytes(kept, CaptionJson.Default.KeptCaption));
+        Workspace.Write(_workspace.CaptionPath(work.Clip.Id, _outputKey, captioner.Model, work.Source.File.Given), System.Text.Json.JsonSerializer.SerializeToUtf8Bytes(kept, CaptionJson.Default.KeptCaption));
     }
 
     private DatasetIndex Assemble(List<SourceFile> files, CuratedSource[] sources, IReadOnlyList<Decision> decisions, CancellationToken cancellationToken)

@@ -67,10 +67,13 @@ public sealed record DatasetIndex
     /// <summary>Clips that could not be cut out exactly; they are not in the shards.</summary>
     public required IReadOnlyList<SourceProblem> ClipFailures { get; init; }
 
+    /// <summary>Sources with a text beside them.</summary>
+    public int SideTexts { get; init; }
+
     /// <summary>The captioning model; null when there was none.</summary>
     public string? Captioner { get; init; }
 
-    /// <summary>Clips in the shards about which the captioning model said nothing; they have their measured caption.</summary>
+    /// <summary>Clips in the shards about which the captioning model said nothing, and texts beside footage that could not be used; captions come from elsewhere there.</summary>
     public required IReadOnlyList<SourceProblem> CaptionFailures { get; init; }
 
     /// <summary>Clips measured.</summary>
@@ -134,14 +137,17 @@ public sealed record ClipRow
     /// <summary>Number after the last frame.</summary>
     public required long EndFrame { get; init; }
 
-    /// <summary>What trains: the captioning model's words, or what was measured.</summary>
+    /// <summary>What trains: the captioning model's words, else the text that came with the footage, else what was measured.</summary>
     public required string Caption { get; init; }
 
-    /// <summary>The captioning model that said it; null for the measured caption.</summary>
+    /// <summary>The captioning model that said it, or the file below the corpus folder that has it; null for the measured caption.</summary>
     public string? CaptionBy { get; init; }
 
     /// <summary>What was measured, in words.</summary>
     public required string Measured { get; init; }
+
+    /// <summary>The text that came with the footage, about the whole source; null when there is none.</summary>
+    public string? Given { get; init; }
 
     /// <summary>The file in the shard.</summary>
     public required ClipFile File { get; init; }
@@ -163,7 +169,7 @@ internal sealed record DecisionRow(Guid Clip, string Source, double Start, doubl
 internal sealed record ScoreRow(Guid Clip, string Score, double? Value, double Confidence, string? Unavailable, string Params);
 
 /// <summary>One line of sources.jsonl.</summary>
-internal sealed record SourceRow(string Name, string Sha256, long Bytes, string? SameAs, string? Failure, string? Damage, int Clips, Scores.SourceFacts? Facts);
+internal sealed record SourceRow(string Name, string Sha256, long Bytes, string? SameAs, string? Failure, string? Damage, int Clips, Scores.SourceFacts? Facts, string? SideText = null);
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow, WriteIndented = true, NewLine = "\n")]
 [JsonSerializable(typeof(DatasetIndex))]

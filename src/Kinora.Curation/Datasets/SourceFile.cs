@@ -12,7 +12,12 @@ namespace Kinora.Curation.Datasets;
 /// <param name="Name">Path below the corpus folder, with forward slashes: the dataset's order and the name in its files.</param>
 /// <param name="Sha256">Its content, lower-case hexadecimal.</param>
 /// <param name="Bytes">Its size.</param>
-public sealed record SourceFile(string Path, string Name, string Sha256, long Bytes);
+/// <param name="Side">The text that came with it; null when there is none.</param>
+public sealed record SourceFile(string Path, string Name, string Sha256, long Bytes, SideText? Side = null)
+{
+    /// <summary>What the text beside it says; null when there is none that can be used.</summary>
+    public string? Given => Side is { Problem: null } ? Side.Text : null;
+}
 
 /// <summary>Finds the files of a corpus.</summary>
 internal static class Corpus
@@ -40,12 +45,12 @@ internal static class Corpus
         if (File.Exists(remembered))
         {
             var known = JsonSerializer.Deserialize(File.ReadAllBytes(remembered), CorpusJson.Default.KnownSource);
-            if (known is not null && known.Bytes == facts.Length && known.Modified == facts.LastWriteTimeUtc.Ticks) { return new SourceFile(path, name, known.Sha256, known.Bytes); }
+            if (known is not null && known.Bytes == facts.Length && known.Modified == facts.LastWriteTimeUtc.Ticks) { return new SourceFile(path, name, known.Sha256, known.Bytes, SideText.Find(path, name)); }
         }
         using var stream = File.OpenRead(path);
         string sha256 = Convert.ToHexStringLower(SHA256.HashData(stream));
         Workspace.Write(remembered, JsonSerializer.SerializeToUtf8Bytes(new KnownSource(facts.Length, facts.LastWriteTimeUtc.Ticks, sha256), CorpusJson.Default.KnownSource));
-        return new SourceFile(path, name, sha256, facts.Length);
+        return new SourceFile(path, name, sha256, facts.Length, SideText.Find(path, name));
     }
 
     /// <summary>Which of <paramref name="parts"/> parts of a corpus a piece of work belongs to.</summary>

@@ -51,7 +51,7 @@ public static class VideoFolderExport
 
     private static string Line(ClipRow row)
     {
-        var line = new JsonObject { ["file_name"] = row.Key + ".mp4", ["text"] = row.Caption, ["source"] = row.Source, ["start"] = row.Start, ["end"] = row.End, ["bucket"] = row.Bucket };
+        var line = new JsonObject { ["file_name"] = row.Key + ".mp4", ["text"] = row.Caption, ["text_by"] = row.CaptionBy ?? "measured", ["source"] = row.Source, ["start"] = row.Start, ["end"] = row.End, ["bucket"] = row.Bucket };
         foreach (var (name, value) in row.Scores) { line[name] = value; }
         return line.ToJsonString();
     }

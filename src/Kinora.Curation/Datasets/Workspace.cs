@@ -29,7 +29,7 @@ public sealed class Workspace
 
     internal string ClipPath(Guid clip, string output, string extension) => System.IO.Path.Combine(Folder, "work", "clips", string.Create(CultureInfo.InvariantCulture, $"{clip}.{output}.{extension}"));
 
-    internal string CaptionPath(Guid clip, string output, string model) => ClipPath(clip, $"{output}.{Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(System.Text.Encoding.UTF8.GetBytes(model)))[..8]}", "caption.json");
+    internal string CaptionPath(Guid clip, string output, string model, string? given) => ClipPath(clip, $"{output}.{Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(System.Text.Encoding.UTF8.GetBytes(model + given)))[..8]}", "caption.json");
 
     /// <summary>Writes a file that is complete or not there.</summary>
     internal static void Write(string path, ReadOnlySpan<byte> content)

@@ -15,6 +15,9 @@ public interface IClipScorer : IDisposable
     /// <summary>Whether it compares a picture with one of shortly before; those are copied only when some scorer does.</summary>
     bool NeedsEarlier { get; }
 
+    /// <summary>Whether its scores depend on <see cref="ClipMeasures.Given"/>.</summary>
+    bool ReadsGivenText => false;
+
     /// <summary>Begins a source.</summary>
     IClipScorerPass Begin();
 }

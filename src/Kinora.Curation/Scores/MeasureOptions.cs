@@ -9,7 +9,7 @@ namespace Kinora.Curation.Scores;
 public sealed record MeasureOptions
 {
     /// <summary>Version of the definitions of all scores; a change makes every measurement new.</summary>
-    public const int ScorerVersion = 6;
+    public const int ScorerVersion = 7;
 
     /// <summary>Finds the shots; one of <see cref="Shots.Detectors.Names"/>.</summary>
     public string Detector { get; init; } = Shots.Detectors.ForCuration;
@@ -44,10 +44,12 @@ public sealed record MeasureOptions
 
     /// <summary>16 hexadecimal digits that change with every option, with the scorers' version and with what the optional scorers are.</summary>
     /// <param name="scorers">The optional scorers at hand, in any order; null for none.</param>
-    public string Key(IReadOnlyList<IClipScorer>? scorers = null)
+    /// <param name="given">The text that came with the footage; counts only where a scorer reads it.</param>
+    public string Key(IReadOnlyList<IClipScorer>? scorers = null, string? given = null)
     {
         byte[] text = JsonSerializer.SerializeToUtf8Bytes(this, MeasureJson.Default.MeasureOptions);
         string optional = string.Concat((scorers ?? []).Select(s => $"\n{s.Name} {s.Identity}").Order(StringComparer.Ordinal));
+        if (given is not null && (scorers ?? []).Any(s => s.ReadsGivenText)) { optional += $"\ngiven {given}"; }
         return Convert.ToHexStringLower(SHA256.HashData([.. BitConverter.GetBytes(ScorerVersion), .. text, .. Encoding.UTF8.GetBytes(optional)]))[..16];
     }
 }

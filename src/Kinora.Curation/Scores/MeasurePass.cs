@@ -16,23 +16,24 @@ public static class MeasurePass
     /// <param name="sha256">Its hash.</param>
     /// <param name="options">How.</param>
     /// <param name="scorers">The optional scorers at hand; null for none. Scores of the others say how to get them.</param>
+    /// <param name="given">The text that came with the footage; null for none.</param>
     /// <param name="progress">Told the seconds done and the seconds in all (0 when unknown).</param>
     /// <param name="cancellationToken">Stops between frames.</param>
-    public static SourceMeasures Run(string path, string sha256, MeasureOptions options, IReadOnlyList<IClipScorer>? scorers = null, Action<double, double>? progress = null, CancellationToken cancellationToken = default)
+    public static SourceMeasures Run(string path, string sha256, MeasureOptions options, IReadOnlyList<IClipScorer>? scorers = null, string? given = null, Action<double, double>? progress = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(options);
         try
         {
             using var reader = AnalysisReader.Open(path, motionVectors: true, upright: true);
-            return Measure(reader, path, sha256, options, scorers ?? [], progress, cancellationToken);
+            return Measure(reader, path, sha256, options, scorers ?? [], given, progress, cancellationToken);
         }
         catch (MediaException e) when (e.Kind is not (MediaErrorKind.NativeLibrary or MediaErrorKind.Internal or MediaErrorKind.DiskFull))
         {
-            return new SourceMeasures { Sha256 = sha256, Options = options.Key(scorers), Failure = $"{e.Kind}: {Described(e, path)}" };
+            return new SourceMeasures { Sha256 = sha256, Options = options.Key(scorers, given), Failure = $"{e.Kind}: {Described(e, path)}" };
         }
     }
 
-    private static SourceMeasures Measure(AnalysisReader reader, string path, string sha256, MeasureOptions options, IReadOnlyList<IClipScorer> scorers, Action<double, double>? progress, CancellationToken cancellationToken)
+    private static SourceMeasures Measure(AnalysisReader reader, string path, string sha256, MeasureOptions options, IReadOnlyList<IClipScorer> scorers, string? given, Action<double, double>? progress, CancellationToken cancellationToken)
     {
         using var meter = new LumaMeter();
         var graph = new FrameGraph(reader.Width, reader.Height);
@@ -90,13 +91,13 @@ public static class MeasurePass
         var rules = new ShotRules { MaxLength = Math.Max(1, (long)Math.Round(options.MaxClipSeconds * fps)) };
         return new SourceMeasures
         {
-            Sha256 = sha256, Options = options.Key(scorers), Damage = damage,
+            Sha256 = sha256, Options = options.Key(scorers, given), Damage = damage,
             Facts = new SourceFacts
             {
                 Container = reader.Info.Container, Codec = reader.Info.Codec, Width = reader.Info.Width, Height = reader.Info.Height, Rotation = reader.Info.Rotation,
                 FrameRate = grid.Rate.ToString(), Frames = frames.Count, Seconds = (end - frames[0].Time).ToDouble(), Variable = frames[^1].Index - frames[0].Index + 1 != frames.Count,
             },
-            Clips = Clips(sha256, frames, samples, found, rules, options, end, Math.Min(reader.Width, reader.Height), (graph.Width, graph.Height), pictures.Thumbnails).ConvertAll(optional.Complete),
+            Clips = Clips(sha256, frames, samples, found, rules, options, end, Math.Min(reader.Width, reader.Height), (graph.Width, graph.Height), pictures.Thumbnails).ConvertAll(clip => optional.Complete(clip with { Given = given })),
             Series = Thin(frames),
         };
     }

@@ -16,7 +16,7 @@ public static class ScoreNames
         CameraMotion = "motion.camera", ObjectMotion = "motion.object", Pan = "camera.pan", Tilt = "camera.tilt", Zoom = "camera.zoom", Roll = "camera.roll",
         Sharpness = "sharpness.laplacian", Blockiness = "blockiness.grid", Letterbox = "letterbox.share", Colorfulness = "color.colorfulness", Hue = "color.hue", Chroma = "color.chroma",
         Exposure = "exposure.mean", ClippedDark = "exposure.dark", ClippedBright = "exposure.bright", Contrast = "contrast.rms", Thirds = "composition.thirds",
-        Aesthetic = "aesthetic.laion", AestheticLeast = "aesthetic.laion_min", ClipMatch = "match.clip", SiglipMatch = "match.siglip", ShotChange = "change.clip";
+        Aesthetic = "aesthetic.laion", AestheticLeast = "aesthetic.laion_min", ClipMatch = "match.clip", SiglipMatch = "match.siglip", ClipGivenMatch = "match.clip_given", SiglipGivenMatch = "match.siglip_given", ShotChange = "change.clip";
 
     /// <summary>Every score with its meaning, in the order in which reports show them.</summary>
     public static IReadOnlyList<ScoreMeaning> All { get; } =
@@ -60,6 +60,8 @@ public static class ScoreNames
         new(AestheticLeast, "about 0..10", "The same of the least pleasing of them.", ScorerSlot.Laion),
         new(ClipMatch, "−1..1", "Mean cosine of the pictures with the measured caption, by CLIP.", ScorerSlot.Clip),
         new(SiglipMatch, "−1..1", "Mean cosine of the pictures with the measured caption, by SigLIP.", ScorerSlot.Siglip),
+        new(ClipGivenMatch, "−1..1", "Mean cosine of the pictures with the text beside the footage, by CLIP.", ScorerSlot.Clip),
+        new(SiglipGivenMatch, "−1..1", "Mean cosine of the pictures with the text beside the footage, by SigLIP.", ScorerSlot.Siglip),
         new(ShotChange, "0..2", "Distance of CLIP's unit vectors near the clip's begin and end (Panda-70M drops above 1).", ScorerSlot.Clip),
     ];
 }

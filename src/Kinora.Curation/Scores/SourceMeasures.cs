@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Serialization;
 
 namespace Kinora.Curation.Scores;
 
@@ -95,6 +96,10 @@ public sealed record ClipMeasures
 
     /// <summary>Lines of text that were read, in order of appearance; empty when there is none, or no reader.</summary>
     public IReadOnlyList<string> Text { get; init; } = [];
+
+    /// <summary>The text that came with the footage, while scores are taken; null when there is none. It is kept beside the source, not with the measurements.</summary>
+    [JsonIgnore]
+    public string? Given { get; init; }
 
     /// <summary>A small picture from the clip's middle as PNG in Base64; null when none was sampled.</summary>
     public string? Thumbnail { get; init; }

@@ -18,7 +18,7 @@ namespace Kinora.Evaluation.Footage;
 public sealed class MatchScorer : IClipScorer
 {
     private const int Batch = 16;
-    private readonly string _score;
+    private readonly string _score, _givenScore;
     private readonly TextTokenizer _tokenizer;
     private readonly ClipImageProcessor _processor;
     private readonly Device _device;
@@ -29,7 +29,7 @@ public sealed class MatchScorer : IClipScorer
 
     private MatchScorer(string name, string score, string folder, Device device, int textLength, long? padding, Func<Tensor, Tensor> images, Func<Tensor, Tensor> texts, IDisposable weights)
     {
-        (Name, _score, _device, _textLength, _padding, _images, _texts, _weights) = (name, score, device, textLength, padding, images, texts, weights);
+        (Name, _score, _givenScore, _device, _textLength, _padding, _images, _texts, _weights) = (name, score, score == ScoreNames.ClipMatch ? ScoreNames.ClipGivenMatch : ScoreNames.SiglipGivenMatch, device, textLength, padding, images, texts, weights);
         _processor = ClipImageProcessor.Load(folder);
         _tokenizer = TextTokenizer.Load(folder);
         using Checkpoint checkpoint = Checkpoint.Open(folder);
@@ -44,6 +44,9 @@ public sealed class MatchScorer : IClipScorer
 
     /// <inheritdoc/>
     public bool NeedsEarlier => false;
+
+    /// <inheritdoc/>
+    public bool ReadsGivenText => true;
 
     /// <summary>The pass of the source at work; another scorer may read its features.</summary>
     internal MatchPass? Current { get; private set; }
@@ -107,6 +110,7 @@ public sealed class MatchScorer : IClipScorer
     {
         private readonly List<(long Index, float[] Unit)> _features = [];
         private readonly List<(long Index, Tensor Pixels)> _waiting = [];
+        private float[]? _given;
 
         public void Add(SampledPicture picture, SampledPicture? earlier)
         {
@@ -122,12 +126,12 @@ public sealed class MatchScorer : IClipScorer
         {
             float[][] inside = [.. Inside(clip)];
             var scores = new List<Score>();
-            if (inside.Length == 0) { scores.Add(Kinora.Curation.Scores.Score.Missing(scorer._score, "no picture of the clip was sampled")); }
-            else
-            {
-                float[] text = scorer.TextFeature(FactCaption.Describe(clip));
-                scores.Add(new Score(scorer._score, Math.Round(inside.Average(image => FeatureVector.Dot(image, text)), 6), 1));
-            }
+            Score Match(string name, float[]? text, string missing) => inside.Length == 0 ? Kinora.Curation.Scores.Score.Missing(name, "no picture of the clip was sampled")
+                : text is null ? Kinora.Curation.Scores.Score.Missing(name, missing)
+                : new Score(name, Math.Round(inside.Average(image => FeatureVector.Dot(image, text)), 6), 1);
+            scores.Add(Match(scorer._score, scorer.TextFeature(FactCaption.Describe(clip)), ""));
+            if (clip.Given is { } given && _given is null) { _given = scorer.TextFeature(given); }
+            scores.Add(Match(scorer._givenScore, _given, "there is no text beside the footage"));
             if (scorer.Name == ScorerSlot.Clip)
             {
                 scores.Add(inside.Length < 2

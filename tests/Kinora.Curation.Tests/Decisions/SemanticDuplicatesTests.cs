@@ -99,7 +99,7 @@ public sealed class SemanticDuplicatesTests : IDisposable
         {
         }
 
-        public IReadOnlyList<Score> Score(ClipMeasures clip) => [Kinora.Curation.Scores.Score.Missing(ScoreNames.ClipMatch, "color alone"), Kinora.Curation.Scores.Score.Missing(ScoreNames.ShotChange, "color alone")];
+        public IReadOnlyList<Score> Score(ClipMeasures clip) => [Kinora.Curation.Scores.Score.Missing(ScoreNames.ClipMatch, "color alone"), Kinora.Curation.Scores.Score.Missing(ScoreNames.ClipGivenMatch, "color alone"), Kinora.Curation.Scores.Score.Missing(ScoreNames.ShotChange, "color alone")];
 
         public float[]? Near(long from, long to, double share) => _features.Where(f => f.Index >= from && f.Index < to).MinBy(f => Math.Abs(f.Index - from - (share * (to - 1 - from)))).Unit;
 

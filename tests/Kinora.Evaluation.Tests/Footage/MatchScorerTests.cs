@@ -28,7 +28,7 @@ public sealed class MatchScorerTests : IDisposable
         using var laion = AestheticScorer.Load(weights, clip);
 
         var options = new MeasureOptions { Detector = "content", Threshold = 255 };
-        var measures = MeasurePass.Run(film, "00", options, [clip, laion]);
+        var measures = MeasurePass.Run(film, "00", options, [clip, laion], "a boat on a lake");
         measures.Options.ShouldNotBe(MeasurePass.Run(film, "00", options, [clip]).Options);
         var measured = measures.Clips.ShouldHaveSingleItem();
 
@@ -42,6 +42,9 @@ public sealed class MatchScorerTests : IDisposable
         float[] text = clip.TextFeature(FactCaption.Describe(measured));
         Tensor cosines = images.Matmul(Tensor.FromArray(text, Shared, 1));
         measured[ScoreNames.ClipMatch]!.Value!.Value.ShouldBe(cosines.Mean().Item(), 1e-5);
+        Tensor given = images.Matmul(Tensor.FromArray(clip.TextFeature("a boat on a lake"), Shared, 1));
+        measured[ScoreNames.ClipGivenMatch]!.Value!.Value.ShouldBe(given.Mean().Item(), 1e-5);
+        MeasurePass.Run(film, "00", options, [clip]).Clips[0][ScoreNames.ClipGivenMatch]!.Unavailable.ShouldBe("there is no text beside the footage");
         double head = (images * Tensor.FromArray(Ramp(Shared), 1, Shared)).Sum([1]).Mean().Item() + 0.25;
         measured[ScoreNames.Aesthetic]!.Value!.Value.ShouldBe(head, 1e-5);
         measured[ScoreNames.AestheticLeast]!.Value!.Value.ShouldBeLessThanOrEqualTo(head + 1e-6);
