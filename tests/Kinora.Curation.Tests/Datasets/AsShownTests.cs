@@ -1,4 +1,4 @@
-// Footage as a player shows it: turned by the container, hidden in part by an edit list.
+// Footage as a player shows it: turned by the container, hidden in part by an edit list, at a variable rate, beginning late, with pixels that are not square.
 using System.Buffers.Binary;
 using Kinora.Curation.Datasets;
 using Kinora.Curation.Decisions;
@@ -51,12 +51,63 @@ public sealed class AsShownTests : IDisposable
         numbers[^1].ShouldBe(47, 0.6);
     }
 
+    // Frame 3 k + 1 is missing: what is shown there is frame 3 k, and the clip written at a constant rate shows it.
+    [Fact]
+    public void Run_OnAVariableFrameRate_NumbersAndCutsByTimeAndHoldsWhatIsShown()
+    {
+        var measures = Run(Fixture.Path("vfr.mp4"), TwoShots).Sources[0].Measures;
+        measures.Facts!.ShouldSatisfyAllConditions(f => f.Variable.ShouldBeTrue(), f => f.FrameRate.ShouldBe("24"), f => f.Frames.ShouldBe(48), f => f.Seconds.ShouldBe(3, 1e-6));
+        measures.Clips.Select(c => (c.StartFrame, c.EndFrame, c.Frames)).ShouldBe([(0L, 36L, 24L), (36L, 72L, 24L)]);
+        int[] shown = [.. Enumerable.Range(0, 36).Select(n => n % 3 == 1 ? n - 1 : n)];
+        CheckShots([0, 1.5], shown);
+    }
+
+    [Fact]
+    public void Run_OnAFileWhosePictureBeginsLate_KeepsTheClockOfTheContainer()
+    {
+        var measures = Run(Fixture.Path("late.mp4"), TwoShots).Sources[0].Measures;
+        measures.Facts!.ShouldSatisfyAllConditions(f => f.Variable.ShouldBeFalse(), f => f.Frames.ShouldBe(72), f => f.Seconds.ShouldBe(3, 1e-6));
+        CheckShots([1.5, 3], [.. Enumerable.Range(0, 36)]);
+    }
+
+    [Fact]
+    public void Run_OnWidePixels_MeasuresAndCutsWithSquareOnes()
+    {
+        var measures = Run(Fixture.Path("wide.mp4"), TwoShots).Sources[0].Measures;
+        var thumbnail = ImageFile.Read(Convert.FromBase64String(measures.Clips[0].Thumbnail!), "thumbnail");
+        ((double)thumbnail.Width / thumbnail.Height).ShouldBe(128.0 / 48, 0.05);
+        CheckShots([0, 1.5], [.. Enumerable.Range(0, 36)], width: 128);
+    }
+
+    private static MeasureOptions TwoShots => new() { Detector = "content", Threshold = 5, TrimFrames = 0 };
+
+    // Both shots of a film of the fixtures: where they begin on the container's clock, and which frame each frame of their clips shows.
+    private void CheckShots(double[] starts, int[] shown, int width = 64)
+    {
+        ClipRow[] rows = [.. File.ReadLines(Path.Combine(_root, "dataset", Workspace.ManifestName)).Select(ClipRow.FromJson)];
+        rows.Select(row => (row.Start, row.End)).ShouldBe(starts.Select(start => (start, start + 1.5)));
+        using var dataset = DatasetReader.Open(Path.Combine(_root, "dataset"));
+        for (int shot = 0; shot < rows.Length; shot++)
+        {
+            rows[shot].File.ShouldSatisfyAllConditions(f => f.FrameRate.ShouldBe("24"), f => (f.Width, f.Height).ShouldBe((width, 48)), f => f.Failure.ShouldBeNull());
+            var frames = VideoReader.Open(dataset.ReadClip(shot), rows[shot].Key).ReadAll().Frames;
+            frames.Count.ShouldBe(shown.Length);
+            for (int n = 0; n < shown.Length; n++) { NumberOf(frames[n], shot).ShouldBe(shown[n], 0.4, $"shot {shot}, frame {n}"); }
+            // The seam of the halves lies in the middle of the picture as it is shown.
+            (Luma(frames[0], (width / 2) + 4) - Luma(frames[0], (width / 2) - 5)).ShouldBe(20, 2);
+        }
+    }
+
+    private static double NumberOf(VideoFrame frame, int shot) => (Luma(frame, frame.Width / 4) - 16 - (96 * shot)) / 2;
+
+    private static double Luma(VideoFrame frame, int x) => 16 + (Enumerable.Range(0, frame.Height).Average(y => (double)frame.Rgb[3 * ((y * frame.Width) + x)]) * 219 / 255);
+
     private ClipRow Row() => File.ReadLines(Path.Combine(_root, "dataset", Workspace.ManifestName)).Select(ClipRow.FromJson).ShouldHaveSingleItem();
 
-    private CurationResult Run(string film) => new CurationRun(new CurationOptions
+    private CurationResult Run(string film, MeasureOptions? measure = null) => new CurationRun(new CurationOptions
     {
         Output = Path.Combine(_root, "dataset"),
-        Recipe = new Recipe { Measure = new MeasureOptions { Detector = "content", Threshold = 255 } },
+        Recipe = new Recipe { Measure = measure ?? new MeasureOptions { Detector = "content", Threshold = 255 }, DuplicateBits = -1 },
     }).Run(film);
 
     private static byte[] Texture(int shift)
