@@ -43,7 +43,7 @@ public static class GenerateCommand
         var imageNoise = new Option<double?>("--image-noise") { Description = "Noise that Stable Video Diffusion adds to --image; more lets the clip leave it further.", HelpName = "deviation" };
         var mask = new Option<string?>("--mask") { Description = "Where --image is painted anew by a Stable Diffusion model: white is new, black is kept.", HelpName = "file" };
         var control = new Option<string?>("--control") { Description = "What a ControlNet reads: edges, depth or a pose as a picture.", HelpName = "file" };
-        var controlNet = new Option<string?>("--controlnet") { Description = "The folder of a ControlNet for a Stable Diffusion model.", HelpName = "folder" };
+        var controlNet = new Option<string?>("--controlnet") { Description = "The folder or file of a ControlNet for a Stable Diffusion model.", HelpName = "path" };
         var controlStrength = new Option<double?>("--control-strength") { Description = "Strength of the ControlNet; 1 as it was trained.", HelpName = "factor" };
         var keyframes = new Option<string[]>("--keyframe") { Description = "A later frame that is to be this picture, as N=file with the first frame 0, or last=file; may be repeated.", HelpName = "frame=file" };
         var continued = new Option<string?>("--continue") { Description = "The clip to continue.", HelpName = "file" };

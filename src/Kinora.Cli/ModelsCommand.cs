@@ -69,9 +69,14 @@ public static class ModelsCommand
             int layout = Array.IndexOf(Layouts, wanted);
             if (layout < 0) { throw CommandException.Usage($"--to: expected {string.Join(", ", Layouts)}, got {wanted}."); }
             DType? floats = result.GetValue(dtype) is { } type ? DTypeExtensions.Parse(type) : null;
-            foreach (string file in ModelConversion.Convert(result.GetRequiredValue(path), result.GetRequiredValue(output), (ModelLayout)layout, floats, [.. (result.GetValue(loras) ?? []).Select(LoraChoice.Parse)]))
+            IReadOnlyList<string> written = ModelConversion.Convert(result.GetRequiredValue(path), result.GetRequiredValue(output), (ModelLayout)layout, floats, [.. (result.GetValue(loras) ?? []).Select(LoraChoice.Parse)]);
+            foreach (string file in written)
             {
                 CommandSession.Current.Result(file);
+            }
+            foreach (string folder in layout == (int)ModelLayout.Diffusers ? written.Select(f => Path.GetDirectoryName(f)!).Distinct().Where(f => Directory.GetFiles(f, "*.safetensors").Length > 0 && !File.Exists(Path.Combine(f, "config.json"))) : [])
+            {
+                CommandSession.Current.Remark($"note: {folder} has no config.json, because the weights alone do not show all of it. Copy the one of the model that it belongs to.");
             }
             return ExitCodes.Success;
         }, cancellationToken));

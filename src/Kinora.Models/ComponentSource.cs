@@ -79,8 +79,9 @@ internal sealed record ComponentSource(string Path)
     /// <summary>The configuration of weights that stand without one: the model's own where it fits them, else what their shapes tell.</summary>
     /// <param name="component">The component's name.</param>
     /// <param name="className">Its class.</param>
-    /// <exception cref="ConfigException">Nothing fits.</exception>
-    public ConfigText ConfigOf(string component, string className)
+    /// <param name="sibling">The configuration of another component of the model; null where it has none.</param>
+    /// <exception cref="ConfigException">Nothing fits; the message says what was seen.</exception>
+    public ConfigText ConfigOf(string component, string className, Func<string, ConfigText?> sibling)
     {
         using Checkpoint file = Checkpoint.Open(Path);
         FoundComponent? found = DialectRecognition.Match(DialectRecognition.Recognize(file).Components, component);
@@ -94,8 +95,30 @@ internal sealed record ComponentSource(string Path)
                 return text;
             }
         }
-        return found?.Config is { } shapes
-            ? new ConfigText($"{Path} (configuration of its {component}, worked out from shapes)", Encoding.UTF8.GetBytes(shapes))
-            : throw new ConfigException($"{Path}: no configuration of a {className} is known for the shapes of its {component}. Give a folder with {NetworkConfig} and weights (--component {component}=FOLDER), or a diffusers folder of such a model (--component FOLDER).");
+        const string Remedy = "Give a folder with " + NetworkConfig + " and weights (--component {0}=FOLDER), or a diffusers folder of such a model (--component FOLDER).";
+        string remedy = Remedy.Replace("{0}", component, StringComparison.Ordinal);
+        if (found?.Config is null)
+        {
+            throw new ConfigException($"{Path}: no configuration of a {className} is known for the shapes of its {component}: {Seen(weights)}. {remedy}");
+        }
+        if (found.ConfigBeside(sibling) is not { } decided)
+        {
+            throw new ConfigException($"{Path}: its {component} does not show {found.Undecided}, and no published network beside it tells. {remedy}");
+        }
+        var derived = new ConfigText($"{Path} (configuration of its {component}, worked out from shapes)", Encoding.UTF8.GetBytes(decided));
+        if (NetworkCatalog.Find(found.ClassName!) is { } network && network.Differences(derived, found.Weights) is { Count: > 0 } differences)
+        {
+            const int Shown = 6;
+            throw new ConfigException($"{Path}: its {component} looks like a {className}, but for {string.Join("; ", differences.Take(Shown))}{(differences.Count > Shown ? FormattableString.Invariant($"; and {differences.Count - Shown} more") : "")}. {remedy}");
+        }
+        return derived;
+    }
+
+    // The largest tensor, and the first and last by name.
+    private static string Seen(IWeights weights)
+    {
+        string[] names = [.. weights.Names.Order(StringComparer.Ordinal)];
+        string? largest = names.MaxBy(n => weights.Find(n)!.NumElements);
+        return names.Length == 0 ? "there are none" : string.Join(", ", new[] { names[0], largest!, names[^1] }.Distinct(StringComparer.Ordinal).Select(n => $"`{n}` [{string.Join(", ", weights.Find(n)!.Shape)}]"));
     }
 }

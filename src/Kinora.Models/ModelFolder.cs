@@ -211,7 +211,7 @@ public sealed class ModelFolder
     {
         string path = Component(name), file = ComponentSource.ConfigFile(name), inFolder = System.IO.Path.Combine(path, file);
         bool derives = _sources.TryGetValue(name, out ComponentSource? source) && file == ComponentSource.NetworkConfig && !File.Exists(inFolder);
-        return derives ? _configs.GetOrAdd(name, _ => source!.ConfigOf(name, Components[name]))
+        return derives ? _configs.GetOrAdd(name, _ => source!.ConfigOf(name, Components[name], other => other != name && Has(other) ? Config(other) : null))
             : ConfigText.OfFile(File.Exists(path) && path.EndsWith(".json", StringComparison.OrdinalIgnoreCase) ? path : inFolder);
     }
 

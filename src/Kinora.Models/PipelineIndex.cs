@@ -19,7 +19,9 @@ internal static class PipelineIndex
     /// <summary>Stable Diffusion with motion modules.</summary>
     public const string AnimateDiff = "AnimateDiffPipeline";
 
-    private const string ClassKey = "_class_name", Xl = "StableDiffusionXL", TextToVideoBoundary = "0.875", ImageToVideoBoundary = "0.9";
+    private const string ClassKey = "_class_name", Xl = "StableDiffusionXL", Refiner = "StableDiffusionXLImg2ImgPipeline", TextToVideoBoundary = "0.875", ImageToVideoBoundary = "0.9";
+
+    private const int RefinerAdded = 1280 + 5 * 256;
 
     /// <summary>The index of a model's components.</summary>
     /// <param name="model">The components; its own index says nothing yet.</param>
@@ -66,6 +68,7 @@ internal static class PipelineIndex
         return denoiser switch
         {
             UNet2DConditionConfig.Name when model.Has("motion_adapter") => AnimateDiff,
+            UNet2DConditionConfig.Name when IsRefiner(model) => Refiner,
             UNet2DConditionConfig.Name when UNet2DConditionConfig.Read(model.Config("unet")).AdditionEmbedType is not null => "StableDiffusionXLPipeline",
             UNet2DConditionConfig.Name => "StableDiffusionPipeline",
             "UNetSpatioTemporalConditionModel" => "StableVideoDiffusionPipeline",
@@ -84,6 +87,11 @@ internal static class PipelineIndex
 
     private static void AddSettings(ModelFolder model, string className, JsonObject index)
     {
+        if (className == Refiner)
+        {
+            index["requires_aesthetics_score"] = true;
+            index["force_zeros_for_empty_prompt"] = false;
+        }
         if (className is not (WanPipelineIndex.TextToVideo or WanPipelineIndex.ImageToVideo))
         {
             return;
@@ -95,6 +103,10 @@ internal static class PipelineIndex
         // Only the autoencoder of TI2V-5B folds its pixels, and only that model gives every token a noise level of its own.
         index["expand_timesteps"] = model.Has("vae") && WanVae(model).Patch > 1;
     }
+
+    // Five numbers of 256 phases beside the pooled text, where the base has six: its last is a rating of the picture.
+    private static bool IsRefiner(ModelFolder model) =>
+        model.Has("text_encoder_2") && !model.Has("text_encoder") && UNet2DConditionConfig.Read(model.Config("unet")) is { AdditionEmbedType: not null, ProjectionClassEmbeddingsInputDim: RefinerAdded };
 
     private static WanTransformerConfig WanConfig(ModelFolder model) => ModelConfigJson.Read(model.Config("transformer"), WanJson.Default.WanTransformerConfig, WanTransformerConfig.Defaults);
 

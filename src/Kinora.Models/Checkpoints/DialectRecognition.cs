@@ -2,6 +2,7 @@
 
 using Kinora.Engine.Checkpoints;
 using Kinora.Models.Checkpoints.Dialects;
+using Kinora.Models.Systems.CogVideoX;
 using Kinora.Models.Systems.Ltx;
 using Kinora.Models.Systems.StableDiffusion;
 using Kinora.Models.Systems.StableVideoDiffusion;
@@ -13,12 +14,14 @@ namespace Kinora.Models.Checkpoints;
 public static class DialectRecognition
 {
     private const string Diffusion = "model.diffusion_model.", FirstStage = "first_stage_model.", Sd1Text = "cond_stage_model.transformer.", Sd2Text = "cond_stage_model.model.";
-    private const string XlText1 = "conditioner.embedders.0.transformer.", XlText2 = "conditioner.embedders.1.model.", ControlPrefix = "control_model.", VideoImage = "conditioner.embedders.0.open_clip.model.visual.";
+    private const string XlText1 = "conditioner.embedders.0.transformer.", XlText2 = "conditioner.embedders.1.model.", RefinerText = "conditioner.embedders.0.model.", ControlPrefix = "control_model.", VideoImage = "conditioner.embedders.0.open_clip.model.visual.";
 
     // Of SD training, in every original file: what is no parameter.
     private static readonly string[] TrainingNames = ["betas", "alphas_cumprod", "sqrt_", "log_one_minus", "posterior_", "lvlb_weights", "model_ema.", "scale_factor", "logvar", "denoiser.", "alphas_cumprod_prev", "scale_shift", "model_sampling."];
 
     private const string VideoDiffusion = "Stable Video Diffusion", Generative = "Stability's generative-models", Transformers = "transformers";
+
+    private const string PictureScale = "the scale of the latents, which is another in Stable Diffusion XL", VideoScale = "the scale of the latents, which differs between CogVideoX-2B and 5B";
 
     private static readonly string[] Prefixes = ["", Diffusion, "diffusion_model.", "model.", "module.", "transformer.", "net."];
 
@@ -72,6 +75,11 @@ public static class DialectRecognition
         if (PrefixOf(file, "input_blocks.0.0.weight", ControlPrefix) is { } ldm)
         {
             yield return Ldm(file, ldm);
+            // The first ControlNets were published with the model that they control.
+            if (ldm != ControlPrefix && Has(file, ControlPrefix, "input_blocks.0.0.weight"))
+            {
+                yield return Ldm(file, ControlPrefix);
+            }
         }
         else if (PrefixOf(file, "blocks.0.self_attn.q.weight") is { } wan && Has(file, wan, "head.modulation"))
         {
@@ -109,7 +117,8 @@ public static class DialectRecognition
             bool isControl = Has(file, unet, "controlnet_mid_block.weight");
             string name = isControl ? ControlNetConfig.Name : isSvd ? UNetSpatioTemporalConfig.Name : is3D ? "UNet3DConditionModel" : UNet2DConditionConfig.Name;
             string system = isSvd ? VideoDiffusion : is3D ? "ModelScope" : "Stable Diffusion";
-            yield return Component(file, isControl ? "controlnet" : "unet", name, system, "diffusers", null, unet, _ => null);
+            yield return Component(file, isControl ? "controlnet" : "unet", name, system, "diffusers", null, unet,
+                isControl ? StableDiffusionShapes.ControlNet : isSvd ? VideoDiffusionShapes.UNet : is3D ? _ => null : StableDiffusionShapes.UNet);
         }
     }
 
@@ -129,7 +138,7 @@ public static class DialectRecognition
         }
         KeyMap map = isControl ? CompVisKeys.ControlNet(levels, layers) : CompVisKeys.UNet(levels, layers, level => attends[level]);
         return Component(file, isControl ? "controlnet" : "unet", isControl ? ControlNetConfig.Name : UNet2DConditionConfig.Name, "Stable Diffusion", "CompVis", map, prefix,
-            weights => isControl ? null : StableDiffusionShapes.UNet(weights, levels, layers, attends));
+            isControl ? StableDiffusionShapes.ControlNet : StableDiffusionShapes.UNet);
     }
 
     private static IEnumerable<FoundComponent> FindAutoencoders(IWeights file)
@@ -142,24 +151,23 @@ public static class DialectRecognition
                 yield return Component(file, "vae", TemporalAutoencoderConfig.Name, VideoDiffusion, Generative, VideoDiffusionKeys.Vae(levels), ldm, VideoDiffusionShapes.Vae);
                 yield break;
             }
-            bool isXl = file.Names.Any(n => n.StartsWith(XlText1, StringComparison.Ordinal));
-            yield return Component(file, "vae", AutoencoderKlConfig.Name, "Stable Diffusion", "CompVis", CompVisKeys.Vae(levels), ldm, weights => StableDiffusionShapes.Vae(weights, levels, isXl));
+            yield return Component(file, "vae", AutoencoderKlConfig.Name, "Stable Diffusion", "CompVis", CompVisKeys.Vae(levels), ldm, StableDiffusionShapes.Vae) with { Undecided = PictureScale };
         }
         else if (PrefixOf(file, "decoder.mid.block_1.conv1.conv.weight", FirstStage, "vae.") is { } sat)
         {
             int levels = file.Names.Where(n => n.StartsWith(sat + "encoder.down.", StringComparison.Ordinal)).Select(n => Number(n[sat.Length..], 2)).DefaultIfEmpty(-1).Max() + 1;
-            yield return Component(file, "vae", "AutoencoderKLCogVideoX", "CogVideoX", "CogVideoX (SAT)", CogVideoXKeys.Vae(levels), sat, _ => null);
+            yield return Component(file, "vae", "AutoencoderKLCogVideoX", "CogVideoX", "CogVideoX (SAT)", CogVideoXKeys.Vae(levels), sat, CogVideoXShapes.Vae) with { Undecided = VideoScale };
         }
         else if (PrefixOf(file, "encoder.downsamples.0.residual.0.gamma", "vae.") is { } wan21)
         {
             var (levels, layers) = WanShapes.Levels21(file, wan21);
-            yield return Component(file, "vae", WanAutoencoderConfig.Name, "Wan", "Wan (original)", WanKeys.Vae21(levels, layers), wan21, WanShapes.Vae21);
+            yield return Component(file, "vae", WanAutoencoderConfig.Name, "Wan", "Wan (original)", WanKeys.Vae21(levels, layers), wan21, WanShapes.Vae);
         }
         else if (PrefixOf(file, "encoder.downsamples.0.downsamples.0.residual.0.gamma", "vae.") is { } wan22)
         {
             int levels = file.Names.Where(n => n.StartsWith(wan22 + "encoder.downsamples.", StringComparison.Ordinal)).Select(n => Number(n[wan22.Length..], 2)).Max() + 1;
             int layers = file.Names.Where(n => n.StartsWith(wan22 + "encoder.downsamples.0.downsamples.", StringComparison.Ordinal) && n.Contains(".residual.", StringComparison.Ordinal)).Select(n => Number(n[wan22.Length..], 4)).Max() + 1;
-            yield return Component(file, "vae", WanAutoencoderConfig.Name, "Wan", "Wan (original)", WanKeys.Vae22(levels, layers), wan22, _ => null);
+            yield return Component(file, "vae", WanAutoencoderConfig.Name, "Wan", "Wan (original)", WanKeys.Vae22(levels, layers), wan22, WanShapes.Vae);
         }
         else if (PrefixOf(file, "per_channel_statistics.mean-of-means", "vae.") is { } ltx)
         {
@@ -169,12 +177,20 @@ public static class DialectRecognition
             LtxVaeVersion version = is095 ? LtxVaeVersion.V095 : conditioned ? LtxVaeVersion.V091 : LtxVaeVersion.V090;
             yield return Component(file, "vae", LtxAutoencoderConfig.Name, "LTX-Video", "LTX-Video (original)", LtxKeys.Vae(version), ltx, _ => LtxShapes.Vae(version));
         }
+        else if (PrefixOf(file, "decoder.mid_block.resnets.0.conv1.conv.weight", "vae.") is { } cog && Has(file, cog, "decoder.conv_in.conv.weight") && Has(file, cog, "decoder.mid_block.resnets.0.norm1.conv_y.conv.weight"))
+        {
+            yield return Component(file, "vae", CogVideoXAutoencoderConfig.Name, "CogVideoX", "diffusers", null, cog, CogVideoXShapes.Vae) with { Undecided = VideoScale };
+        }
+        else if (PrefixOf(file, "decoder.mid_block.resnets.0.spatial_res_block.conv1.weight", "vae.") is { } temporal)
+        {
+            yield return Component(file, "vae", TemporalAutoencoderConfig.Name, VideoDiffusion, "diffusers", null, temporal, VideoDiffusionShapes.Vae);
+        }
         else if (PrefixOf(file, "decoder.mid_block.resnets.0.conv1.weight", "vae.") is { } own && !Has(file, own, "time_embedding.linear_1.weight"))
         {
             bool isWan = Has(file, own, "decoder.norm_out.gamma");
             yield return isWan
-                ? Component(file, "vae", WanAutoencoderConfig.Name, "Wan", "diffusers", null, own, WanShapes.Vae21)
-                : Component(file, "vae", AutoencoderKlConfig.Name, "Stable Diffusion", "diffusers", AutoencoderKl.FormerNames, own, _ => null);
+                ? Component(file, "vae", WanAutoencoderConfig.Name, "Wan", "diffusers", null, own, WanShapes.Vae)
+                : Component(file, "vae", AutoencoderKlConfig.Name, "Stable Diffusion", "diffusers", AutoencoderKl.FormerNames, own, StableDiffusionShapes.Vae) with { Undecided = PictureScale };
         }
     }
 
@@ -191,18 +207,32 @@ public static class DialectRecognition
         {
             yield return Component(file, "image_encoder", "CLIPVisionModelWithProjection", VideoDiffusion, "OpenCLIP", OpenClipKeys.Vision, VideoImage, ClipShapes.Vision);
         }
+        if (Has(file, "", "visual.transformer.0.attn.to_qkv.weight") && Has(file, "", "visual.cls_embedding"))
+        {
+            yield return Component(file, "image_encoder", "CLIPVisionModel", "Wan", "Wan (original)", OpenClipKeys.WanVision, "", ClipShapes.Vision);
+        }
+        if (found.Count == 0 && Has(file, "", "vision_model.encoder.layers.0.self_attn.q_proj.weight") && !Has(file, "", ClipAnchor))
+        {
+            yield return Component(file, "image_encoder", Has(file, "", "visual_projection.weight") ? "CLIPVisionModelWithProjection" : "CLIPVisionModel", "CLIP", Transformers, null, "", ClipShapes.Vision);
+        }
         if (Has(file, Sd2Text, OpenAnchor))
         {
             int last = file.Names.Where(n => n.StartsWith(Sd2Text + "transformer.resblocks.", StringComparison.Ordinal)).Select(n => Number(n[Sd2Text.Length..], 2)).Max();
             yield return Component(file, "text_encoder", "CLIPTextModel", "Stable Diffusion", "OpenCLIP", OpenClipKeys.Text(last), Sd2Text, ClipShapes.Text);
         }
-        if (Has(file, XlText2, OpenAnchor))
+        // The refiner of XL has the second encoder alone.
+        if ((Has(file, XlText2, OpenAnchor) ? XlText2 : Has(file, RefinerText, OpenAnchor) ? RefinerText : null) is { } second)
         {
-            yield return Component(file, "text_encoder_2", "CLIPTextModelWithProjection", "Stable Diffusion", "OpenCLIP", OpenClipKeys.Text(null), XlText2, ClipShapes.Text);
+            yield return Component(file, "text_encoder_2", "CLIPTextModelWithProjection", "Stable Diffusion", "OpenCLIP", OpenClipKeys.Text(null), second, ClipShapes.Text);
         }
         if (found.Count == 0 && Has(file, "", "blocks.0.attn.q.weight") && Has(file, "", "token_embedding.weight"))
         {
             yield return Component(file, "text_encoder", "UMT5EncoderModel", "Wan", "Wan (original)", WanKeys.TextEncoder, "", T5Shapes.Encoder);
+        }
+        if (found.Count == 0 && Has(file, "", LlamaKeys.Anchor))
+        {
+            bool isUmt5 = Has(file, "", "enc.blk.1.attn_rel_b.weight");
+            yield return Component(file, "text_encoder", isUmt5 ? "UMT5EncoderModel" : "T5EncoderModel", isUmt5 ? "Wan" : "T5", "llama.cpp", LlamaKeys.TextEncoder(Has(file, "", LlamaKeys.Gate)), "", T5Shapes.Encoder);
         }
         if (found.Count == 0 && Has(file, "", "encoder.block.0.layer.0.SelfAttention.q.weight"))
         {

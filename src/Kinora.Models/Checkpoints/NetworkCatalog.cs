@@ -43,16 +43,30 @@ public sealed record NetworkKind(string ClassName, Action<ConfigText, ParameterP
     /// <param name="weights">The weights under our names.</param>
     public bool Fits(ConfigText config, IWeights weights)
     {
-        ArgumentNullException.ThrowIfNull(weights);
         try
         {
-            IReadOnlyDictionary<string, long[]> wanted = Parameters(config);
-            return wanted.All(p => weights.Find(p.Key) is { } stored && stored.Shape.SequenceEqual(p.Value)) && weights.Names.All(n => wanted.ContainsKey(n) || IsOmitted?.Invoke(n) == true);
+            return Differences(config, weights).Count == 0;
         }
         catch (ConfigException)
         {
             return false;
         }
+    }
+
+    /// <summary>What weights lack, have besides, or have in another shape than a configuration asks for; one entry for each.</summary>
+    /// <param name="config">A configuration.</param>
+    /// <param name="weights">The weights under our names.</param>
+    /// <exception cref="ConfigException">The configuration is not one of this network.</exception>
+    public IReadOnlyList<string> Differences(ConfigText config, IWeights weights)
+    {
+        ArgumentNullException.ThrowIfNull(weights);
+        IReadOnlyDictionary<string, long[]> wanted = Parameters(config);
+        return
+        [
+            .. wanted.Where(p => weights.Find(p.Key) is null).Select(p => $"`{p.Key}` is missing"),
+            .. wanted.Where(p => weights.Find(p.Key) is { } stored && !stored.Shape.SequenceEqual(p.Value)).Select(p => $"`{p.Key}` is [{string.Join(", ", weights.Find(p.Key)!.Shape)}] instead of [{string.Join(", ", p.Value)}]"),
+            .. weights.Names.Where(n => !wanted.ContainsKey(n) && IsOmitted?.Invoke(n) != true).Order(StringComparer.Ordinal).Select(n => $"`{n}` is unknown"),
+        ];
     }
 }
 
@@ -79,7 +93,7 @@ public static class NetworkCatalog
         new(CogVideoXAutoencoderConfig.Name, (config, root) => _ = new CogVideoXAutoencoder(root, ModelConfigJson.Read(config, CogVideoXJson.Default.CogVideoXAutoencoderConfig, CogVideoXAutoencoderConfig.Defaults))),
         new("CLIPTextModel", (config, root) => _ = new ClipTextModel(root, ModelConfigJson.Read(config, ClipJson.Default.ClipTextConfig)), ClipModel.IsBuffer),
         new("CLIPTextModelWithProjection", (config, root) => _ = new ClipTextModelWithProjection(root, ModelConfigJson.Read(config, ClipJson.Default.ClipTextConfig)), ClipModel.IsBuffer),
-        new("CLIPVisionModel", (config, root) => _ = new ClipVisionModel(root, ModelConfigJson.Read(config, ClipJson.Default.ClipVisionConfig)), ClipModel.IsBuffer),
+        new("CLIPVisionModel", (config, root) => _ = new ClipVisionModel(root, ModelConfigJson.Read(config, ClipJson.Default.ClipVisionConfig)), ClipVisionModel.IsOmitted),
         new("CLIPVisionModelWithProjection", (config, root) => _ = new ClipVisionModelWithProjection(root, ModelConfigJson.Read(config, ClipJson.Default.ClipVisionConfig)), ClipModel.IsBuffer),
         new("T5EncoderModel", (config, root) => _ = new T5EncoderModel(root, ModelConfigJson.Read(config, T5Json.Default.T5Config)), T5EncoderModel.IsOmitted),
         new("T5ForConditionalGeneration", (config, root) => _ = new T5EncoderModel(root, ModelConfigJson.Read(config, T5Json.Default.T5Config)), T5EncoderModel.IsOmitted),

@@ -1,5 +1,5 @@
-// The towers of OpenCLIP: text in Stable Diffusion 2 and XL, pictures in Stable Video Diffusion.
-// Sources: mlfoundations/open_clip v2.24, src/open_clip/transformer.py (published names); huggingface/transformers v4.45,
+// The towers of OpenCLIP: text in Stable Diffusion 2 and XL, pictures in Stable Video Diffusion and Wan.
+// Sources: mlfoundations/open_clip v2.24, src/open_clip/transformer.py (published names); Wan-Video/Wan2.1 960af87d, wan/modules/clip.py (Wan's); huggingface/transformers v4.45,
 // models/clip/convert_clip_original_pytorch_to_hf.py (which is which).
 
 using static Kinora.Models.Checkpoints.KeyMap;
@@ -43,6 +43,35 @@ internal static class OpenClipKeys
         new("proj", "visual_projection.weight", KeyStep.Transposed),
         .. Blocks("vision_model"),
     ]);
+
+    /// <summary>The picture tower of OpenCLIP's ViT-H/14 beside XLM-RoBERTa, as Wan-AI published it for image to video.</summary>
+    public static KeyMap WanVision { get; } = new(
+    [
+        new("visual.cls_embedding", "vision_model.embeddings.class_embedding", KeyStep.Unpadded(3)),
+        new("visual.pos_embedding", "vision_model.embeddings.position_embedding.weight", KeyStep.Unpadded(3)),
+        new("visual.patch_embedding.weight", "vision_model.embeddings.patch_embedding.weight"),
+        new("visual.pre_norm.{}", "vision_model.pre_layrnorm.{}"),
+        new("visual.post_norm.{}", "vision_model.post_layernorm.{}"),
+        .. WanBlocks(),
+    ],
+    [
+        new("visual.head", "the model reads states, not the projected embedding"), new("textual.{*}", "the model reads pictures alone"), new("log_scale", "scales similarities with text"),
+    ]);
+
+    private static IEnumerable<KeyRule> WanBlocks()
+    {
+        const string Block = "visual.transformer.{}.", Layer = "vision_model.encoder.layers.{}.";
+        string[] projections = ["q_proj", "k_proj", "v_proj"];
+        return
+        [
+            new(Block + "norm1.{}", Layer + "layer_norm1.{}"),
+            new(Block + "norm2.{}", Layer + "layer_norm2.{}"),
+            new(Block + "attn.proj.{}", Layer + "self_attn.out_proj.{}"),
+            new(Block + "mlp.0.{}", Layer + "mlp.fc1.{}"),
+            new(Block + "mlp.2.{}", Layer + "mlp.fc2.{}"),
+            .. projections.Select((name, i) => new KeyRule(Block + "attn.to_qkv.{}", $"{Layer}self_attn.{name}.{{}}", KeyStep.Parts(projections.Length, i))),
+        ];
+    }
 
     private static IEnumerable<KeyRule> Blocks(string tower)
     {

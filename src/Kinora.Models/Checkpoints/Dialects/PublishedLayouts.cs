@@ -8,7 +8,7 @@ namespace Kinora.Models.Checkpoints.Dialects;
 public static class PublishedLayouts
 {
     private const string UNetPrefix = "model.diffusion_model.", VaePrefix = "first_stage_model.", TextPrefix = "cond_stage_model.transformer.", ControlPrefix = "control_model.";
-    private const string XlTextPrefix = "conditioner.embedders.0.transformer.", XlText2Prefix = "conditioner.embedders.1.model.", PicturePrefix = "conditioner.embedders.0.open_clip.model.visual.", LtxVaePrefix = "vae.";
+    private const string XlTextPrefix = "conditioner.embedders.0.transformer.", XlText2Prefix = "conditioner.embedders.1.model.", RefinerTextPrefix = "conditioner.embedders.0.model.", PicturePrefix = "conditioner.embedders.0.open_clip.model.visual.", LtxVaePrefix = "vae.";
 
     /// <summary>The table, and what stands before the names in the authors' file; null when no other layout is known.</summary>
     /// <param name="className">The class of the network's configuration.</param>
@@ -33,6 +33,7 @@ public static class PublishedLayouts
             "LTXVideoTransformer3DModel" => (UNetPrefix, LtxKeys.Transformer),
             "AutoencoderKLLTXVideo" => (LtxVaePrefix, LtxKeys.Vae(LtxVersion(weights))),
             "CLIPTextModelWithProjection" => (XlText2Prefix, OpenClipKeys.Text(null)),
+            "CLIPVisionModel" => ("", OpenClipKeys.WanVision),
             "CLIPVisionModelWithProjection" => (PicturePrefix, OpenClipKeys.Vision),
             "CogVideoXTransformer3DModel" => ("", CogVideoXKeys.Transformer),
             "AutoencoderKLCogVideoX" => ("", CogVideoXKeys.Vae(Levels("encoder.down_blocks."))),
@@ -47,7 +48,9 @@ public static class PublishedLayouts
     /// <param name="others">The classes of all networks of the file.</param>
     public static string PrefixBeside(string className, string prefix, IReadOnlyCollection<string> others) =>
         // XL has two text encoders.
-        className == "CLIPTextModel" && others.Contains("CLIPTextModelWithProjection") ? XlTextPrefix : prefix;
+        className == "CLIPTextModel" && others.Contains("CLIPTextModelWithProjection") ? XlTextPrefix
+        // And its refiner the second alone.
+        : className == "CLIPTextModelWithProjection" && others.Contains("UNet2DConditionModel") && !others.Contains("CLIPTextModel") ? RefinerTextPrefix : prefix;
 
     // From 0.9.1 on the decoder takes a noise level; from 0.9.5 on stages of the encoder widen without a convolution.
     private static LtxVaeVersion LtxVersion(IWeights weights) =>

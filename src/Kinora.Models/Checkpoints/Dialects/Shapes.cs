@@ -1,5 +1,6 @@
 // Configurations, from the shapes of the weights they belong to.
 
+using System.Text;
 using System.Text.Json;
 using Kinora.Engine.Checkpoints;
 using Kinora.Models.Systems.AnimateDiff;
@@ -46,14 +47,15 @@ internal static class ClipShapes
         return ModelConfigJson.Write(config, ClipJson.Default.ClipTextConfig);
     }
 
-    /// <summary>OpenCLIP's ViT-H/14; null for other sizes.</summary>
+    /// <summary>OpenCLIP's ViT-H/14, with or without its projection; null for other sizes, whose heads and activation shapes do not show.</summary>
     public static string? Vision(IWeights weights)
     {
+        IReadOnlyList<long>? projection = weights.Find("visual_projection.weight")?.Shape;
         var config = new ClipVisionConfig
         {
-            Architectures = Json("[\"CLIPVisionModelWithProjection\"]"), HiddenSize = HugeWidth, IntermediateSize = 4 * HugeWidth, NumHiddenLayers = HugeLayers, NumAttentionHeads = 16, ImageSize = 224, PatchSize = 14, ProjectionDim = 1024, HiddenAct = "gelu",
+            Architectures = Json(projection is null ? "[\"CLIPVisionModel\"]" : "[\"CLIPVisionModelWithProjection\"]"), HiddenSize = HugeWidth, IntermediateSize = 4 * HugeWidth, NumHiddenLayers = HugeLayers, NumAttentionHeads = 16, ImageSize = 224, PatchSize = 14, ProjectionDim = 1024, HiddenAct = "gelu",
         };
-        return weights.Find("vision_model.embeddings.patch_embedding.weight")?.Shape is [HugeWidth, 3, 14, 14] && weights.Find("visual_projection.weight")?.Shape is [1024, HugeWidth]
+        return weights.Find("vision_model.embeddings.patch_embedding.weight")?.Shape is [HugeWidth, 3, 14, 14] && projection is null or [1024, HugeWidth]
             ? ModelConfigJson.Write(config, ClipJson.Default.ClipVisionConfig) : null;
     }
 
@@ -101,19 +103,50 @@ internal static class T5Shapes
 
 internal static class CogVideoXShapes
 {
-    /// <summary>The transformer of 2B or 5B; null for widths that were not published and for version 1.5, which reads pairs of frames.</summary>
+    private const int SmallWidth = 1920, LargeWidth = 3072;
+    private const double LargeScaling = 0.7;
+
+    /// <summary>The transformer of 2B, 5B or 1.5, whose tokens are pairs of latent frames; null for widths that were not published.</summary>
     public static string? Transformer(IWeights weights)
     {
         const string Positions = "patch_embed.pos_embedding";
-        if (weights.Find("patch_embed.proj.weight")?.Shape is not [var width, var input, _, _] || weights.Find("proj_out.weight")?.Shape is not [var output, _])
+        if (weights.Find("patch_embed.proj.weight")?.Shape is not [var width, var input, ..] shape || weights.Find("proj_out.weight")?.Shape is not [var output, _])
         {
             return null;
         }
-        CogVideoXTransformerConfig? published = width switch { 1920 => CogVideoXTransformerConfig.TwoB, 3072 => CogVideoXTransformerConfig.FiveB, _ => null };
-        return published is null ? null : ModelConfigJson.Write(published with
+        CogVideoXTransformerConfig? published = width switch { SmallWidth => CogVideoXTransformerConfig.TwoB, LargeWidth when shape.Count == 2 => CogVideoXTransformerConfig.FiveB15, LargeWidth => CogVideoXTransformerConfig.FiveB, _ => null };
+        if (published is null)
         {
-            InChannels = (int)input, OutChannels = (int)output / (published.PatchSize * published.PatchSize), UseLearnedPositionalEmbeddings = weights.Find(Positions) is not null,
+            return null;
+        }
+        // The convolution of 1.0 sees one latent's channels, the matrix of 1.5 those of the whole patch.
+        int patch = published.PatchSize * published.PatchSize * published.PatchFrames;
+        return ModelConfigJson.Write(published with
+        {
+            InChannels = (int)(shape.Count == 2 ? input / patch : input), OutChannels = (int)output / patch, UseLearnedPositionalEmbeddings = weights.Find(Positions) is not null,
+            OfsEmbedDim = weights.Find("ofs_embedding.linear_1.weight")?.Shape is [_, var offset] ? (int)offset : null,
         }, CogVideoXJson.Default.CogVideoXTransformerConfig);
+    }
+
+    /// <summary>The autoencoder that all versions share but for the scale of its latents; null for other sizes.</summary>
+    public static string? Vae(IWeights weights)
+    {
+        CogVideoXAutoencoderConfig published = CogVideoXAutoencoderConfig.TwoB;
+        bool isPublished = weights.Find("decoder.conv_in.conv.weight")?.Shape is [_, var latent, ..] && latent == published.LatentChannels
+            && published.BlockOutChannels.Select((width, level) => weights.Find(KeyMap.Name($"encoder.down_blocks.{level}.resnets.0.conv1.conv.weight"))?.Shape is [var found, ..] && found == width).All(same => same);
+        return isPublished ? ModelConfigJson.Write(published, CogVideoXJson.Default.CogVideoXAutoencoderConfig) : null;
+    }
+
+    /// <summary>The autoencoder's configuration with the scale of latents that a transformer was trained with; null for a transformer that was not published.</summary>
+    /// <remarks>huggingface/diffusers, scripts/convert_cogvideox_to_diffusers.py: 1.15258426 for 2B, 0.7 for the others; 1.5 divides a picture's latents by it.</remarks>
+    /// <param name="vae">The configuration from shapes.</param>
+    /// <param name="transformer">The transformer's.</param>
+    public static string? VaeBeside(string vae, ConfigText transformer)
+    {
+        var shapes = ModelConfigJson.Read(Encoding.UTF8.GetBytes(vae), CogVideoXJson.Default.CogVideoXAutoencoderConfig, CogVideoXAutoencoderConfig.Name);
+        var reader = ModelConfigJson.Read(transformer, CogVideoXJson.Default.CogVideoXTransformerConfig, CogVideoXTransformerConfig.Defaults);
+        double? scaling = reader.Dim switch { SmallWidth => CogVideoXAutoencoderConfig.TwoB.ScalingFactor, LargeWidth => LargeScaling, _ => null };
+        return scaling is not { } factor ? null : ModelConfigJson.Write(shapes with { ScalingFactor = factor, InvertScaleLatents = reader.PatchFrames > 1 }, CogVideoXJson.Default.CogVideoXAutoencoderConfig);
     }
 }
 
@@ -212,9 +245,12 @@ internal static class WanShapes
         return (levels, Math.Max(1, (blocks - halvings) / levels));
     }
 
-    /// <summary>Wan 2.1's autoencoder; null for another width.</summary>
-    public static string? Vae21(IWeights weights) =>
-        weights.Find("encoder.conv_in.weight")?.Shape is [96, 3, 3, 3, 3] ? ModelConfigJson.Write(WanAutoencoderConfig.Wan21, WanJson.Default.WanAutoencoderConfig) : null;
+    /// <summary>The autoencoder of Wan 2.1 or 2.2; null for other widths, whose latents have statistics that shapes do not show.</summary>
+    public static string? Vae(IWeights weights)
+    {
+        WanAutoencoderConfig? published = weights.Find("encoder.conv_in.weight")?.Shape switch { [96, 3, 3, 3, 3] => WanAutoencoderConfig.Wan21, [160, 12, 3, 3, 3] => WanAutoencoderConfig.Wan22, _ => null };
+        return published is not null && weights.Find("post_quant_conv.weight")?.Shape is [var latent, ..] && latent == published.ZDim ? ModelConfigJson.Write(published, WanJson.Default.WanAutoencoderConfig) : null;
+    }
 }
 
 internal static class LtxShapes
@@ -232,66 +268,94 @@ internal static class LtxShapes
 
 internal static class StableDiffusionShapes
 {
-    private const string CrossDown = "CrossAttnDownBlock2D", Down = "DownBlock2D", CrossUp = "CrossAttnUpBlock2D", Up = "UpBlock2D";
-    private const int XlTimeDim = 256;
+    private const int XlTimeDim = 256, HeadDim = 64, FewHeads = 8;
+    private const int RefinerAdded = 2560, RefinerText = 1280, XlText = 2048;
     private const double XlScaling = 0.13025;
 
-    /// <summary>The U-Net's configuration; null when the weights are not whole.</summary>
-    public static string? UNet(IWeights weights, int levels, int layers, bool[] attends)
+    // What a U-Net and a ControlNet have in common. Original files have 8 heads where projections are convolutions and heads of 64 channels where they are matrices.
+    private sealed record Trunk(int Input, int[] Widths, int Layers, bool[] Attends, bool MiddleAttends, int[] Depth, bool IsLinear, int Text, int? Added)
     {
-        int first = Array.IndexOf(attends, true);
-        if (weights.Find("conv_in.weight")?.Shape is not [_, var input, _, _] || weights.Find("conv_out.weight")?.Shape is not [var output, _, _, _] || first < 0
-            || weights.Find(KeyMap.Name($"down_blocks.{first}.attentions.0.transformer_blocks.0.attn2.to_k.weight"))?.Shape is not [_, var context])
+        public int[] Heads => IsLinear ? [.. Widths.Select(w => w / HeadDim)] : [FewHeads];
+
+        public int[] Layered => Depth.Distinct().Count() == 1 ? [Depth[0]] : Depth;
+
+        public string[] Down => [.. Attends.Select(a => a ? UNet2DConditionConfig.CrossAttentionDown : UNet2DConditionConfig.Down)];
+
+        public string Middle => MiddleAttends ? UNet2DConditionConfig.CrossAttentionMid : UNet2DConditionConfig.Mid;
+    }
+
+    /// <summary>The U-Net's configuration; null when the weights are not whole.</summary>
+    public static string? UNet(IWeights weights)
+    {
+        if (TrunkOf(weights) is not { } trunk || weights.Find("conv_out.weight")?.Shape is not [var output, _, _, _])
         {
             return null;
         }
-        var widths = new int[levels];
-        for (int level = 0; level < levels; level++)
-        {
-            if (weights.Find(KeyMap.Name($"down_blocks.{level}.resnets.0.conv1.weight"))?.Shape is not [var width, ..])
-            {
-                return null;
-            }
-            widths[level] = (int)width;
-        }
-        bool linear = weights.Find(KeyMap.Name($"down_blocks.{first}.attentions.0.proj_in.weight"))?.Shape.Count == 2;
-        int[] depth = [.. Enumerable.Range(0, levels).Select(level => attends[level] ? BlocksOf(weights, KeyMap.Name($"down_blocks.{level}.attentions.0.transformer_blocks.")) : 1)];
-        // Original files have 8 heads where projections are convolutions and heads of 64 channels where they are matrices.
-        int[] heads = linear ? [.. widths.Select(w => w / 64)] : [8];
-        long? added = weights.Find("add_embedding.linear_1.weight")?.Shape is [_, var size] ? size : null;
         var config = new UNet2DConditionConfig
         {
-            SampleSize = added is not null ? 128 : linear ? 96 : 64,
-            InChannels = (int)input,
+            SampleSize = trunk.Added is not null ? 128 : trunk.IsLinear ? 96 : 64,
+            InChannels = trunk.Input,
             OutChannels = (int)output,
-            DownBlockTypes = [.. attends.Select(a => a ? CrossDown : Down)],
-            UpBlockTypes = [.. attends.Reverse().Select(a => a ? CrossUp : Up)],
-            BlockOutChannels = widths,
-            LayersPerBlock = [layers],
-            CrossAttentionDim = [(int)context],
-            AttentionHeadDim = heads,
-            UseLinearProjection = linear,
-            TransformerLayersPerBlock = depth.Distinct().Count() == 1 ? [depth[0]] : depth,
-            AdditionEmbedType = added is null ? null : "text_time",
-            AdditionTimeEmbedDim = added is null ? null : XlTimeDim,
-            ProjectionClassEmbeddingsInputDim = (int?)added,
+            DownBlockTypes = trunk.Down,
+            MidBlockType = trunk.Middle,
+            UpBlockTypes = [.. trunk.Attends.Reverse().Select(a => a ? UNet2DConditionConfig.CrossAttentionUp : UNet2DConditionConfig.Up)],
+            BlockOutChannels = trunk.Widths,
+            LayersPerBlock = [trunk.Layers],
+            CrossAttentionDim = [trunk.Text],
+            AttentionHeadDim = trunk.Heads,
+            UseLinearProjection = trunk.IsLinear,
+            TransformerLayersPerBlock = trunk.Layered,
+            TimeCondProjDim = weights.Find("time_embedding.cond_proj.weight")?.Shape is [_, var guidance] ? (int)guidance : null,
+            AdditionEmbedType = trunk.Added is null ? null : "text_time",
+            AdditionTimeEmbedDim = trunk.Added is null ? null : XlTimeDim,
+            ProjectionClassEmbeddingsInputDim = trunk.Added,
         };
         return ModelConfigJson.Write(config, StableDiffusionJson.Default.UNet2DConditionConfig);
     }
 
-    /// <summary>The autoencoder's configuration; null when the weights are not whole.</summary>
-    public static string? Vae(IWeights weights, int levels, bool isXl)
+    /// <summary>The ControlNet's configuration; null when the weights are not whole.</summary>
+    public static string? ControlNet(IWeights weights)
     {
-        var widths = new int[levels];
-        for (int level = 0; level < levels; level++)
+        const string Stem = "controlnet_cond_embedding.";
+        if (TrunkOf(weights) is not { } trunk || weights.Find(Stem + "conv_in.weight")?.Shape is not [var first, var colors, _, _])
         {
-            if (weights.Find(KeyMap.Name($"encoder.down_blocks.{level}.resnets.0.conv1.weight"))?.Shape is not [var width, ..])
-            {
-                return null;
-            }
-            widths[level] = (int)width;
+            return null;
         }
-        if (weights.Find("decoder.conv_in.weight")?.Shape is not [_, var latent, _, _])
+        // Every second of the stem's convolutions halves the picture and widens it.
+        var stem = new List<int> { (int)first };
+        while (weights.Find(KeyMap.Name($"{Stem}blocks.{2 * stem.Count - 1}.weight"))?.Shape is [var width, ..])
+        {
+            stem.Add((int)width);
+        }
+        var config = new ControlNetConfig
+        {
+            InChannels = trunk.Input,
+            ConditioningChannels = (int)colors,
+            DownBlockTypes = trunk.Down,
+            MidBlockType = trunk.Middle,
+            BlockOutChannels = trunk.Widths,
+            LayersPerBlock = trunk.Layers,
+            CrossAttentionDim = trunk.Text,
+            AttentionHeadDim = trunk.Heads,
+            UseLinearProjection = trunk.IsLinear,
+            TransformerLayersPerBlock = trunk.Layered,
+            AdditionEmbedType = trunk.Added is null ? null : "text_time",
+            AdditionTimeEmbedDim = trunk.Added is null ? null : XlTimeDim,
+            ProjectionClassEmbeddingsInputDim = trunk.Added,
+            ConditioningEmbeddingOutChannels = stem,
+        };
+        return ModelConfigJson.Write(config, StableDiffusionJson.Default.ControlNetConfig);
+    }
+
+    /// <summary>The autoencoder's configuration; null when the weights are not whole. XL's has the same shapes and another scale of latents.</summary>
+    public static string? Vae(IWeights weights)
+    {
+        var widths = new List<int>();
+        while (weights.Find(KeyMap.Name($"encoder.down_blocks.{widths.Count}.resnets.0.conv1.weight"))?.Shape is [var width, ..])
+        {
+            widths.Add((int)width);
+        }
+        if (widths.Count == 0 || weights.Find("decoder.conv_in.weight")?.Shape is not [_, var latent, _, _])
         {
             return null;
         }
@@ -300,14 +364,61 @@ internal static class StableDiffusionShapes
             DownBlockTypes = [.. widths.Select(_ => "DownEncoderBlock2D")],
             UpBlockTypes = [.. widths.Select(_ => "UpDecoderBlock2D")],
             BlockOutChannels = widths,
-            LayersPerBlock = weights.Names.Where(n => n.StartsWith("encoder.down_blocks.0.resnets.", StringComparison.Ordinal)).Select(n => DialectRecognition.Number(n, 4)).Max() + 1,
+            LayersPerBlock = CountOf(weights, "encoder.down_blocks.0.resnets."),
             LatentChannels = (int)latent,
-            SampleSize = isXl ? 1024 : 512,
-            ScalingFactor = isXl ? XlScaling : new AutoencoderKlConfig().ScalingFactor,
+            SampleSize = 512,
         };
         return ModelConfigJson.Write(config, StableDiffusionJson.Default.AutoencoderKlConfig);
     }
 
-    private static int BlocksOf(IWeights weights, string prefix) =>
-        weights.Names.Where(n => n.StartsWith(prefix, StringComparison.Ordinal)).Select(n => DialectRecognition.Number(n[prefix.Length..], 0)).DefaultIfEmpty(0).Max() + 1;
+    /// <summary>The autoencoder's configuration with the scale of latents that a U-Net was trained with.</summary>
+    /// <param name="vae">The configuration from shapes.</param>
+    /// <param name="unet">The U-Net's.</param>
+    public static string VaeBeside(string vae, ConfigText unet)
+    {
+        if (NetworkCatalog.ClassNameOf(unet) != UNet2DConditionConfig.Name || UNet2DConditionConfig.Read(unet).AdditionEmbedType is null)
+        {
+            return vae;
+        }
+        var shapes = ModelConfigJson.Read(Encoding.UTF8.GetBytes(vae), StableDiffusionJson.Default.AutoencoderKlConfig, AutoencoderKlConfig.Name);
+        return ModelConfigJson.Write(shapes with { SampleSize = 1024, ScalingFactor = XlScaling }, StableDiffusionJson.Default.AutoencoderKlConfig);
+    }
+
+    private static Trunk? TrunkOf(IWeights weights)
+    {
+        const string Context = "transformer_blocks.0.attn2.to_k.weight", Middle = "mid_block.attentions.0.";
+        if (weights.Find("conv_in.weight")?.Shape is not [_, var input, _, _])
+        {
+            return null;
+        }
+        var widths = new List<int>();
+        while (weights.Find(KeyMap.Name($"down_blocks.{widths.Count}.resnets.0.conv1.weight"))?.Shape is [var width, ..])
+        {
+            widths.Add((int)width);
+        }
+        if (widths.Count == 0)
+        {
+            return null;
+        }
+        string[] attentions = [.. widths.Select((_, level) => KeyMap.Name($"down_blocks.{level}.attentions.0.")), Middle];
+        bool[] attends = [.. attentions.Select(a => weights.Find(a + Context) is not null)];
+        int? added = weights.Find("add_embedding.linear_1.weight")?.Shape is [_, var size] ? (int)size : null;
+        int first = Array.IndexOf(attends, true);
+        int? text = first >= 0 ? (int)weights.Find(attentions[first] + Context)!.Shape[1] : added switch { RefinerAdded => RefinerText, > 0 => XlText, _ => null };
+        if (text is not { } reads)
+        {
+            return null;
+        }
+        int[] depth = [.. attentions.Select((a, i) => attends[i] ? CountOf(weights, a + "transformer_blocks.") : 1)];
+        // The middle is as deep as the last level.
+        if (!attends[widths.Count - 1])
+        {
+            depth[widths.Count - 1] = depth[widths.Count];
+        }
+        bool isLinear = first >= 0 ? weights.Find(attentions[first] + "proj_in.weight")?.Shape.Count == 2 : added is not null;
+        return new Trunk((int)input, [.. widths], CountOf(weights, "down_blocks.0.resnets."), attends[..^1], attends[^1], depth[..^1], isLinear, reads, added);
+    }
+
+    private static int CountOf(IWeights weights, string prefix) =>
+        weights.Names.Where(n => n.StartsWith(prefix, StringComparison.Ordinal)).Select(n => DialectRecognition.Number(n[prefix.Length..], 0)).DefaultIfEmpty(-1).Max() + 1;
 }

@@ -143,7 +143,7 @@ public static class ModelConversion
             string path = System.IO.Path.Combine(folder, WeightsName(component.Name));
             Write(path, weights.Names.Select(n => (n, weights.Find(n)!, (Func<Tensor>)(() => weights.Read(n)))), floatsAs);
             written.Add(path);
-            if (component.Config is { } config)
+            if (component.ConfigBeside(Sibling) is { } config)
             {
                 string configPath = System.IO.Path.Combine(folder, Config);
                 File.WriteAllText(configPath, config);
@@ -151,6 +151,8 @@ public static class ModelConversion
             }
         }
         return written;
+
+        ConfigText? Sibling(string name) => found.FirstOrDefault(f => f.Name == name && f.Config is not null && f.Undecided is null) is { } other ? new ConfigText(input, System.Text.Encoding.UTF8.GetBytes(other.Config!)) : null;
     }
 
     private static List<string> ToOriginal(string input, string output, DType? floatsAs)
@@ -206,8 +208,7 @@ public static class ModelConversion
                 list.Add((own, parts));
                 continue;
             }
-            long[] shape = step == KeyStep.Transposed ? [stored.Shape[1], stored.Shape[0]] : step == KeyStep.Flattened ? [.. stored.Shape, 1, 1] : [.. stored.Shape];
-            tensors.Add(prefix + published, (stored with { Shape = shape }, () => step.Revert(weights.Read(own))));
+            tensors.Add(prefix + published, (stored with { Shape = step.PublishedShape(stored.Shape) }, () => step.Revert(weights.Read(own))));
         }
         foreach (var (published, list) in joined)
         {

@@ -81,8 +81,11 @@ public sealed class ClipVisionModel : Module
     {
         ArgumentNullException.ThrowIfNull(networks);
         var config = ModelConfigJson.Read(networks.Folder.Config(component), ClipJson.Default.ClipVisionConfig);
-        return networks.Load(component, p => new ClipVisionModel(p, config), ClipModel.IsBuffer);
+        return networks.Load(component, p => new ClipVisionModel(p, config), IsOmitted);
     }
+
+    /// <summary>Whether a tensor of a checkpoint is none of this network's: a list of positions, or the projection of the encoder that has one.</summary>
+    public static bool IsOmitted(string name) => name == "visual_projection.weight" || ClipModel.IsBuffer(name);
 }
 
 /// <summary>A CLIP image encoder with the projection into the space shared with text: what Stable Video Diffusion reads.</summary>

@@ -67,6 +67,9 @@ public sealed record CogVideoXTransformerConfig
     /// <summary>CogVideoX-5B.</summary>
     public static CogVideoXTransformerConfig FiveB { get; } = TwoB with { NumAttentionHeads = 48, NumLayers = 42, UseRotaryPositionalEmbeddings = true };
 
+    /// <summary>CogVideoX-1.5-5B (huggingface/diffusers, scripts/convert_cogvideox_to_diffusers.py, version 1.5).</summary>
+    public static CogVideoXTransformerConfig FiveB15 { get; } = FiveB with { PatchSizeT = 2, PatchBias = false, SampleWidth = 300, SampleHeight = 300, SampleFrames = 81 };
+
     /// <summary>Width of the network.</summary>
     [JsonIgnore] public int Dim => NumAttentionHeads * AttentionHeadDim;
 

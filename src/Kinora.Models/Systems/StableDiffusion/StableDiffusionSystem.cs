@@ -31,7 +31,7 @@ public sealed record StableDiffusionPlan : GenerationPlan
 /// <summary>The system of Stable Diffusion 1, 2, XL and their latent consistency models: text-to-image, image-to-image, inpainting.</summary>
 public sealed class StableDiffusionSystem : IGenerationSystem
 {
-    private const string Xl = "StableDiffusionXL";
+    private const string Xl = "StableDiffusionXL", ControlNetComponent = "controlnet";
     private const int DefaultSteps = 30, ConsistencySteps = 4;
     private const double DefaultGuidance = 7.5, XlGuidance = 5, ConsistencyGuidance = 8.5, DefaultStrength = 0.8, InpaintStrength = 1, MaxControlStrength = 4;
     // The refiner of XL rates pictures: the published procedure asks for a good one and leads away from a bad one.
@@ -157,7 +157,7 @@ public sealed class StableDiffusionSystem : IGenerationSystem
         violations.ThrowIfAny();
     }
 
-    // The folder of the ControlNet that a request uses: named by the request, or a component of the model.
+    // The folder or file of the ControlNet that a request uses: named by the request, or a component of the model.
     private static string? ControlNetOf(ModelFolder folder, VideoGenerationRequest request, VideoGenerationOptions options, UNet2DConditionConfig unet)
     {
         string? own = folder.Has("controlnet") ? folder.Component("controlnet") : null, found = options.ControlNet ?? own;
@@ -168,12 +168,25 @@ public sealed class StableDiffusionSystem : IGenerationSystem
         }
         if (found is null)
         {
-            throw new GenerationRequestException("control", "a controlling picture was given without the ControlNet that reads it: name its folder with --controlnet.");
+            throw new GenerationRequestException("control", "a controlling picture was given without the ControlNet that reads it: name its folder or file with --controlnet.");
         }
-        var config = ControlNetConfig.Read(ConfigText.OfFile(Path.Combine(found, "config.json")));
+        ControlNetConfig config = ControlNetConfigOf(folder, found);
         config.Validate();
         return config.CrossAttentionDim == unet.CrossAttentionDim[0] && config.BlockOutChannels.SequenceEqual(unet.BlockOutChannels) && config.AdditionEmbedType == unet.AdditionEmbedType ? found
             : throw new GenerationRequestException("control", $"{found} is a ControlNet for another kind of model than {folder.Name}: widths [{string.Join(", ", config.BlockOutChannels)}] and text {config.CrossAttentionDim}, the model has [{string.Join(", ", unet.BlockOutChannels)}] and {unet.CrossAttentionDim[0]}.");
+    }
+
+    // A folder with a configuration, or a file whose shapes tell it.
+    private static ControlNetConfig ControlNetConfigOf(ModelFolder folder, string found)
+    {
+        bool isOwn = folder.Has(ControlNetComponent) && folder.Component(ControlNetComponent) == found;
+        if (!isOwn)
+        {
+            _ = ComponentSource.ClassOf(ControlNetComponent, found, usual: null);
+        }
+        return ControlNetConfig.Read(isOwn ? folder.Config(ControlNetComponent)
+            : File.Exists(Path.Combine(found, ComponentSource.NetworkConfig)) ? ConfigText.OfFile(Path.Combine(found, ComponentSource.NetworkConfig))
+            : new ComponentSource(found).ConfigOf(ControlNetComponent, ControlNetConfig.Name, _ => null));
     }
 
     // XL reads the size that a picture had, where it was cropped, and the size wanted; its refiner a rating in the place of the latter.
@@ -272,7 +285,7 @@ public sealed class StableDiffusionSystem : IGenerationSystem
             }
             _controlNet?.Net.Path.Store.Dispose();
             _controlNet = null;
-            var config = ControlNetConfig.Read(ConfigText.OfFile(Path.Combine(folder, "config.json")));
+            ControlNetConfig config = ControlNetConfigOf(networks.Folder, folder);
             _controlNet = (folder, networks.LoadFrom(folder, "controlnet", path => new ControlNet(path, config)));
             return _controlNet.Value.Net;
         }
