@@ -53,9 +53,11 @@ public sealed class ResnetBlock2D : Module
     /// <summary>The same strip by strip, for a block without a timestep; x is used up.</summary>
     internal FeatureRows Forward(FeatureRows x)
     {
-        Func<Tensor, Tensor> norm1 = x.NormSilu(_norm1);
-        var (h, residual) = _convShortcut is null ? (x.Map(norm1).Convolved(_conv1.Forward).Stored(), x) : x.StoredWith(norm1, _conv1.Forward, _convShortcut.Forward);
-        var change = h.Map(h.NormSilu(_norm2)).Convolved(_conv2.Forward).Plus(residual);
+        Func<Tensor, Tensor> norm1 = x.Norm(_norm1);
+        var (h, residual) = _convShortcut is null
+            ? (x.Map(norm1).Convolved(_conv1.Forward).Stored(), x)
+            : x.StoredWith((rows, _) => norm1(rows), (rows, _) => _conv1.Forward(rows), _convShortcut.Forward);
+        var change = h.Map(h.Norm(_norm2)).Convolved(_conv2.Forward).Plus(residual);
         var sum = (_outputScale == 1 ? change : change.Map(t => t / _outputScale)).StoredOver(residual);
         h.Free();
         return sum;

@@ -224,7 +224,7 @@ public sealed class AutoencoderKl : Module
             using var scope = TensorScope.Enter();
             var map = FeatureRows.Of(x.ContiguousChannelsLast(), positions).Convolved(_convIn.Forward).Stored();
             foreach (var level in _downBlocks) map = level.Forward(map, store: true);
-            var h = _midBlock.Forward(map.Rows(0, map.Height));
+            var h = _midBlock.Forward(map.Rows());
             return scope.Keep(_convOut.Forward(_convNormOut.ForwardSilu(h)));                // [1, 2c, h, w]
         }
     }
@@ -261,7 +261,7 @@ public sealed class AutoencoderKl : Module
             using var scope = TensorScope.Enter();
             var map = FeatureRows.Of(_midBlock.Forward(_convIn.Forward(z)), positions);
             for (int i = 0; i < _upBlocks.Length; i++) map = _upBlocks[i].Forward(map, store: i < _upBlocks.Length - 2);
-            return scope.Keep(map.Map(map.NormSilu(_convNormOut)).Convolved(_convOut.Forward).Stored().Rows(0, map.Height)); // [1, C, H, W]
+            return scope.Keep(map.Map(map.Norm(_convNormOut)).Convolved(_convOut.Forward).Stored().Rows()); // [1, C, H, W]
         }
     }
 

@@ -17,7 +17,7 @@ namespace Kinora.Models.Systems.Wan;
 // Numerics  convolutions run in the autocast type and the residual stream keeps it; norms accumulate in float32; moments and clips are float32.
 public sealed class WanAutoencoder : Module
 {
-    private const int DecoderMaps = 6, TilePixels = 256, StridePixels = 192; // maps of the finest stage alive at once; side of a tile and from tile to tile
+    private const int DecoderMaps = 6;                          // maps of the finest stage alive at once
     private readonly WanEncoder _encoder;
     private readonly WanDecoder _decoder;
     private readonly PointwiseConv _quantConv, _postQuantConv;
@@ -37,20 +37,18 @@ public sealed class WanAutoencoder : Module
     /// <summary>Mean and log variance of the latents of clips, one after the other in the channels: [B, 2Z, f, h, w] in float32.</summary>
     /// <param name="x">Clips [B, 3, F, H, W] in [−1, 1]; F = 1 + 4k, H and W multiples of the spatial factor.</param>
     /// <param name="latentFramesPerPart">How many latent frames run at once; memory grows with it.</param>
-    /// <param name="tiled">Encodes overlapping tiles and blends them: less memory, nearly the same latents.</param>
-    public Tensor EncodeMoments(Tensor x, int latentFramesPerPart = int.MaxValue, bool tiled = false)
+    /// <param name="inStrips">Works strip by strip: the same to rounding, in less memory and more time.</param>
+    public Tensor EncodeMoments(Tensor x, int latentFramesPerPart = int.MaxValue, bool inStrips = false) =>
+        EncodeMoments(x, latentFramesPerPart, inStrips ? FeatureRows.ClipPositions : FeatureRows.Whole);
+
+    /// <param name="x">[B, 3, F, H, W]</param>
+    /// <param name="latentFramesPerPart">How many latent frames run at once.</param>
+    /// <param name="positions">Of a strip.</param>
+    internal Tensor EncodeMoments(Tensor x, int latentFramesPerPart, long positions)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(latentFramesPerPart);
         using var scope = TensorScope.Enter();
         CheckClip(x);
-        int s = Config.ScaleFactorSpatial;
-        var tiling = Tiling(x.Size(3) / s, x.Size(4) / s, tiled);
-        return scope.Keep(tiling.Join([.. tiling.Tiles.Select(tile => EncodeTile(PictureTiling.Cut(x, tile, s), latentFramesPerPart))], 1));
-    }
-
-    private Tensor EncodeTile(Tensor x, int latentFramesPerPart)
-    {
-        using var scope = TensorScope.Enter();
         using var history = new CausalHistory();
         var parts = new List<Tensor>();
         long frames = x.Size(2), step = Config.ScaleFactorTemporal * (long)latentFramesPerPart;
@@ -59,17 +57,17 @@ public sealed class WanAutoencoder : Module
             end = Math.Min(frames, start == 0 ? step - Config.ScaleFactorTemporal + 1 : start + step);
             using var part = TensorScope.Enter();
             var folded = WanPatches.Fold(x.Narrow(2, start, end - start).Permute(0, 2, 3, 4, 1), Config.Patch);
-            parts.Add(part.Keep(_quantConv.Forward(_encoder.Forward(folded, history)).To(DType.Float32)));
+            parts.Add(part.Keep(_quantConv.Forward(_encoder.Forward(folded, history, positions)).To(DType.Float32)));
             history.Advance();
         }
         return scope.Keep(Tensor.Cat(parts, 1).Permute(0, 4, 1, 2, 3).Contiguous());             // [B, 2Z, f, h, w]
     }
 
     /// <summary>The mode of the latents of clips, not normalized: [B, Z, f, h, w]. See <see cref="EncodeMoments"/>.</summary>
-    public Tensor EncodeMean(Tensor x, int latentFramesPerPart = int.MaxValue, bool tiled = false)
+    public Tensor EncodeMean(Tensor x, int latentFramesPerPart = int.MaxValue, bool inStrips = false)
     {
         using var scope = TensorScope.Enter();
-        return scope.Keep(EncodeMoments(x, latentFramesPerPart, tiled).Narrow(1, 0, Config.ZDim).Contiguous());
+        return scope.Keep(EncodeMoments(x, latentFramesPerPart, inStrips).Narrow(1, 0, Config.ZDim).Contiguous());
     }
 
     /// <summary>Clips [B, 3, F, H, W], clamped to [−1, 1], from latents [B, Z, f, h, w] that are not normalized.</summary>
@@ -78,7 +76,7 @@ public sealed class WanAutoencoder : Module
         using var scope = TensorScope.Enter();
         CheckLatents(z);
         using var history = new CausalHistory();
-        return scope.Keep(DecodePart(z, history));
+        return scope.Keep(DecodePart(z, history, FeatureRows.Whole));
     }
 
     /// <summary>
@@ -88,28 +86,25 @@ public sealed class WanAutoencoder : Module
     /// <param name="z">[B, Z, f, h, w]</param>
     /// <param name="latentFramesPerPart">How many latent frames run at once.</param>
     /// <param name="use">Takes the parts.</param>
-    /// <param name="tiled">Decodes overlapping tiles and blends them, each with a past of its own: less memory, nearly the same picture.</param>
-    public void DecodeInParts(Tensor z, int latentFramesPerPart, Action<Tensor> use, bool tiled = false)
+    /// <param name="inStrips">Works strip by strip: the same to rounding, in less memory and more time.</param>
+    public void DecodeInParts(Tensor z, int latentFramesPerPart, Action<Tensor> use, bool inStrips = false) =>
+        DecodeInParts(z, latentFramesPerPart, use, inStrips ? FeatureRows.ClipPositions : FeatureRows.Whole);
+
+    /// <param name="z">[B, Z, f, h, w]</param>
+    /// <param name="latentFramesPerPart">How many latent frames run at once.</param>
+    /// <param name="use">Takes the parts.</param>
+    /// <param name="positions">Of a strip.</param>
+    internal void DecodeInParts(Tensor z, int latentFramesPerPart, Action<Tensor> use, long positions)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(latentFramesPerPart);
         ArgumentNullException.ThrowIfNull(use);
         CheckLatents(z);
-        var tiling = Tiling(z.Size(3), z.Size(4), tiled);
-        CausalHistory[] histories = [.. tiling.Tiles.Select(_ => new CausalHistory())];
-        try
+        using var history = new CausalHistory();
+        for (long start = 0, total = z.Size(2); start < total; start += latentFramesPerPart)
         {
-            for (long start = 0, total = z.Size(2); start < total; start += latentFramesPerPart)
-            {
-                using var scope = TensorScope.Enter();
-                var part = z.Narrow(2, start, Math.Min(latentFramesPerPart, total - start));
-                Tensor[] tiles = [.. tiling.Tiles.Select((tile, i) => DecodePart(PictureTiling.Cut(part, tile), histories[i]))];
-                use(tiling.Join(tiles, Config.ScaleFactorSpatial));
-                foreach (var history in histories) history.Advance();
-            }
-        }
-        finally
-        {
-            foreach (var history in histories) history.Dispose();
+            using var scope = TensorScope.Enter();
+            use(DecodePart(z.Narrow(2, start, Math.Min(latentFramesPerPart, total - start)), history, positions));
+            history.Advance();
         }
     }
 
@@ -130,21 +125,11 @@ public sealed class WanAutoencoder : Module
     internal static long DecodePeakBytes(WanAutoencoderConfig config, long latentFrames, long latentHeight, long latentWidth, VaeTiling tiling, DType type)
     {
         // The last stage: the results of its blocks; within one, norms, activations and convolutions with the past in front.
-        const int LastStageMaps = 12;
-        long tile = TilePixels / config.ScaleFactorSpatial;
-        bool tiled = tiling.Applies(DecodeBytes(config, latentFrames, latentHeight, latentWidth));
-        long height = tiled ? Math.Min(tile, latentHeight) : latentHeight, width = tiled ? Math.Min(tile, latentWidth) : latentWidth;
-        long positions = latentFrames * config.ScaleFactorTemporal * height * width * config.ScaleFactorSpatial * config.ScaleFactorSpatial / (config.Patch * config.Patch);
-        // Every tile has a past of its own.
-        double shared = tiled ? (double)(TilePixels * TilePixels) / (StridePixels * StridePixels) : 1;
-        return positions * config.DecoderDim * (sizeof(float) + (long)type.ItemSize() * LastStageMaps) + (long)(shared * WanDecoder.HistoryBytes(config, latentHeight, latentWidth, type));
-    }
-
-    // Tiles of 256 × 256 pixels of which a quarter is shared, as the reference has them.
-    private PictureTiling Tiling(long height, long width, bool tiled)
-    {
-        int tile = Math.Max(1, TilePixels / Config.ScaleFactorSpatial), stride = Math.Max(1, StridePixels / Config.ScaleFactorSpatial);
-        return tiled ? PictureTiling.Of(height, width, (tile, tile), (stride, stride)) : PictureTiling.Whole(height, width);
+        const int LastStageMaps = 12, HeldMaps = 2;
+        long positions = latentFrames * config.ScaleFactorTemporal * latentHeight * latentWidth * config.ScaleFactorSpatial * config.ScaleFactorSpatial / (config.Patch * config.Patch);
+        bool inStrips = tiling.Applies(DecodeBytes(config, latentFrames, latentHeight, latentWidth));
+        long strip = inStrips ? Math.Min(FeatureRows.ClipPositions, positions) : positions, held = inStrips ? positions * HeldMaps : 0;
+        return config.DecoderDim * (held * type.ItemSize() + strip * (sizeof(float) + (long)type.ItemSize() * LastStageMaps)) + WanDecoder.HistoryBytes(config, latentHeight, latentWidth, type);
     }
 
     /// <summary>(z − mean) / std per channel: what the transformer sees.</summary>
@@ -164,10 +149,10 @@ public sealed class WanAutoencoder : Module
     /// <summary>Floating point operations to decode one clip (a multiply-add counts as two; convolutions of 3×3×3 and 3×3 only).</summary>
     public static double DecodeFlops(WanAutoencoderConfig config, long latentFrames, long latentHeight, long latentWidth) => WanDecoder.Flops(config, latentFrames, latentHeight, latentWidth);
 
-    private Tensor DecodePart(Tensor z, CausalHistory history)
+    private Tensor DecodePart(Tensor z, CausalHistory history, long positions)
     {
         using var scope = TensorScope.Enter();
-        var h = _decoder.Forward(_postQuantConv.Forward(z.Permute(0, 2, 3, 4, 1).Contiguous()), history);
+        var h = _decoder.Forward(_postQuantConv.Forward(z.Permute(0, 2, 3, 4, 1).Contiguous()), history, positions);
         var x = WanPatches.Unfold(h.To(DType.Float32), Config.Patch).Clamp(-1, 1);               // [B, F, H, W, 3]
         return scope.Keep(x.Permute(0, 4, 1, 2, 3).Contiguous());
     }

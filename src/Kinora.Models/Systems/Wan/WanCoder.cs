@@ -24,13 +24,16 @@ internal sealed class WanEncoder : Module
         _convOut = new WanCausalConv(path["conv_out"], widths[^1], 2 * config.ZDim);
     }
 
-    public Tensor Forward(Tensor x, CausalHistory history)
+    /// <param name="x">[B, F, H, W, C]</param>
+    /// <param name="history">The clip's past.</param>
+    /// <param name="positions">Of a strip; see <see cref="FeatureRows"/>.</param>
+    public Tensor Forward(Tensor x, CausalHistory history, long positions)
     {
         using var scope = TensorScope.Enter();
-        var h = _convIn.Forward(x, history);
-        foreach (var part in _down) TensorScope.Replace(ref h, part.Forward(h, history));
+        var h = _convIn.Forward(FeatureRows.Of(x, positions), history).Stored();
+        foreach (var part in _down) h = part.Forward(h, history);
         h = _mid.Forward(h, history);
-        return scope.Keep(_convOut.Forward(F.Silu(_normOut.Forward(h)), history));
+        return scope.Keep(_convOut.Forward(h.Map(_normOut.ForwardSilu), history).Stored().Rows());
     }
 
     private static IWanCoderPart[] FlatList(ParameterPath path, int[] widths, WanAutoencoderConfig config)
@@ -73,12 +76,15 @@ internal sealed class WanDecoder : Module
         _convOut = new WanCausalConv(path["conv_out"], widths[^1], config.OutChannels);
     }
 
-    public Tensor Forward(Tensor z, CausalHistory history)
+    /// <param name="z">[B, f, h, w, Z]</param>
+    /// <param name="history">The clip's past.</param>
+    /// <param name="positions">Of a strip; see <see cref="FeatureRows"/>.</param>
+    public Tensor Forward(Tensor z, CausalHistory history, long positions)
     {
         using var scope = TensorScope.Enter();
-        var h = _mid.Forward(_convIn.Forward(z, history), history);
-        foreach (var part in _up) TensorScope.Replace(ref h, part.Forward(h, history));
-        return scope.Keep(_convOut.Forward(F.Silu(_normOut.Forward(h)), history));
+        var h = _mid.Forward(_convIn.Forward(FeatureRows.Of(z, positions), history).Stored(), history);
+        foreach (var part in _up) h = part.Forward(h, history);
+        return scope.Keep(_convOut.Forward(h.Map(_normOut.ForwardSilu), history).Stored().Rows());
     }
 
     public static double Flops(WanAutoencoderConfig config, long frames, long height, long width)
@@ -136,11 +142,7 @@ internal sealed class WanMidBlock : Module, IWanCoderPart
         _second = new WanResidualBlock(path["resnets"][1], width, width);
     }
 
-    public Tensor Forward(Tensor x, CausalHistory history)
-    {
-        using var scope = TensorScope.Enter();
-        return scope.Keep(_second.Forward(_attention.Forward(_first.Forward(x, history)), history));
-    }
+    public FeatureRows Forward(FeatureRows x, CausalHistory history) => _second.Forward(_first.Forward(x, history).Replaced(_attention.Forward), history);
 }
 
 /// <summary>A decoder stage of 2.1: residual blocks, then an expansion that halves the width.</summary>
@@ -155,12 +157,10 @@ internal sealed class WanUpBlock : Module, IWanCoderPart
         _upsample = up ? new WanUpsample(path["upsamplers"][0], width, width / 2, upTime) : null;
     }
 
-    public Tensor Forward(Tensor x, CausalHistory history)
+    public FeatureRows Forward(FeatureRows x, CausalHistory history)
     {
-        using var scope = TensorScope.Enter();
-        var h = x;
-        foreach (var block in _blocks) h = block.Forward(h, history);
-        return scope.Keep(_upsample is null ? h : _upsample.Forward(h, history));
+        foreach (var block in _blocks) x = block.Forward(x, history);
+        return _upsample?.Forward(x, history) ?? x;
     }
 }
 
@@ -178,13 +178,14 @@ internal sealed class WanResidualDownBlock : Module, IWanCoderPart
         _downsample = down ? new WanDownsample(path["downsampler"], width, downTime) : null;
     }
 
-    public Tensor Forward(Tensor x, CausalHistory history)
+    public FeatureRows Forward(FeatureRows x, CausalHistory history)
     {
-        using var scope = TensorScope.Enter();
-        var h = x;
-        foreach (var block in _blocks) h = block.Forward(h, history);
-        if (_downsample is not null) h = _downsample.Forward(h, history);
-        return scope.Keep(h + Average(x).To(h.DType));
+        var average = x.Folded(_spaceFactor, Average).Stored();
+        foreach (var block in _blocks) x = block.Forward(x, history);
+        if (_downsample is not null) x = _downsample.Forward(x, history);
+        var sum = average.Plus(x).StoredOver(x);
+        average.Free();
+        return sum;
     }
 
     // Channels and the positions of a block, in the order (channel, frame, row, column), averaged in groups until `width` remain.
@@ -198,13 +199,14 @@ internal sealed class WanResidualDownBlock : Module, IWanCoderPart
         var (b, frames, height, width, c) = x.Dims5();
         var blocks = x.Reshape(b, frames / t, t, height / s, s, width / s, s, c).Permute(0, 1, 3, 5, 7, 2, 4, 6); // [B, f, h, w, C, t, s, s]
         var groups = blocks.Reshape(b, frames / t, height / s, width / s, _width, c * t * s * s / _width);
-        return scope.Keep(groups.To(DType.Float32).Mean([-1]));
+        return scope.Keep(groups.To(DType.Float32).Mean([-1]).To(x.DType));
     }
 }
 
 /// <summary>A decoder stage of 2.2: residual blocks and an expansion, beside them copies of the channels.</summary>
 internal sealed class WanResidualUpBlock : Module, IWanCoderPart
 {
+    private const int Space = 2;
     private readonly int _width, _timeFactor;
     private readonly WanResidualBlock[] _blocks;
     private readonly WanUpsample? _upsample;
@@ -216,24 +218,29 @@ internal sealed class WanResidualUpBlock : Module, IWanCoderPart
         _upsample = up ? new WanUpsample(path["upsampler"], width, width, upTime) : null;
     }
 
-    public Tensor Forward(Tensor x, CausalHistory history)
+    public FeatureRows Forward(FeatureRows x, CausalHistory history)
     {
-        using var scope = TensorScope.Enter();
-        var h = x;
+        if (_upsample is null)
+        {
+            foreach (var block in _blocks) x = block.Forward(x, history);
+            return x;
+        }
+        x = x.InMemory();
+        var h = x.Shared();
         foreach (var block in _blocks) h = block.Forward(h, history);
-        return scope.Keep(_upsample is null ? h : _upsample.Forward(h, history) + Copies(x, history).To(h.DType));
+        bool firstPart = history.IsFirstPart;
+        return x.Unfolded(Space, rows => Copies(rows, firstPart)).Plus(_upsample.Forward(h, history));
     }
 
     // Every channel stands several times, then channels become the frames, rows and columns of a block. Of the clip's first block of
     // frames the last alone is used.
-    private Tensor Copies(Tensor x, CausalHistory history)                                       // [B, F, H, W, C]
+    private Tensor Copies(Tensor x, bool firstPart)                                              // [B, F, H, W, C]
     {
-        const int Space = 2;
         using var scope = TensorScope.Enter();
         var (b, f, h, w, c) = x.Dims5();
         int t = _timeFactor;
         var repeated = x.RepeatInterleave(_width * t * Space * Space / c, 4).Reshape(b, f, h, w, _width, t, Space, Space);
         var y = repeated.Permute(0, 1, 5, 2, 6, 3, 7, 4).Reshape(b, f * t, h * Space, w * Space, _width);
-        return scope.Keep(history.IsFirstPart ? y.Narrow(1, t - 1, f * t - (t - 1)) : y);
+        return scope.Keep(firstPart ? y.Narrow(1, t - 1, f * t - (t - 1)) : y);
     }
 }

@@ -9,10 +9,12 @@ namespace Kinora.Models.Systems.Wan;
 // Shapes    [B, F, H, W, C], channels last in memory
 // Numerics  convolutions run in the autocast type and return it; norms and attention weights accumulate in float32.
 
-/// <summary>Something that maps [B, F, H, W, C] to the same layout and remembers what the clip's next part needs.</summary>
+/// <summary>Something that maps [B, F, H, W, C] to the same layout, strip by strip or whole, and remembers what the clip's next part needs.</summary>
 internal interface IWanCoderPart
 {
-    Tensor Forward(Tensor x, CausalHistory history);
+    /// <param name="x">Used up.</param>
+    /// <param name="history">The clip's past.</param>
+    FeatureRows Forward(FeatureRows x, CausalHistory history);
 }
 
 /// <summary>A 3×3×3 convolution of the present frame and the two before it; before the first frame are zeros.</summary>
@@ -24,11 +26,17 @@ internal sealed class WanCausalConv : Module
     public WanCausalConv(ParameterPath path, int inChannels, int outChannels) : base(path) =>
         _conv = new Conv3d(path, inChannels, outChannels, Kernel, padding: new Size3(0, 1, 1));
 
-    public Tensor Forward(Tensor x, CausalHistory history)
+    public FeatureRows Forward(FeatureRows x, CausalHistory history) => x.Convolved((rows, top) => Forward(rows, history, top, x.Height));
+
+    /// <param name="x">Rows of the map, [B, F, rows, W, C].</param>
+    /// <param name="history">The clip's past.</param>
+    /// <param name="top">The first row.</param>
+    /// <param name="height">Rows of the whole map.</param>
+    public Tensor Forward(Tensor x, CausalHistory history, long top, long height)
     {
         using var scope = TensorScope.Enter();
         x = Autocast.Target is { } dtype ? x.To(dtype) : x;
-        return scope.Keep(WanTime.Convolve(_conv, WanTime.WithPast(this, x, Past, history)));
+        return scope.Keep(WanTime.Convolve(_conv, WanTime.WithPast(this, x, Past, history, top, height)));
     }
 }
 
@@ -36,12 +44,12 @@ internal sealed class WanCausalConv : Module
 internal static class WanTime
 {
     /// <summary>The frames that <paramref name="layer"/> remembers, or zeros, and then x; the last frames are remembered.</summary>
-    public static Tensor WithPast(Module layer, Tensor x, int count, CausalHistory history)
+    public static Tensor WithPast(Module layer, Tensor x, int count, CausalHistory history, long top, long height)
     {
         using var scope = TensorScope.Enter();
-        var past = history.Past(layer) ?? Tensor.Zeros([x.Size(0), count, x.Size(2), x.Size(3), x.Size(4)], x.DType, x.Device);
+        var past = history.Past(layer, top, x.Size(2)) ?? Tensor.Zeros([x.Size(0), count, x.Size(2), x.Size(3), x.Size(4)], x.DType, x.Device);
         var padded = Tensor.Cat([past, x], 1);
-        history.Remember(layer, padded.Narrow(1, padded.Size(1) - count, count));
+        history.Remember(layer, padded.Narrow(1, padded.Size(1) - count, count), top, height);
         return scope.Keep(padded);
     }
 
@@ -69,6 +77,12 @@ internal sealed class WanNorm : Module
         using var scope = TensorScope.Enter();
         return scope.Keep(F.RmsNorm(x, _gamma.View(_gamma.Size(0)), NotZero));
     }
+
+    public Tensor ForwardSilu(Tensor x)
+    {
+        using var scope = TensorScope.Enter();
+        return scope.Keep(F.Silu(Forward(x)));
+    }
 }
 
 /// <summary>shortcut(x) + conv2(silu(norm2(conv1(silu(norm1(x)))))).</summary>
@@ -87,12 +101,21 @@ internal sealed class WanResidualBlock : Module, IWanCoderPart
         _shortcut = inWidth == width ? null : new PointwiseConv(path["conv_shortcut"], inWidth, width, dimensions: 3);
     }
 
-    public Tensor Forward(Tensor x, CausalHistory history)
+    public FeatureRows Forward(FeatureRows x, CausalHistory history)
     {
-        using var scope = TensorScope.Enter();
-        var h = _conv1.Forward(F.Silu(_norm1.Forward(x)), history);
-        h = _conv2.Forward(F.Silu(_norm2.Forward(h)), history);
-        return scope.Keep((_shortcut is null ? x : _shortcut.Forward(x)) + h);
+        FeatureRows h, residual;
+        if (_shortcut is null)
+        {
+            residual = x.InMemory();
+            h = _conv1.Forward(residual.Map(_norm1.ForwardSilu), history).Stored();
+        }
+        else
+        {
+            (h, residual) = x.StoredWith((rows, _) => _norm1.ForwardSilu(rows), (rows, top) => _conv1.Forward(rows, history, top, x.Height), _shortcut.Forward);
+        }
+        var sum = _conv2.Forward(h.Map(_norm2.ForwardSilu), history).Plus(residual).StoredOver(residual);
+        h.Free();
+        return sum;
     }
 }
 
@@ -142,15 +165,20 @@ internal sealed class WanDownsample : Module, IWanCoderPart
         _timeConv = time ? new Conv3d(path["time_conv"], width, width, new Size3(3, 1, 1), new Size3(2, 1, 1)) : null;
     }
 
-    public Tensor Forward(Tensor x, CausalHistory history)
+    public FeatureRows Forward(FeatureRows x, CausalHistory history)
+    {
+        var h = x.Halved(Resample).InMemory();
+        return _timeConv is null ? h : h.Replaced(frames => HalveFrames(frames, history));
+    }
+
+    private Tensor Resample(Tensor x)                                                            // [B, F, H, W, C]
     {
         using var scope = TensorScope.Enter();
         var (b, f, height, width, c) = x.Dims5();
         // A row below and a column to the right.
         var frames = F.Pad(x.Reshape(b * f, height, width, c), [0, 0, 0, 1, 0, 1]).Permute(0, 3, 1, 2);
         var h = _resample.Forward(frames).Permute(0, 2, 3, 1).Contiguous();
-        h = h.View(b, f, h.Size(1), h.Size(2), c);
-        return scope.Keep(_timeConv is null ? h : HalveFrames(h, history));
+        return scope.Keep(h.View(b, f, h.Size(1), h.Size(2), c));
     }
 
     // Of y₀ y₁ ... y₂ₘ: y₀, conv(y₀ y₁ y₂), conv(y₂ y₃ y₄), ...
@@ -180,10 +208,12 @@ internal sealed class WanUpsample : Module, IWanCoderPart
         _timeConv = time ? new Conv3d(path["time_conv"], width, 2 * width, new Size3(3, 1, 1)) : null;
     }
 
-    public Tensor Forward(Tensor x, CausalHistory history)
+    public FeatureRows Forward(FeatureRows x, CausalHistory history) =>
+        (_timeConv is null ? x : x.Replaced(frames => DoubleFrames(frames, history))).Doubled(Resample);
+
+    private Tensor Resample(Tensor x)                                                            // [B, F, H, W, C]
     {
         using var scope = TensorScope.Enter();
-        if (_timeConv is not null) x = DoubleFrames(x, history);
         var (b, f, height, width, c) = x.Dims5();
         var frames = x.Reshape(b * f, height, width, c).Permute(0, 3, 1, 2);
         var h = _resample.ForwardDoubled(frames).Permute(0, 2, 3, 1).Contiguous();
@@ -198,7 +228,7 @@ internal sealed class WanUpsample : Module, IWanCoderPart
         var skipped = history.IsFirstPart ? 1 : 0;
         if (f == skipped) return x;
         var later = x.Narrow(1, skipped, f - skipped);
-        var pairs = WanTime.Convolve(_timeConv!, WanTime.WithPast(this, later, Past, history));   // [B, F', H, W, 2C]
+        var pairs = WanTime.Convolve(_timeConv!, WanTime.WithPast(this, later, Past, history, 0, height));   // [B, F', H, W, 2C]
         var doubled = pairs.Reshape(b, f - skipped, height, width, 2, c).Permute(0, 1, 4, 2, 3, 5).Reshape(b, 2 * (f - skipped), height, width, c);
         return scope.Keep(skipped == 0 ? doubled : Tensor.Cat([x.Narrow(1, 0, 1), doubled], 1));
     }

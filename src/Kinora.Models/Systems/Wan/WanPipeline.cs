@@ -123,7 +123,7 @@ public sealed class WanPipeline : IDisposable
     /// <param name="first">First frame in [−1, 1], [1, 3, H, W].</param>
     /// <param name="last">Last frame likewise, or null.</param>
     /// <param name="frames">Frames of the clip, 1 + 4k.</param>
-    /// <param name="tiling">Whether pictures are encoded in tiles, by the rule of decoding.</param>
+    /// <param name="tiling">Whether pictures are encoded in strips, by the rule of decoding.</param>
     public Tensor ConcatenatedCondition(Tensor first, Tensor? last, int frames, VaeTiling tiling = VaeTiling.Off)
     {
         using var inference = GradMode.Inference();
@@ -134,7 +134,7 @@ public sealed class WanPipeline : IDisposable
         long h = height / s, w = width / s;
         var middle = Tensor.Zeros([1, c, frames - (last is null ? 1 : 2), height, width]);
         var clip = Tensor.Cat(last is null ? [first.Unsqueeze(2), middle] : [first.Unsqueeze(2), middle, last.Unsqueeze(2)], 2).To(_device);
-        var latents = _autoencoder.Value.NormalizeLatents(_autoencoder.Value.EncodeMean(clip, EncodedLatentFrames, IsTiled(tiling, h, w))); // [1, Z, f, h, w]
+        var latents = _autoencoder.Value.NormalizeLatents(_autoencoder.Value.EncodeMean(clip, EncodedLatentFrames, InStrips(tiling, h, w))); // [1, Z, f, h, w]
         var known = new float[latentFrames * t];
         Array.Fill(known, 1, 0, t);
         if (last is not null) known[^1] = 1;
@@ -142,17 +142,17 @@ public sealed class WanPipeline : IDisposable
         return scope.Keep(Tensor.Cat([mask.To(_device), latents], 1));
     }
 
-    private bool IsTiled(VaeTiling tiling, long latentHeight, long latentWidth) => tiling.Applies(WanAutoencoder.DecodeBytes(AutoencoderConfig, DecodedLatentFrames, latentHeight, latentWidth));
+    private bool InStrips(VaeTiling tiling, long latentHeight, long latentWidth) => tiling.Applies(WanAutoencoder.DecodeBytes(AutoencoderConfig, DecodedLatentFrames, latentHeight, latentWidth));
 
     /// <summary>The normalized latents of a clip's first frames, [1, Z, n, h, w].</summary>
     /// <param name="first">1 + 4k first frames in [−1, 1], [1, 3, F, H, W].</param>
-    /// <param name="tiling">Whether pictures are encoded in tiles, by the rule of decoding.</param>
+    /// <param name="tiling">Whether pictures are encoded in strips, by the rule of decoding.</param>
     public Tensor KnownLatents(Tensor first, VaeTiling tiling = VaeTiling.Off)
     {
         using var inference = GradMode.Inference();
         using var autocast = Autocast.Enter(_compute);
         using var scope = TensorScope.Enter();
-        return scope.Keep(_autoencoder.Value.NormalizeLatents(_autoencoder.Value.EncodeMean(first.To(_device), EncodedLatentFrames, IsTiled(tiling, first.Size(3) / AutoencoderConfig.ScaleFactorSpatial, first.Size(4) / AutoencoderConfig.ScaleFactorSpatial))));
+        return scope.Keep(_autoencoder.Value.NormalizeLatents(_autoencoder.Value.EncodeMean(first.To(_device), EncodedLatentFrames, InStrips(tiling, first.Size(3) / AutoencoderConfig.ScaleFactorSpatial, first.Size(4) / AutoencoderConfig.ScaleFactorSpatial))));
     }
 
     /// <summary>Integrates from noise to the latents of a clip, [B, Z, f, h, w] in float32, as the transformer sees them.</summary>
@@ -210,7 +210,7 @@ public sealed class WanPipeline : IDisposable
     /// <summary>Turns latents of <see cref="Sample"/> into pixels, part by part: [B, 3, n, H, W] in [−1, 1], freed after each call of <paramref name="use"/>.</summary>
     /// <param name="latents">[B, Z, f, h, w]</param>
     /// <param name="use">Takes the parts.</param>
-    /// <param name="tiling">Whether each part is decoded in tiles.</param>
+    /// <param name="tiling">Whether each part is decoded in strips.</param>
     /// <param name="cancellationToken">Looked at before every part is used.</param>
     public void Decode(Tensor latents, Action<Tensor> use, VaeTiling tiling = VaeTiling.Auto, CancellationToken cancellationToken = default)
     {
@@ -221,7 +221,7 @@ public sealed class WanPipeline : IDisposable
         {
             cancellationToken.ThrowIfCancellationRequested();
             use(part);
-        }, IsTiled(tiling, latents.Size(3), latents.Size(4)));
+        }, InStrips(tiling, latents.Size(3), latents.Size(4)));
     }
 
     /// <summary>Frees the transformers.</summary>
