@@ -163,7 +163,7 @@ public static class ClipEvaluation
                 if (flow is not null)
                     AddAll(values, flow.Of(clip));
                 if (vbench is not null)
-                    AddAll(values, vbench.Of(clip));
+                    AddAll(values, vbench.Of(clip, prompt));
                 if (options.Paired)
                     AddAll(values, AgainstReference(clip, file, references, lpips, options.Resize));
                 if (clipScores is not null)

@@ -1,17 +1,21 @@
 // Dimensions of VBench by its own definitions, with the networks that it takes. A score has VBench's name only when the weights are known to be
 // VBench's by their published checksum; with other weights, or such as have no published checksum, its name begins with "vbl.".
 // Paper: Huang et al., "VBench", arXiv:2311.17982. Source: Vchitect/VBench 01c77af7, vbench/{subject,background}_consistency.py, aesthetic_quality.py,
-// core/imaging_quality.py (its default, "longer"), utils.py (dino_transform, clip_transform: torchvision's Resize without antialiasing on float pixels).
+// core/imaging_quality.py (its default, "longer"), core/overall_consistency.py, utils.py (dino_transform, clip_transform: torchvision's Resize without
+// antialiasing on float pixels; get_frame_indices; overall consistency reads bytes, which torchvision rounds to again).
 //
 // Shapes    F frames  H,W height, width
 // Numerics  float32; similarities in float64.
 
+using System.Net;
 using Kinora.Engine;
 using Kinora.Engine.Checkpoints;
 using Kinora.Media;
 using Kinora.Models.Systems.Clip;
 using Kinora.Models.Systems.Dino;
 using Kinora.Models.Systems.Musiq;
+using Kinora.Models.Systems.ViClip;
+using Kinora.Models.Text;
 
 namespace Kinora.Evaluation.Clips;
 
@@ -26,7 +30,8 @@ public sealed record VBenchDimension(string Name, string Features, string Prepro
 public sealed class VBenchScores : IDisposable
 {
     /// <summary>Published names of the files.</summary>
-    public const string ClipBase = "ViT-B-32.pt", ClipLarge = "ViT-L-14.pt", AestheticHead = "sa_0_4_vit_l_14_linear.pth", Dino = "dino_vitbase16_pretrain.pth", Musiq = "musiq_spaq_ckpt-358bb6af.pth";
+    public const string ClipBase = "ViT-B-32.pt", ClipLarge = "ViT-L-14.pt", AestheticHead = "sa_0_4_vit_l_14_linear.pth", Dino = "dino_vitbase16_pretrain.pth", Musiq = "musiq_spaq_ckpt-358bb6af.pth",
+        ViClip = "ViClip-InternVid-10M-FLT.pth", ClipMerges = "bpe_simple_vocab_16e6.txt.gz";
 
     private const int InputSize = 224, BatchSize = 16, PatchesBatchSize = 4, LongestSide = 512;
     private const double MostBeautiful = 10, BestImage = 100;
@@ -41,8 +46,8 @@ public sealed class VBenchScores : IDisposable
     ];
 
     private readonly Device _device;
-    private readonly List<(VBenchDimension Dimension, Func<Clip, double> Score)> _dimensions = [];
-    private readonly List<ParameterStore> _stores = [];
+    private readonly List<(VBenchDimension Dimension, Func<Clip, string?, double?> Score)> _dimensions = [];
+    private readonly List<IDisposable> _stores = [];
 
     private VBenchScores(Device device) => _device = device;
 
@@ -51,7 +56,7 @@ public sealed class VBenchScores : IDisposable
 
     /// <summary>The published files that a folder holds; none for null.</summary>
     public static IEnumerable<string> Files(string? folder) =>
-        folder is null ? [] : new[] { ClipBase, ClipLarge, AestheticHead, Dino, Musiq }.Select(name => Path.Combine(folder, name)).Where(File.Exists);
+        folder is null ? [] : new[] { ClipBase, ClipLarge, AestheticHead, Dino, Musiq, ViClip }.Select(name => Path.Combine(folder, name)).Where(File.Exists);
 
     /// <summary>Whether weights are known to be those that VBench takes.</summary>
     public static bool IsPublished(string sha256) => Published.Any(p => sha256.StartsWith(p, StringComparison.Ordinal));
@@ -74,7 +79,9 @@ public sealed class VBenchScores : IDisposable
                 scores.AddAesthetic(At(ClipLarge), At(AestheticHead));
             if (File.Exists(At(Musiq)))
                 scores.AddImaging(At(Musiq));
-            return scores._dimensions.Count > 0 ? scores : throw new EvaluationException($"{folder}: none of VBench's weights; expected {Dino}, {ClipBase}, {Musiq}, or {ClipLarge} with {AestheticHead}.");
+            if (File.Exists(At(ViClip)))
+                scores.AddOverall(At(ViClip), At(ClipMerges));
+            return scores._dimensions.Count > 0 ? scores : throw new EvaluationException($"{folder}: none of VBench's weights; expected {Dino}, {ClipBase}, {Musiq}, {ClipLarge} with {AestheticHead}, or {ViClip} with {ClipMerges}.");
         }
         catch
         {
@@ -83,18 +90,24 @@ public sealed class VBenchScores : IDisposable
         }
     }
 
-    /// <summary>The dimensions of a clip of at least two frames.</summary>
-    public IReadOnlyDictionary<string, double> Of(Clip clip)
+    /// <summary>The dimensions of a clip of at least two frames; without a prompt, those that need none.</summary>
+    public IReadOnlyDictionary<string, double> Of(Clip clip, string? prompt = null)
     {
         ArgumentNullException.ThrowIfNull(clip);
         using var inference = GradMode.Inference();
-        return _dimensions.ToDictionary(d => d.Dimension.Name, d => d.Score(clip), StringComparer.Ordinal);
+        var values = new Dictionary<string, double>(StringComparer.Ordinal);
+        foreach (var (dimension, score) in _dimensions)
+        {
+            if (score(clip, prompt) is { } value)
+                values.Add(dimension.Name, value);
+        }
+        return values;
     }
 
     /// <summary>Frees the networks.</summary>
     public void Dispose()
     {
-        foreach (ParameterStore store in _stores)
+        foreach (IDisposable store in _stores)
             store.Dispose();
     }
 
@@ -103,14 +116,14 @@ public sealed class VBenchScores : IDisposable
         DinoModel dino = DinoModel.Load(path, _device);
         _stores.Add(dino.Path.Store);
         Add("subject-consistency", "DINO ViT, class token", $"shorter side to {InputSize}, bilinear without antialiasing", Checkpoint.HashFile(path),
-            clip => Consistency(Batches(clip, frames => dino.Forward(Prepare(frames, crop: false)))));
+            (clip, _) => Consistency(Batches(clip, frames => dino.Forward(Prepare(frames, crop: false)))));
     }
 
     private void AddBackground(string path)
     {
         ClipVisionModelWithProjection model = OpenAiClip.LoadVision(path, _device);
         _stores.Add(model.Path.Store);
-        Add("background-consistency", "CLIP ViT-B/32", ClipPreprocessing, Checkpoint.HashFile(path), clip => Consistency(Batches(clip, frames => model.Forward(Prepare(frames, crop: true)).ImageEmbeds!)));
+        Add("background-consistency", "CLIP ViT-B/32", ClipPreprocessing, Checkpoint.HashFile(path), (clip, _) => Consistency(Batches(clip, frames => model.Forward(Prepare(frames, crop: true)).ImageEmbeds!)));
     }
 
     private void AddAesthetic(string path, string headPath)
@@ -127,7 +140,7 @@ public sealed class VBenchScores : IDisposable
             (weight, bias) = (root.Create("weight", [1, model.Config.ProjectionDim], Init.Zeros), root.Create("bias", [1], Init.Zeros));
             source.Report.ThrowUnlessEmpty();
         }
-        Add("aesthetic-quality", "CLIP ViT-L/14 with LAION's linear head", ClipPreprocessing, Checkpoint.HashFile(headPath), clip =>
+        Add("aesthetic-quality", "CLIP ViT-L/14 with LAION's linear head", ClipPreprocessing, Checkpoint.HashFile(headPath), (clip, _) =>
         {
             using var scope = TensorScope.Enter();
             Tensor unit = Unit(Batches(clip, frames => model.Forward(Prepare(frames, crop: true)).ImageEmbeds!));
@@ -139,16 +152,53 @@ public sealed class VBenchScores : IDisposable
     {
         MusiqModel musiq = MusiqModel.Load(path, _device);
         _stores.Add(musiq.Path.Store);
-        Add("imaging-quality", "MUSIQ, mean over frames of score / 100", $"longer side to at most {LongestSide}, bilinear without antialiasing", Checkpoint.HashFile(path), clip =>
+        Add("imaging-quality", "MUSIQ, mean over frames of score / 100", $"longer side to at most {LongestSide}, bilinear without antialiasing", Checkpoint.HashFile(path), (clip, _) =>
         {
             using var scope = TensorScope.Enter();
             return Batches(clip, frames => musiq.Forward(Shrunk(frames)), PatchesBatchSize).Mean().Item() / BestImage;
         });
     }
 
+    private void AddOverall(string path, string mergesPath)
+    {
+        if (!File.Exists(mergesPath))
+            throw new EvaluationException($"{path}: its tokenizer is missing; put OpenAI's {ClipMerges} beside it.");
+        TextTokenizer tokenizer = TextTokenizer.LoadFile(mergesPath);
+        ViClipModel model = ViClipModel.Load(path, _device);
+        _stores.Add(model);
+        ViClipConfig config = model.Config;
+        if (config.Vision.ImageSize != InputSize || tokenizer.VocabularySize != config.Text.VocabSize)
+            throw new CheckpointException($"{path}: frames of {config.Vision.ImageSize} and {config.Text.VocabSize} words; expected frames of {InputSize} and the {tokenizer.VocabularySize} words of {ClipMerges}.");
+        Add("overall-consistency", "ViCLIP, cosine of clip and prompt", $"{config.NumFrames} frames from the middles of equal parts, {ClipPreprocessing}, bytes; the prompt's first {config.Text.MaxPositionEmbeddings} tokens, without ftfy", Checkpoint.HashFile(path), (clip, prompt) =>
+        {
+            if (prompt is null)
+                return null;
+            using var scope = TensorScope.Enter();
+            Tensor video = model.EncodeVideo(Prepare([.. Middles(clip.Frames.Count, config.NumFrames).Select(i => clip.Frames[i])], crop: true, bytes: true).Unsqueeze(0));
+            long[] ids = Ids(tokenizer, prompt, config.Text.MaxPositionEmbeddings);
+            Tensor text = model.EncodeText(Tensor.FromArray(ids, 1, ids.Length).To(_device));
+            return (Unit(video.To(DType.Float64)) * Unit(text.To(DType.Float64))).Sum().Item();
+        });
+    }
+
+    // The clip in equal parts, of each the frame in the middle; a clip of fewer frames ends with its last one repeated.
+    private static IEnumerable<int> Middles(int frames, int wanted)
+    {
+        int parts = Math.Min(wanted, frames);
+        int Edge(int part) => (int)((long)frames * part / parts);
+        return Enumerable.Range(0, wanted).Select(i => Math.Min(i, parts - 1)).Select(i => (Edge(i) + Edge(i + 1) - 1) / 2);
+    }
+
+    // Padding would stand behind the end token, which is the one that counts and sees nothing behind it.
+    private static long[] Ids(TextTokenizer tokenizer, string prompt, int length)
+    {
+        long[] ids = [.. tokenizer.Encode(WebUtility.HtmlDecode(WebUtility.HtmlDecode(prompt)).Trim()).Select(i => (long)i)];
+        return ids.Length <= length ? ids : [.. ids.Take(length - 1), ids[^1]];
+    }
+
     private static string ClipPreprocessing => $"shorter side to {InputSize}, bicubic without antialiasing, center crop";
 
-    private void Add(string dimension, string features, string preprocessing, string sha256, Func<Clip, double> score)
+    private void Add(string dimension, string features, string preprocessing, string sha256, Func<Clip, string?, double?> score)
     {
         bool known = IsPublished(sha256);
         _dimensions.Add((new VBenchDimension((known ? "vbench." : "vbl.") + dimension, features, preprocessing + (known ? "" : "; VBench's definition, weights without a published checksum"), sha256), score));
@@ -186,7 +236,7 @@ public sealed class VBenchScores : IDisposable
     }
 
     // torchvision's Resize(224): the longer side is cut to a whole pixel. CenterCrop: the margin is rounded half to even, as Python does.
-    private Tensor Prepare(VideoFrame[] frames, bool crop)                                               // [F, 3, H, W]
+    private Tensor Prepare(VideoFrame[] frames, bool crop, bool bytes = false)                           // [F, 3, H, W]
     {
         using var scope = TensorScope.Enter();
         int w = frames[0].Width, h = frames[0].Height, shorter = Math.Min(w, h);
@@ -194,6 +244,8 @@ public sealed class VBenchScores : IDisposable
         long newW = w == shorter ? InputSize : (long)InputSize * w / h, newH = h == shorter ? InputSize : (long)InputSize * h / w;
         if ((newH, newW) != (h, w))
             x = crop ? F.InterpolateBicubicTo(x, newH, newW) : F.InterpolateBilinear(x, newH, newW);
+        if (bytes)
+            x = x.Clamp(0, 255).Round();
         if (crop)
         {
             static long Margin(long size) => (long)Math.Round((size - InputSize) / 2.0, MidpointRounding.ToEven);

@@ -46,6 +46,7 @@ public static class FixtureRunners
         new Runners.OpticalFlowRunner(),
         new Runners.RaftRunner(),
         new Runners.SceneDetectRunner(),
+        new Runners.ViClipRunner(),
         // schedulers, ops, train
         new Runners.SamplerRunner(),
         new Runners.TorchOpsRunner(),

@@ -59,12 +59,12 @@ public sealed class TextTokenizer
     /// <exception cref="ConfigException">The folder holds no tokenizer, or one with parts that Kinora does not know; the message names file and key.</exception>
     public static TextTokenizer Load(string folder) => TokenizerFolder.Load(folder);
 
-    /// <summary>Reads one <c>tokenizer.json</c> or <c>spiece.model</c> without the settings beside it.</summary>
+    /// <summary>Reads one <c>tokenizer.json</c>, <c>spiece.model</c> or <c>bpe_simple_vocab_16e6.txt.gz</c> of OpenAI's CLIP without the settings beside it.</summary>
     /// <exception cref="ConfigException">The file cannot be read, or has parts that Kinora does not know.</exception>
     public static TextTokenizer LoadFile(string path)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
-        return path.EndsWith(".json", StringComparison.OrdinalIgnoreCase) ? TokenizerFolder.LoadJson(path) : TokenizerFolder.LoadPieces(path);
+        return path.EndsWith(".json", StringComparison.OrdinalIgnoreCase) ? TokenizerFolder.LoadJson(path) : path.EndsWith(".gz", StringComparison.OrdinalIgnoreCase) ? TokenizerFolder.LoadClipMerges(path) : TokenizerFolder.LoadPieces(path);
     }
 
     /// <summary>The ids of a text.</summary>

@@ -1,12 +1,14 @@
-// Oracle: plain modules in PyTorch 1.13 in the layouts of facebookresearch/dino and openai/CLIP, and those of the fixture musiq_tiny, every tensor
+// Oracle: plain modules in PyTorch 1.13 in the layouts of facebookresearch/dino and openai/CLIP, and those of the fixtures musiq_tiny and viclip_tiny, every tensor
 // filled from the stream of its name, torch's interpolate without antialiasing on float pixels as torchvision's Resize calls it.
 
+using System.IO.Compression;
 using Kinora.Engine;
 using Kinora.Engine.Checkpoints;
 using Kinora.Evaluation.Clips;
 using Kinora.Media;
 using Kinora.Models.Systems.Dino;
 using Kinora.Models.Systems.Musiq;
+using Kinora.Models.Text;
 
 namespace Kinora.Evaluation.Tests.Clips;
 
@@ -42,6 +44,37 @@ public sealed class VBenchScoresTests : IDisposable
         scores.Of(Noise(23, 2, 600, 40)).ShouldHaveSingleItem().ShouldSatisfyAllConditions(score => score.Key.ShouldBe("vbl.imaging-quality"), score => score.Value.ShouldBe(0.00923875, 1e-6));
     }
 
+    [Theory]
+    [InlineData("A red balloon &amp; a dog", 0)]
+    [InlineData("one two three four five six seven eight nine ten", 1)]
+    public void Of_ViClip_AgreesWithPyTorchFromBytesAndWordsToTheCosine(string prompt, int expected)
+    {
+        using var scope = TensorScope.Enter();
+        SafetensorsWriter.Write(File(VBenchScores.ViClip), ViClipTowers());
+        WriteMerges();
+        using VBenchScores scores = VBenchScores.Load(_folder, Device.Cpu);
+        Clip clip = Noise(29, 11, 60, 40);
+        scores.Of(clip).ShouldBeEmpty();
+        scores.Of(clip, prompt).ShouldHaveSingleItem().ShouldSatisfyAllConditions(score => score.Key.ShouldBe("vbl.overall-consistency"), score => score.Value.ShouldBe(new[] { -0.0412144, 0.1731158 }[expected], 2e-6));
+    }
+
+    [Fact]
+    public void Load_ViClipWithoutItsTokenizer_IsRefused()
+    {
+        using var scope = TensorScope.Enter();
+        SafetensorsWriter.Write(File(VBenchScores.ViClip), ViClipTowers());
+        Should.Throw<EvaluationException>(() => VBenchScores.Load(_folder, Device.Cpu)).Message.ShouldContain(VBenchScores.ClipMerges);
+    }
+
+    [Fact]
+    public void LoadFile_PackedMergesOfClip_TellsTextsApartAsTheFolderDoes()
+    {
+        WriteMerges();
+        TextTokenizer packed = TextTokenizer.LoadFile(File(VBenchScores.ClipMerges)), folder = TextTokenizer.Load(Tokenizer);
+        foreach (string text in new[] { "A red balloon, 12 dogs' tails", "naïve café — 東京", "<|endoftext|> in a text" })
+            packed.Encode(text).ShouldBe(folder.Encode(text));
+    }
+
     [Fact]
     public void Load_MusiqThatGivesADistribution_IsRefusedWithWhatIsExpected()
     {
@@ -68,6 +101,15 @@ public sealed class VBenchScoresTests : IDisposable
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
+    private static string Tokenizer => Path.Combine(AppContext.BaseDirectory, "Fixtures", "Golden", "tokenizers", "clip_bpe");
+
+    private void WriteMerges()
+    {
+        using FileStream file = System.IO.File.Create(File(VBenchScores.ClipMerges));
+        using var packed = new GZipStream(file, CompressionMode.Compress);
+        packed.Write(System.IO.File.ReadAllBytes(Path.Combine(Tokenizer, "merges.txt")));
+    }
+
     private static Clip Noise(uint seed, int frames, int width, int height)
     {
         int size = width * height * 3;
@@ -79,19 +121,37 @@ public sealed class VBenchScoresTests : IDisposable
 
     private static IEnumerable<KeyValuePair<string, Tensor>> OpenAiTower()
     {
-        var shapes = new List<(string Name, long[] Shape)>
-        {
-            ("class_embedding", [Width]), ("positional_embedding", [50, Width]), ("proj", [Width, Shared]), ("conv1.weight", [Width, 3, 32, 32]), ("ln_pre.weight", [Width]), ("ln_pre.bias", [Width]), ("ln_post.weight", [Width]), ("ln_post.bias", [Width]),
-        };
-        for (int i = 0; i < 2; i++)
-        {
-            string block = $"transformer.resblocks.{i}.";
-            shapes.AddRange([(block + "attn.in_proj_weight", [3 * Width, Width]), (block + "attn.in_proj_bias", [3 * Width]), (block + "attn.out_proj.weight", [Width, Width]), (block + "attn.out_proj.bias", [Width])]);
-            shapes.AddRange([(block + "mlp.c_fc.weight", [4 * Width, Width]), (block + "mlp.c_fc.bias", [4 * Width]), (block + "mlp.c_proj.weight", [Width, 4 * Width]), (block + "mlp.c_proj.bias", [Width])]);
-            foreach (string norm in new[] { "ln_1", "ln_2" })
-                shapes.AddRange([(block + norm + ".weight", [Width]), (block + norm + ".bias", [Width])]);
-        }
+        List<(string Name, long[] Shape)> shapes =
+        [
+            ("class_embedding", [Width]), ("positional_embedding", [50, Width]), ("proj", [Width, Shared]), ("conv1.weight", [Width, 3, 32, 32]), .. Norm("ln_pre", Width), .. Norm("ln_post", Width), .. Block(0, Width), .. Block(1, Width),
+        ];
         // The text encoder stands in the same file and is passed over.
-        return [.. shapes.Select(s => KeyValuePair.Create("visual." + s.Name, Lcg.Parameter("visual." + s.Name, s.Shape))), KeyValuePair.Create("token_embedding.weight", Tensor.Zeros([3, 4]))];
+        return [.. Filled("visual.", shapes), KeyValuePair.Create("token_embedding.weight", Tensor.Zeros([3, 4]))];
+    }
+
+    // Frames of 224 in patches of 56, the 1,214 words of the tokenizer of the fixtures.
+    private static IEnumerable<KeyValuePair<string, Tensor>> ViClipTowers()
+    {
+        const int w = 64;
+        List<(string Name, long[] Shape)> vision =
+        [
+            ("class_embedding", [w]), ("positional_embedding", [17, w]), ("temporal_positional_embedding", [1, 8, w]), ("proj", [w, 32]), ("conv1.weight", [w, 3, 1, 56, 56]), .. Norm("ln_pre", w), .. Norm("ln_post", w), .. Block(0, w),
+        ];
+        List<(string Name, long[] Shape)> text = [("token_embedding.weight", [1214, w]), ("positional_embedding", [12, w]), ("text_projection", [w, 32]), .. Norm("ln_final", w), .. Block(0, w)];
+        return [.. Filled("vision_encoder.", vision), .. Filled("text_encoder.", text), KeyValuePair.Create("temp", Tensor.Zeros([]))];
+    }
+
+    private static IEnumerable<KeyValuePair<string, Tensor>> Filled(string prefix, IEnumerable<(string Name, long[] Shape)> shapes) => shapes.Select(s => KeyValuePair.Create(prefix + s.Name, Lcg.Parameter(prefix + s.Name, s.Shape)));
+
+    private static (string, long[])[] Norm(string name, int width) => [(name + ".weight", [width]), (name + ".bias", [width])];
+
+    private static IEnumerable<(string, long[])> Block(int i, int width)
+    {
+        string block = $"transformer.resblocks.{i}.";
+        return
+        [
+            (block + "attn.in_proj_weight", [3 * width, width]), (block + "attn.in_proj_bias", [3 * width]), (block + "attn.out_proj.weight", [width, width]), (block + "attn.out_proj.bias", [width]),
+            (block + "mlp.c_fc.weight", [4 * width, width]), (block + "mlp.c_fc.bias", [4 * width]), (block + "mlp.c_proj.weight", [width, 4 * width]), (block + "mlp.c_proj.bias", [width]), .. Norm(block + "ln_1", width), .. Norm(block + "ln_2", width),
+        ];
     }
 }

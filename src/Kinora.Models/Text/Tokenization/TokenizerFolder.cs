@@ -1,7 +1,8 @@
 // Which files of a tokenizer folder count, and how transformers' tokenizer classes use them.
-// Source: huggingface/transformers v4.45, tokenization_utils.py and models/{clip,gpt2,t5}/tokenization_*.py.
+// Source: huggingface/transformers v4.45, tokenization_utils.py and models/{clip,gpt2,t5}/tokenization_*.py; openai/CLIP a9b1bf59, clip/simple_tokenizer.py.
 
 using System.Globalization;
+using System.IO.Compression;
 using System.Text;
 using System.Text.Json;
 using Kinora.Engine;
@@ -22,6 +23,9 @@ internal static class TokenizerFolder
     private const int DefaultExtraIds = 100;
     private const int MaxExtraIds = 10_000;
     private const long MaxMergesBytes = 64L << 20;
+
+    // OpenAI's list goes on; the vocabulary has 49,152 words, 256 of them bytes, and two special tokens.
+    private const int ClipMerges = 49152 - 256 - 2;
 
     private const string ClipPattern = @"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+";
 
@@ -87,45 +91,60 @@ internal static class TokenizerFolder
         using (document)
         {
             var vocabulary = new Vocabulary(root.Members().Select(m => (m.Key, m.Value.Whole())), vocabPath);
-            bool isClip = settings.ClassName.StartsWith("CLIP", StringComparison.Ordinal)
-                || (settings.ClassName.Length == 0 && vocabulary.Ids.Keys.Any(k => k.EndsWith(WordEnd, StringComparison.Ordinal)));
-            string unknown = settings.Role("unk_token") ?? "<|endoftext|>";
-            var options = new BpeOptions(vocabulary.Ids.ContainsKey(unknown) ? unknown : null, Suffix: isClip ? WordEnd : "");
-            var model = new BpeModel(vocabulary, ReadMerges(Path.Combine(folder, MergesFile)), options, folder);
-
-            var added = new Dictionary<string, AddedToken>(StringComparer.Ordinal);
-            foreach (string key in RoleKeys)
-            {
-                string? content = settings.Role(key) ?? (isClip && key is "bos_token" ? "<|startoftext|>" : isClip && key is "eos_token" ? "<|endoftext|>" : null);
-                if (content is not null && model.Find(content) is { } id)
-                {
-                    added[content] = new AddedToken(id, content, IsSpecial: true);
-                }
-            }
-            foreach (AddedToken token in settings.AddedTokens().Concat(ReadAddedFile(folder)))
-            {
-                added[token.Content] = token;
-            }
-            INormalizer[] normalizers = isClip ? [new UnicodeForm(compatibility: false, compose: true), new CollapsedWhiteSpace(), new Lowercase(hasFinalSigma: true)] : [];
-            IPreTokenizer words = isClip
-                ? new PreTokenizerSequence([new SplitAtPattern(new ScalarRegex(ClipPattern), SplitBehavior.Removed, invert: true), new ByteLevelPieces(addPrefixSpace: false, useRegex: false)])
-                : new ByteLevelPieces(settings.Flag("add_prefix_space", false), useRegex: true);
-            // CLIP finds its special tokens again after lowercasing, since its word pattern names them.
-            AddedToken[] all = [.. added.Values.OrderBy(a => a.Id)];
-            var again = new AddedTokens(isClip ? all.Where(a => a.IsSpecial && a.Content.StartsWith("<|", StringComparison.Ordinal)).Select(a => (a.Content, a)) : []);
-            var encoder = new PipelineEncoder(normalizers, again, words, model);
-            IDecoder decoder = isClip ? new DecoderSequence([new ByteLevelDecoder(), new SuffixDecoder(WordEnd)]) : new ByteLevelDecoder();
-            SpecialTokenRoles roles = settings.Roles(Find, vocabPath);
-            if (isClip)
-            {
-                roles = new SpecialTokenRoles(roles.Pad ?? Find("<|endoftext|>"), roles.Bos ?? Find("<|startoftext|>"), roles.Eos ?? Find("<|endoftext|>"));
-            }
-            int[] before = isClip && roles.Bos is { } bos ? [bos] : [];
-            int[] after = isClip && roles.Eos is { } eos ? [eos] : [];
-            return new TextTokenizer(all, new AddedTokens(all.Select(a => (a.Content, a))), encoder, decoder, before, after, roles, settings.MaxTokens);
-
-            int? Find(string token) => added.TryGetValue(token, out AddedToken? known) ? known.Id : model.Find(token);
+            return Bpe(vocabulary, ReadMerges(Path.Combine(folder, MergesFile)), settings, ReadAddedFile(folder), vocabPath);
         }
+    }
+
+    /// <summary>Reads OpenAI's list of CLIP's merges; the vocabulary follows from it: bytes, bytes that end a word, merges, special tokens.</summary>
+    public static TextTokenizer LoadClipMerges(string path)
+    {
+        (string Left, string Right)[] merges = [.. ReadMerges(path).Take(ClipMerges)];
+        // Bytes that stand for themselves come first.
+        string[] bytes = [.. Enumerable.Range(0, 256).Select(b => ByteAlphabet.ToChar((byte)b)).Order().Select(c => c.ToString())];
+        string[] words = [.. bytes, .. bytes.Select(b => b + WordEnd), .. merges.Select(m => m.Left + m.Right), "<|startoftext|>", "<|endoftext|>"];
+        return Bpe(new Vocabulary(words.Select((w, i) => (w, i)), path), merges, new Settings(null, null), [], path);
+    }
+
+    private static TextTokenizer Bpe(Vocabulary vocabulary, (string, string)[] merges, Settings settings, IEnumerable<AddedToken> more, string source)
+    {
+        bool isClip = settings.ClassName.StartsWith("CLIP", StringComparison.Ordinal)
+            || (settings.ClassName.Length == 0 && vocabulary.Ids.Keys.Any(k => k.EndsWith(WordEnd, StringComparison.Ordinal)));
+        string unknown = settings.Role("unk_token") ?? "<|endoftext|>";
+        var options = new BpeOptions(vocabulary.Ids.ContainsKey(unknown) ? unknown : null, Suffix: isClip ? WordEnd : "");
+        var model = new BpeModel(vocabulary, merges, options, source);
+
+        var added = new Dictionary<string, AddedToken>(StringComparer.Ordinal);
+        foreach (string key in RoleKeys)
+        {
+            string? content = settings.Role(key) ?? (isClip && key is "bos_token" ? "<|startoftext|>" : isClip && key is "eos_token" ? "<|endoftext|>" : null);
+            if (content is not null && model.Find(content) is { } id)
+            {
+                added[content] = new AddedToken(id, content, IsSpecial: true);
+            }
+        }
+        foreach (AddedToken token in settings.AddedTokens().Concat(more))
+        {
+            added[token.Content] = token;
+        }
+        INormalizer[] normalizers = isClip ? [new UnicodeForm(compatibility: false, compose: true), new CollapsedWhiteSpace(), new Lowercase(hasFinalSigma: true)] : [];
+        IPreTokenizer words = isClip
+            ? new PreTokenizerSequence([new SplitAtPattern(new ScalarRegex(ClipPattern), SplitBehavior.Removed, invert: true), new ByteLevelPieces(addPrefixSpace: false, useRegex: false)])
+            : new ByteLevelPieces(settings.Flag("add_prefix_space", false), useRegex: true);
+        // CLIP finds its special tokens again after lowercasing, since its word pattern names them.
+        AddedToken[] all = [.. added.Values.OrderBy(a => a.Id)];
+        var again = new AddedTokens(isClip ? all.Where(a => a.IsSpecial && a.Content.StartsWith("<|", StringComparison.Ordinal)).Select(a => (a.Content, a)) : []);
+        var encoder = new PipelineEncoder(normalizers, again, words, model);
+        IDecoder decoder = isClip ? new DecoderSequence([new ByteLevelDecoder(), new SuffixDecoder(WordEnd)]) : new ByteLevelDecoder();
+        SpecialTokenRoles roles = settings.Roles(Find, source);
+        if (isClip)
+        {
+            roles = new SpecialTokenRoles(roles.Pad ?? Find("<|endoftext|>"), roles.Bos ?? Find("<|startoftext|>"), roles.Eos ?? Find("<|endoftext|>"));
+        }
+        int[] before = isClip && roles.Bos is { } bos ? [bos] : [];
+        int[] after = isClip && roles.Eos is { } eos ? [eos] : [];
+        return new TextTokenizer(all, new AddedTokens(all.Select(a => (a.Content, a))), encoder, decoder, before, after, roles, settings.MaxTokens);
+
+        int? Find(string token) => added.TryGetValue(token, out AddedToken? known) ? known.Id : model.Find(token);
     }
 
     private static (string, string)[] ReadMerges(string path)
@@ -138,11 +157,11 @@ internal static class TokenizerFolder
             }
             var merges = new List<(string, string)>();
             int number = 0;
-            foreach (string line in File.ReadAllText(path, Encoding.UTF8).Split('\n'))
+            foreach (string line in Text(path).Split('\n'))
             {
                 number++;
                 string merge = line.TrimEnd('\r');
-                if (merge.Length == 0 || (number == 1 && merge.StartsWith("#version", StringComparison.Ordinal)))
+                if (merge.Length == 0 || (number == 1 && merge.Contains("#version", StringComparison.Ordinal)))
                 {
                     continue;
                 }
@@ -151,10 +170,32 @@ internal static class TokenizerFolder
             }
             return [.. merges];
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or InvalidDataException)
         {
             throw new ConfigException($"{path}: {e.Message}", e);
         }
+    }
+
+    // A packed list is read to the same limit.
+    private static string Text(string path)
+    {
+        if (!path.EndsWith(".gz", StringComparison.OrdinalIgnoreCase))
+        {
+            return File.ReadAllText(path, Encoding.UTF8);
+        }
+        using FileStream file = File.OpenRead(path);
+        using var unpacked = new GZipStream(file, CompressionMode.Decompress);
+        using var text = new MemoryStream();
+        byte[] part = new byte[1 << 16];
+        for (int n = unpacked.Read(part); n > 0; n = unpacked.Read(part))
+        {
+            text.Write(part, 0, n);
+            if (text.Length > MaxMergesBytes)
+            {
+                throw new ConfigException($"{path}: more than {MaxMergesBytes} bytes when unpacked.");
+            }
+        }
+        return Encoding.UTF8.GetString(text.GetBuffer(), 0, (int)text.Length);
     }
 
     private static IEnumerable<AddedToken> ReadAddedFile(string folder)
