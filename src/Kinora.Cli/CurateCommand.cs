@@ -53,7 +53,7 @@ public static class CurateCommand
             var (part, parts) = ParsePart(result.GetValue(shard));
             var options = new CurationOptions { Output = folder, Recipe = chosen, Part = part, Parts = parts };
             var networks = WeightedScorers.Parse(result.GetValue(weights) ?? []);
-            IReadOnlyList<IClipScorer> local = LocalScorers.Create();
+            IReadOnlyList<IClipScorer> local = LocalScorers.Create(chosen.Measure);
             int Go(IReadOnlyList<IClipScorer> given)
             {
                 using ICaptioner? speaker = result.GetValue(captioner) is { } command ? ExternalCaptioner.Start(command, cancellationToken) : null;

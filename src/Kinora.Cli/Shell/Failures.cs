@@ -6,6 +6,7 @@ using Kinora.Evaluation;
 using Kinora.Media;
 using Kinora.Models.Checkpoints.Hub;
 using Kinora.Models.Generation;
+using Kinora.Vision;
 
 namespace Kinora.Cli.Shell;
 
@@ -33,6 +34,7 @@ internal static class Failures
             KinoraException e => (ExitCodes.Internal, $"{who}: {e.Message}"),
             MediaException e => (ForMedia(e.Kind), $"{who}: {e.Message}"),
             IOException e when IsDiskFull(e) => (ExitCodes.Input, $"{who}: the disk is full: {e.Message} Free some space or write elsewhere; no partial file was kept."),
+            VisionException e => (ExitCodes.Input, $"{who}: {e.Message}"),
             CaptionException e => (ExitCodes.Input, $"{who}: {e.Message}"),
             InvalidDataException e => (ExitCodes.Integrity, $"{who}: {e.Message}"),
             FileNotFoundException e => (ExitCodes.Input, $"{who}: {e.Message}"),

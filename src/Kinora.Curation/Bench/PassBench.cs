@@ -172,7 +172,7 @@ public static partial class PassBench
     // Our pass runs before every peer and once more at the end; its row is the median, so that a machine that is busy with other work slows both alike.
     private static List<PassBenchRow> Time(IReadOnlyList<string> files, Action<string>? tell, CancellationToken cancellationToken)
     {
-        var scorers = LocalScorers.Create();
+        var scorers = LocalScorers.Create(new MeasureOptions());
         // The first use of everything is not what is measured.
         double seconds = Pass(files, scorers, cancellationToken).Seconds;
         string folder = Directory.CreateTempSubdirectory("kinora-bench-").FullName;

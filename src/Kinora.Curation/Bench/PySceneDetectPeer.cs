@@ -1,4 +1,6 @@
 // PySceneDetect's own program on the films of the benchmark, where it is installed.
+// Source of the call and of the list: Breakthrough/PySceneDetect 044e2d9, scenedetect/_cli/__init__.py (options before commands; -m counts frames; list-scenes -s
+// leaves out the row of cuts, -f names the file below -o) and 0b7ff06, scenedetect/output/__init__.py, write_scene_list (Start Frame counts from 1).
 using System.ComponentModel;
 using System.Diagnostics;
 using System.Globalization;
@@ -6,7 +8,7 @@ using System.Text;
 
 namespace Kinora.Curation.Bench;
 
-/// <summary>Runs <c>scenedetect</c> (PySceneDetect 0.6 and later) on a film with its default settings.</summary>
+/// <summary>Runs <c>scenedetect</c> (PySceneDetect 0.6.4 and later, which have all five detectors) on a film with its default settings; a configuration file of the user's counts.</summary>
 internal static class PySceneDetectPeer
 {
     private const string Program = "scenedetect", MinLength = "15";

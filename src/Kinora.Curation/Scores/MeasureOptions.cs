@@ -32,6 +32,12 @@ public sealed record MeasureOptions
     /// <summary>Neighboring shots become one when their pictures at the cut are at most this far apart as unit vectors of CLIP or SigLIP (Panda-70M: 0.6); null never.</summary>
     public double? StitchDistance { get; init; }
 
+    /// <summary>Languages of the text on screen, as Tesseract names their data: <c>eng</c>, <c>eng+deu</c>.</summary>
+    public string TextLanguage { get; init; } = Vision.LineReader.DefaultLanguage;
+
+    /// <summary>Also measure motion as Data-Juicer defines it; slow.</summary>
+    public bool DataJuicerMotion { get; init; }
+
     /// <summary>What is wrong with the options; null when nothing is.</summary>
     public string? Problem() =>
         !Shots.Detectors.Names.Contains(Detector, StringComparer.Ordinal) ? $"detector: expected one of {string.Join(", ", Shots.Detectors.Names)}, got \"{Detector}\"."
@@ -39,6 +45,7 @@ public sealed record MeasureOptions
         : !(MaxClipSeconds > 0) ? $"max_clip_seconds: expected more than 0, got {MaxClipSeconds}."
         : TrimFrames < 0 ? $"trim_frames: expected at least 0, got {TrimFrames}."
         : !(SamplesPerSecond > 0) ? $"samples_per_second: expected more than 0, got {SamplesPerSecond}."
+        : !Vision.LineReader.IsLanguage(TextLanguage) ? $"text_language: expected Tesseract's names of languages such as eng or eng+deu, got \"{TextLanguage}\"."
         : StitchDistance is not null and not (>= 0 and <= 2) ? $"stitch_distance: expected 0 to 2, got {StitchDistance}."
         : null;
 

@@ -12,7 +12,7 @@ public static class ScoreNames
 {
     public const string Seconds = "length.seconds", ShortSide = "size.short_side", BlackShare = "black.share", FreezeShare = "freeze.share", FreezeLongest = "freeze.longest",
         SpatialInformation = "complexity.si", TemporalInformation = "complexity.ti", VmafMotion = "motion.vmaf", CodecMotion = "motion.codec", CodecMotionPatch = "motion.codec_patch",
-        FarnebackMotion = "motion.farneback", DisMotion = "motion.dis", RaftMotion = "motion.raft", TextRegions = "text.regions", TextArea = "text.area", TextOverlay = "text.overlay", TextScene = "text.scene", TextWords = "text.words",
+        FarnebackMotion = "motion.farneback", DisMotion = "motion.dis", DataJuicerMotion = "motion.data_juicer", RaftMotion = "motion.raft", TextRegions = "text.regions", TextArea = "text.area", TextOverlay = "text.overlay", TextScene = "text.scene", TextWords = "text.words",
         CameraMotion = "motion.camera", ObjectMotion = "motion.object", Pan = "camera.pan", Tilt = "camera.tilt", Zoom = "camera.zoom", Roll = "camera.roll",
         Sharpness = "sharpness.laplacian", Blockiness = "blockiness.grid", Letterbox = "letterbox.share", Colorfulness = "color.colorfulness", Hue = "color.hue", Chroma = "color.chroma",
         Exposure = "exposure.mean", ClippedDark = "exposure.dark", ClippedBright = "exposure.bright", Contrast = "contrast.rms", Thirds = "composition.thirds",
@@ -31,6 +31,7 @@ public static class ScoreNames
         new(CodecMotionPatch, "of w + h", "The same in the stillest of the sampled patches."),
         new(FarnebackMotion, "% of diagonal/s", "Mean length of Farnebäck's flow where the flow back returns.", ScorerSlot.OpenCv),
         new(DisMotion, "% of diagonal/s", "Mean length of DIS flow where the flow back returns.", ScorerSlot.OpenCv),
+        new(DataJuicerMotion, "px", "Mean length of Farnebäck's flow of the whole pictures between two samples (Data-Juicer's video_motion_score); off unless the recipe asks for it.", ScorerSlot.OpenCv),
         new(RaftMotion, "% of diagonal/s", "Mean length of RAFT's flow.", ScorerSlot.Raft),
         new(CameraMotion, "% of diagonal/s", "Motion that one turn, shift and zoom of the whole picture explains: of DIS flow, or of matched blocks without OpenCV."),
         new(ObjectMotion, "% of diagonal/s", "Motion that the camera does not explain."),

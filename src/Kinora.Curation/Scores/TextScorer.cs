@@ -16,17 +16,14 @@ namespace Kinora.Curation.Scores;
 /// <summary>The optional scorer <see cref="ScorerSlot.Tesseract"/>.</summary>
 public sealed class TextScorer : IClipScorer
 {
-    private const string Language = "eng";
-
     // Raised with every change of what is found, read or counted.
     private const int Version = 2;
     private readonly LineReader _reader;
 
-    private TextScorer(LineReader reader)
+    private TextScorer(LineReader reader, string language)
     {
         _reader = reader;
-        using var data = File.OpenRead(reader.DataFile);
-        Identity = $"{VisionLibrary.Versions} {Language} {Convert.ToHexStringLower(SHA256.HashData(data))} version {Version}";
+        Identity = $"{VisionLibrary.Versions} {language} {string.Join(' ', reader.DataFiles.Select(HashOf))} version {Version}";
     }
 
     /// <inheritdoc/>
@@ -39,14 +36,21 @@ public sealed class TextScorer : IClipScorer
     public bool NeedsEarlier => false;
 
     /// <summary>A scorer, or null with the reason where the library or the language's data is missing.</summary>
+    /// <param name="language">Languages to read, as Tesseract names their data, such as <c>eng+deu</c>.</param>
     /// <param name="unavailable">Why there is none; null when there is one.</param>
-    public static TextScorer? Create(out string? unavailable) => LineReader.Open(Language, out unavailable) is { } reader ? new TextScorer(reader) : null;
+    public static TextScorer? Create(string language, out string? unavailable) => LineReader.Open(language, out unavailable) is { } reader ? new TextScorer(reader, language) : null;
 
     /// <inheritdoc/>
     public IClipScorerPass Begin() => new TextPass(_reader);
 
     /// <summary>Frees the reader.</summary>
     public void Dispose() => _reader.Dispose();
+
+    private static string HashOf(string file)
+    {
+        using var data = File.OpenRead(file);
+        return Convert.ToHexStringLower(SHA256.HashData(data));
+    }
 }
 
 /// <summary>The text of one source.</summary>

@@ -31,7 +31,7 @@ public sealed class WorldRoundTripTests : IDisposable
         ];
         string film = Path.Combine(_root, "raw.mp4"), output = Path.Combine(_root, "dataset");
         new Clip([.. shots.SelectMany(shot => shot.Pictures)], Fps).Save(film);
-        var scorers = LocalScorers.Create();
+        var scorers = LocalScorers.Create(new MeasureOptions());
         var result = new CurationRun(new CurationOptions
         {
             Output = output, Scorers = scorers,

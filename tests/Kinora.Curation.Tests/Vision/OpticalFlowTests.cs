@@ -44,6 +44,38 @@ public sealed class OpticalFlowTests
         }
     }
 
+    // Oracle: cv2 4.6.0 on the gray frames 0, 12, 24, 36 and 48 of 24 a second, as Data-Juicer samples them: mean of cartToPolar's magnitude of
+    // calcOpticalFlowFarneback(a, b, None, .5, 3, 15, 3, 5, 1.2, 0).
+    [NeedsVisionFact]
+    public void DataJuicersMotion_OnARealClip_IsTheNumberOfThePythonBinding_AndOffUnlessAskedFor()
+    {
+        double[] lengths = [2.19216013, 4.63321733, 6.44136620, 4.78304195];
+        using var scorer = new OpenCvFlowScorer(dataJuicer: true);
+        using var pass = scorer.Begin();
+        using var other = new OpenCvFlowScorer().Begin();
+        using (var reader = AnalysisReader.Open(Fixture.Path(Clip)))
+        {
+            var picture = new SampledPicture();
+            for (int i = 0; i <= 48 && reader.Advance(); i++)
+            {
+                if (i % 12 != 0) { continue; }
+                picture.Load(reader, i);
+                pass.Add(picture, null);
+            }
+        }
+        Motion(pass, 0, 49).Value!.Value.ShouldBe(lengths.Average(), 1e-3);
+        // Only pairs that lie in the clip count.
+        Motion(pass, 5, 48).Value!.Value.ShouldBe((lengths[1] + lengths[2]) / 2, 1e-3);
+        Motion(pass, 1, 24).Unavailable.ShouldNotBeNull();
+        Motion(other, 0, 49).Unavailable.ShouldNotBeNull().ShouldContain("data_juicer_motion");
+        scorer.Identity.ShouldNotBe(new OpenCvFlowScorer().Identity);
+    }
+
+    private static Score Motion(IClipScorerPass pass, long from, long to) => pass.Score(new ClipMeasures
+    {
+        Id = Guid.Empty, StartFrame = from, EndFrame = to, Frames = to - from, StartTime = from / 24.0, EndTime = to / 24.0, Scores = [], Hashes = [], Color = [],
+    }).Single(score => score.Name == ScoreNames.DataJuicerMotion);
+
     [NeedsVisionFact]
     public void Dis_OnTheWorld_IsTheTrueFlow_AndTheFitIsTheCamera()
     {

@@ -67,7 +67,43 @@ public sealed class TextScorerTests : IDisposable
     {
         using var reader = LineReader.Open("xyz", out string? unavailable);
         reader.ShouldBeNull();
-        unavailable.ShouldNotBeNull().ShouldContain("install");
+        unavailable.ShouldNotBeNull().ShouldContain("install tesseract-ocr-xyz");
+    }
+
+    // Tesseract itself reads on with English alone and says nothing.
+    [NeedsTextFact]
+    public void SecondLanguageWithoutData_IsNotPassedOver_AndTheRecipeThatAsksForItIsRefused()
+    {
+        using var reader = LineReader.Open("eng+xyz_abc", out string? unavailable);
+        reader.ShouldBeNull();
+        unavailable.ShouldNotBeNull().ShouldEndWith("install tesseract-ocr-xyz-abc");
+        Should.Throw<VisionException>(() => LocalScorers.Create(new MeasureOptions { TextLanguage = "eng+xyz_abc" })).Message.ShouldStartWith("measure.text_language: ");
+    }
+
+    [NeedsTextFact]
+    public void TwoLanguages_AreReadTogether_AndTheirDataIsPartOfTheIdentity()
+    {
+        using var english = LineReader.Open("eng", out _);
+        string folder = Path.GetDirectoryName(english!.DataFiles[0])!;
+        File.Copy(Path.Combine(folder, "eng.traineddata"), Path.Combine(_root, "eng.traineddata"));
+        File.Copy(Path.Combine(folder, "eng.traineddata"), Path.Combine(_root, "two.traineddata"));
+        using var reader = LineReader.Open("two+eng", out string? unavailable, _root);
+        unavailable.ShouldBeNull();
+        reader!.DataFiles.Select(Path.GetFileName).ShouldBe(["two.traineddata", "eng.traineddata"]);
+    }
+
+    [Theory]
+    [InlineData("eng", true)]
+    [InlineData("chi_sim+eng", true)]
+    [InlineData("../eng", false)]
+    [InlineData("english", false)]
+    [InlineData("eng,deu", false)]
+    [InlineData("eng+", false)]
+    [InlineData("", false)]
+    public void NamesOfLanguages_AreThoseOfTesseract(string language, bool valid)
+    {
+        LineReader.IsLanguage(language).ShouldBe(valid);
+        (new MeasureOptions { TextLanguage = language }.Problem() is null).ShouldBe(valid);
     }
 
     private ClipMeasures Measure(string name, Func<int, byte[], (int, int, int, int)> draw, bool moving)
@@ -87,7 +123,7 @@ public sealed class TextScorerTests : IDisposable
         }
         string path = Path.Combine(_root, name);
         new Clip(frames, Fps).Save(path);
-        using var text = TextScorer.Create(out _)!;
+        using var text = TextScorer.Create(LineReader.DefaultLanguage, out _)!;
         return MeasurePass.Run(path, "00", new MeasureOptions { Detector = "content", Threshold = 255 }, [text]).Clips.ShouldHaveSingleItem();
     }
 }
