@@ -24,21 +24,24 @@ public static class ReplayCommand
         var output = new Option<string?>("--output", "-o") { Description = "Where to write the clip made again.", HelpName = "path" };
         var input = new Option<string?>("--input") { Description = "The picture or clip that it was made from, when that has moved.", HelpName = "file" };
         var model = new Option<string?>("--model") { Description = "The model folder, when it is not found by the name in the manifest.", HelpName = "model" };
+        var components = new Option<string[]>("--component") { Description = "NAME=PATH: where a component of the clip's model is now, when it has moved; or the folder that gave the others. May be repeated.", HelpName = "name=path" };
+        var loras = new Option<string[]>("--lora") { Description = "Where a LoRA file of the clip is now, when it has moved. May be repeated; which is which is told by content.", HelpName = "file" };
         var device = new Option<string?>("--device") { Description = "cpu, cuda or cuda:1. Default: the manifest's.", HelpName = "device" };
         var dtype = new Option<string?>("--dtype") { Description = "fp32 or bf16. Default: the manifest's.", HelpName = "type" };
         var json = new Option<bool>("--json") { Description = "Print the result as JSON." };
         var command = new Verb("replay", "Make a clip again from the manifest inside it, and compare.",
             "kinora replay balloon.mp4 --verify",
-            "kinora replay balloon.mp4 -o again.mp4")
+            "kinora replay balloon.mp4 -o again.mp4",
+            "kinora replay corgi.mp4 --component vae=/weights/vae.safetensors --lora /weights/style.safetensors")
         {
-            clip, verify, output, input, model, device, dtype, json,
+            clip, verify, output, input, model, components, loras, device, dtype, json,
         };
         command.SetAction(async (result, cancellationToken) =>
         {
             string path = result.GetRequiredValue(clip);
             string? again = result.GetValue(output);
             GenerationManifest recorded = ReadManifest(path);
-            var kinora = new KinoraOptions { Model = result.GetValue(model) ?? recorded.Model, Device = result.GetValue(device) ?? recorded.Device, DType = result.GetValue(dtype) ?? recorded.DType, Weights = recorded.Weights ?? "auto", Parts = recorded.Parts ?? new ModelParts(), Loras = Loras(recorded), LoraMode = GenerateCommand.ParseLoraMode(recorded.LoraMode ?? "auto") };
+            var kinora = new KinoraOptions { Model = result.GetValue(model) ?? recorded.Model, Device = result.GetValue(device) ?? recorded.Device, DType = result.GetValue(dtype) ?? recorded.DType, Weights = recorded.Weights ?? "auto", Parts = PartsOf(recorded, ComponentArguments.Parse(result.GetValue(components) ?? [])), Loras = LorasOf(recorded, result.GetValue(loras) ?? []), LoraMode = GenerateCommand.ParseLoraMode(recorded.LoraMode ?? "auto") };
             bool verified = result.GetValue(verify) || again is null;
             GenerationPlan plan = Plan(ModelFolder.Find(kinora), recorded, path, result.GetValue(input));
             CheckModel(plan.Folder, recorded, verified);
@@ -77,10 +80,46 @@ public static class ReplayCommand
         }
     }
 
-    private static LoraChoice[] Loras(GenerationManifest recorded) => [.. (recorded.Loras ?? []).Select(lora =>
-        !File.Exists(lora.Path) ? throw CommandException.Input($"the clip was made with {lora.Path}, which is not there.")
-        : Checkpoint.HashFile(lora.Path) != lora.Sha256 ? throw CommandException.Integrity($"the clip was made with {lora.Path}, which has changed since.")
-        : new LoraChoice(lora.Path, lora.Weight))];
+    // The places that the clip's maker named, or where they are said to be now.
+    private static ModelParts PartsOf(GenerationManifest recorded, ModelParts moved)
+    {
+        ModelParts parts = recorded.Parts ?? new ModelParts();
+        if (moved.Components.Keys.FirstOrDefault(name => !parts.Components.ContainsKey(name)) is { } other)
+        {
+            throw CommandException.Input($"--component {other}={moved.Components[other]}: the clip was made with {(parts.Components.Count == 0 ? "no component from elsewhere" : $"{string.Join(", ", parts.Components.Keys.Order(StringComparer.Ordinal))} from elsewhere")}; a replay takes no other.");
+        }
+        if (moved.Folder is not null && parts.Folder is null)
+        {
+            throw CommandException.Input($"--component {moved.Folder}: the clip was made with no folder that gave its other components.");
+        }
+        parts = parts with { Components = parts.Components.ToDictionary(p => p.Key, p => moved.Components.GetValueOrDefault(p.Key, p.Value), StringComparer.Ordinal), Folder = moved.Folder ?? parts.Folder };
+        foreach (var (name, place) in parts.Components)
+        {
+            if (!Path.Exists(place))
+            {
+                throw CommandException.Input($"the clip was made with {place} as {name}, which is not there. Say where it is now: --component {name}=PATH.");
+            }
+        }
+        return parts.Folder is { } folder && !Directory.Exists(folder) ? throw CommandException.Input($"the clip was made with components of {folder}, which is not there. Say where it is now: --component FOLDER.") : parts;
+    }
+
+    // Files are known by their content: by the recorded place, else among those that are named now.
+    private static LoraChoice[] LorasOf(GenerationManifest recorded, string[] moved)
+    {
+        List<(string Path, string Sha256)> named = [.. moved.Select(path => File.Exists(path) ? (path, Checkpoint.HashFile(path)) : throw CommandException.Input($"--lora {path}: there is no such file."))];
+        ManifestLora[] wanted = [.. recorded.Loras ?? []];
+        if (named.FirstOrDefault(n => !Array.Exists(wanted, w => w.Sha256 == n.Sha256)).Path is { } stranger)
+        {
+            throw CommandException.Integrity($"--lora {stranger}: {(wanted.Length == 0 ? "the clip was made without LoRA files" : $"the clip was made with {string.Join(", ", wanted.Select(w => $"{w.Path} (SHA-256 {w.Sha256[..12]})"))}; this is {named.Find(n => n.Path == stranger).Sha256[..12]}")}.");
+        }
+        return [.. wanted.Select(lora => new LoraChoice(Place(lora), lora.Weight))];
+
+        string Place(ManifestLora lora) =>
+            named.Find(n => n.Sha256 == lora.Sha256).Path
+            ?? (!File.Exists(lora.Path) ? throw CommandException.Input($"the clip was made with {lora.Path}, which is not there. Say where it is now: --lora FILE.")
+            : Checkpoint.HashFile(lora.Path) != lora.Sha256 ? throw CommandException.Integrity($"the clip was made with {lora.Path}, which has changed since. If the original is elsewhere: --lora FILE.")
+            : lora.Path);
+    }
 
     private static GenerationPlan Plan(ModelFolder folder, GenerationManifest recorded, string path, string? inputPath)
     {
@@ -133,7 +172,12 @@ public static class ReplayCommand
 
     private static void CheckModel(ModelFolder folder, GenerationManifest recorded, bool verified)
     {
-        string found = folder.Sha256();
+        var (found, parts) = folder.Hashes();
+        string[] changed = [.. (recorded.PartsSha256 ?? new Dictionary<string, string>()).Where(p => parts.GetValueOrDefault(p.Key) != p.Value).Select(p => p.Key).Order(StringComparer.Ordinal)];
+        if (changed.Length > 0)
+        {
+            throw CommandException.Integrity($"{string.Join("; ", changed.Select(name => $"{folder.Component(name)} is not the {name} that the clip was made with (SHA-256 {recorded.PartsSha256![name][..12]}, this is {(parts.TryGetValue(name, out string? now) ? now[..12] : "none")})"))}. If the original is elsewhere: {string.Join(' ', changed.Select(name => $"--component {name}=PATH"))}.");
+        }
         if (found == recorded.ModelSha256)
         {
             return;

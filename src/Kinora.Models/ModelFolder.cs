@@ -235,22 +235,38 @@ public sealed class ModelFolder
     }
 
     /// <summary>SHA-256, in lower-case hexadecimal, of every file that decides what the model makes: weights, configurations, vocabulary.</summary>
-    public string Sha256()
+    public string Sha256() => Hashes().Model;
+
+    /// <summary>What decides what the model makes, as SHA-256 in lower-case hexadecimal: of all of it, and of each component that stands elsewhere.</summary>
+    public (string Model, IReadOnlyDictionary<string, string> Parts) Hashes()
     {
-        var lines = new StringBuilder();
-        foreach (var (name, hash) in Files().Select(f => (f.Name, Hash: Checkpoint.HashFile(f.Path))).Concat(WorkedOut()).OrderBy(f => f.Name, StringComparer.Ordinal))
+        var known = new Dictionary<string, string>(StringComparer.Ordinal); // several components may be one file
+        string HashOf(string path) => known.TryGetValue(path, out string? hash) ? hash : known[path] = Checkpoint.HashFile(path);
+        (string Name, string Hash)[] all = [.. Files().Select(f => (f.Name, HashOf(f.Path))).Concat(WorkedOut()).OrderBy(f => f.Name, StringComparer.Ordinal)];
+        Dictionary<string, string> parts = Components.Keys.Where(IsElsewhere).ToDictionary(c => c, c => Together(all.Where(f => f.Name.StartsWith(c + '/', StringComparison.Ordinal))), StringComparer.Ordinal);
+        return (Together(all), parts);
+
+        static string Together(IEnumerable<(string Name, string Hash)> files)
         {
-            lines.Append(hash).Append("  ").Append(name).Append('\n');
+            var lines = new StringBuilder();
+            foreach (var (name, hash) in files)
+            {
+                lines.Append(hash).Append("  ").Append(name).Append('\n');
+            }
+            return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(lines.ToString())));
         }
-        return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(lines.ToString())));
     }
+
+    private bool IsElsewhere(string component) =>
+        Parts.Components.ContainsKey(component) || (Parts.Folder is { } folder && Component(component) == System.IO.Path.Combine(folder, component));
 
     // Names are those within the model, wherever a component stands.
     private IEnumerable<(string Name, string Path)> Files() => Components.Keys.SelectMany(component =>
     {
         string path = Component(component);
         string[] files = File.Exists(path) ? FilesOf(path) : Directory.Exists(path) ? [.. Directory.GetFiles(path).Where(f => HashedExtensions.Contains(System.IO.Path.GetExtension(f), StringComparer.Ordinal)).Union(WeightFiles(path))] : [];
-        return files.Select(file => ($"{component}/{System.IO.Path.GetFileName(file)}", file));
+        // A file given as a component may be called anything.
+        return files.Select(file => ($"{component}/{(files is [var only] && only == path ? "file" + System.IO.Path.GetExtension(path) : System.IO.Path.GetFileName(file))}", file));
     });
 
     // A file, or an index with its shards.

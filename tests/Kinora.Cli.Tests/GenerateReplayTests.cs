@@ -55,6 +55,33 @@ public sealed class GenerateReplayTests : IClassFixture<TinyModel>, IDisposable
         Directory.Delete(Path.GetDirectoryName(vae)!, recursive: true);
     }
 
+    [Fact]
+    public async Task Replay_PartsThatMoved_AreFoundWhereTheyAreSaidToBeAndRefusedWhenTheyAreOthers()
+    {
+        string lora = WriteLora("style.safetensors", 0.1f), folder = _model.Copy("moving"), vae = Path.Combine(folder, "vae");
+        string path = await GenerateAsync("clip.png", "--frames", "1", "--seed", "3", "--lora", lora + ":0.8", "--component", "vae=" + vae);
+        string movedLora = Path.Combine(_folder, "renamed.safetensors"), movedVae = Path.Combine(_folder, "codec");
+        File.Move(lora, movedLora);
+        Directory.Move(vae, movedVae);
+        Directory.Delete(folder, recursive: true);
+        async Task<(int ExitCode, string Error)> ReplayAsync(params string[] args)
+        {
+            var run = await Cli.RunAsync(["replay", path, "--verify", "--model", _model.Folder, .. args]);
+            return (run.ExitCode, run.Error);
+        }
+
+        (await ReplayAsync()).Error.ShouldContain("--component vae=PATH");
+        (await ReplayAsync("--component", "vae=" + movedVae)).Error.ShouldContain("--lora FILE");
+        var moved = await ReplayAsync("--component", "vae=" + movedVae, "--lora", movedLora);
+        moved.ExitCode.ShouldBe(ExitCodes.Success, moved.Error);
+
+        string otherLora = WriteLora("other.safetensors", 0.2f);
+        (await ReplayAsync("--component", "vae=" + movedVae, "--lora", otherLora)).ShouldSatisfyAllConditions(r => r.ExitCode.ShouldBe(ExitCodes.Integrity), r => r.Error.ShouldContain("other.safetensors"));
+        (await ReplayAsync("--component", "transformer=" + movedVae, "--lora", movedLora)).Error.ShouldContain("vae from elsewhere");
+        File.AppendAllText(Path.Combine(movedVae, "config.json"), " ");
+        (await ReplayAsync("--component", "vae=" + movedVae, "--lora", movedLora)).ShouldSatisfyAllConditions(r => r.ExitCode.ShouldBe(ExitCodes.Integrity), r => r.Error.ShouldContain("is not the vae"));
+    }
+
     [Theory]
     [InlineData("style.safetensors:strong", "is no weight")]
     [InlineData("gone.safetensors:0.5", "gone.safetensors")]

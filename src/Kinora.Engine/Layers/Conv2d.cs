@@ -22,7 +22,8 @@ public sealed class Conv2d : Module
     {
         using var scope = TensorScope.Enter();
         DType t = Autocast.Target ?? _weight.DType;
-        return scope.Keep(F.Conv2d(x.To(t), _weight.Use(t), _bias?.To(t), _stride, _padding));
+        Tensor input = x.To(t);
+        return scope.Keep(_weight.Apply(t, _bias?.To(t), (w, b) => F.Conv2d(input, w, b, _stride, _padding), channels: 1));
     }
 
     /// <summary>The same on a picture whose height and width are doubled by nearest neighbors first.</summary>
@@ -30,6 +31,7 @@ public sealed class Conv2d : Module
     {
         using var scope = TensorScope.Enter();
         DType t = Autocast.Target ?? _weight.DType;
-        return scope.Keep(F.DoubledConv2d(x.To(t), _weight.Use(t), _bias?.To(t), _padding));
+        Tensor input = x.To(t);
+        return scope.Keep(_weight.Apply(t, _bias?.To(t), (w, b) => F.DoubledConv2d(input, w, b, _padding), channels: 1));
     }
 }

@@ -22,6 +22,7 @@ public sealed class Conv3d : Module
     {
         using var scope = TensorScope.Enter();
         DType t = Autocast.Target ?? _weight.DType;
-        return scope.Keep(F.Conv3d(x.To(t), _weight.Use(t), _bias?.To(t), _stride, _padding));
+        Tensor input = x.To(t);
+        return scope.Keep(_weight.Apply(t, _bias?.To(t), (w, b) => F.Conv3d(input, w, b, _stride, _padding), channels: 1));
     }
 }

@@ -19,6 +19,7 @@ public sealed class Linear : Module
     {
         using var scope = TensorScope.Enter();
         DType t = Autocast.Target ?? _weight.DType;
-        return scope.Keep(F.Linear(x.To(t), _weight.Use(t), _bias?.To(t)));
+        Tensor input = x.To(t);
+        return scope.Keep(_weight.Apply(t, _bias?.To(t), (w, b) => F.Linear(input, w, b), channels: -1));
     }
 }

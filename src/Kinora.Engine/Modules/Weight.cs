@@ -18,6 +18,17 @@ public abstract class Weight : IDisposable
     /// <summary>The values in a type. What had to be made belongs to the innermost scope: a layer opens one, so that one layer's values are alive at a time.</summary>
     public abstract Tensor Use(DType dtype);
 
+    /// <summary>What a layer makes of its input. A weight with changes of low rank on top adds their products, which are smaller than its own.</summary>
+    /// <param name="dtype">Type of the arithmetic.</param>
+    /// <param name="bias">In that type; null for none.</param>
+    /// <param name="product">The layer's product with any weight of this one's kernel, linear in it: it gives as many channels as that weight has rows.</param>
+    /// <param name="channels">Where channels stand in the result: −1, or 1 behind the batch with two or three directions after them.</param>
+    public virtual Tensor Apply(DType dtype, Tensor? bias, Func<Tensor, Tensor?, Tensor> product, int channels)
+    {
+        ArgumentNullException.ThrowIfNull(product);
+        return product(Use(dtype), bias);
+    }
+
     /// <summary>Rows by number, in <see cref="DType"/>: ids int64 [..] → [.., D].</summary>
     public abstract Tensor Rows(Tensor ids);
 

@@ -39,6 +39,8 @@ public sealed record GenerationManifest
     public ManifestControl? Control { get; init; }
     /// <summary>Components that stood elsewhere than in the model's folder or file; null for none.</summary>
     public ModelParts? Parts { get; init; }
+    /// <summary>SHA-256 of every component that stood elsewhere, whatever its files were called; null for none.</summary>
+    public IReadOnlyDictionary<string, string>? PartsSha256 { get; init; }
     /// <summary>Prompts over time; null for one prompt.</summary>
     public IReadOnlyList<StoryPart>? Story { get; init; }
     /// <summary>LoRA files on top of the model's weights; null for none.</summary>

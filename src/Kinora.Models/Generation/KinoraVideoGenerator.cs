@@ -84,7 +84,7 @@ public sealed class KinoraVideoGenerator : IVideoGenerator, IDisposable
             _loaded = null;
         });
 
-    private sealed record Loaded(IGenerationPipeline Pipeline, NetworkLoader Networks, string Sha256);
+    private sealed record Loaded(IGenerationPipeline Pipeline, NetworkLoader Networks, string Sha256, IReadOnlyDictionary<string, string> PartsSha256);
 
     private Loaded Load(IProgress<GenerationProgress>? progress)
     {
@@ -98,7 +98,9 @@ public sealed class KinoraVideoGenerator : IVideoGenerator, IDisposable
         var networks = new NetworkLoader(Folder, _options.ResolveLoad());
         try
         {
-            _loaded = new Loaded(GenerationSystems.Of(Folder).Load(networks), networks, Folder.Sha256());
+            IGenerationPipeline pipeline = GenerationSystems.Of(Folder).Load(networks);
+            var (model, parts) = Folder.Hashes();
+            _loaded = new Loaded(pipeline, networks, model, parts);
         }
         catch
         {
@@ -186,6 +188,7 @@ public sealed class KinoraVideoGenerator : IVideoGenerator, IDisposable
         FrameRate = plan.FrameRate,
         Input = plan.Input,
         Parts = plan.Folder.Parts.IsEmpty ? null : plan.Folder.Parts,
+        PartsSha256 = model.PartsSha256.Count == 0 ? null : model.PartsSha256,
         Loras = model.Networks.Options.Loras is { Count: > 0 } loras ? [.. loras.Select(l => new ManifestLora { Path = Path.GetFullPath(l.Path), Weight = l.Weight, Sha256 = Checkpoint.HashFile(l.Path) })] : null,
         LoraMode = model.Networks.Options.Loras.Count > 0 ? model.Networks.Options.LoraMode.ToString().ToLowerInvariant() : null,
         Control = plan.ControlInput,

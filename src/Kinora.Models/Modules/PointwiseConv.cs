@@ -26,6 +26,7 @@ public sealed class PointwiseConv : Module
     {
         using var scope = TensorScope.Enter();
         var t = Autocast.Target ?? _weight.DType;
-        return scope.Keep(F.Linear(x.To(t), _weight.Use(t).Flatten(1), _bias.To(t)));
+        Tensor input = x.To(t);
+        return scope.Keep(_weight.Apply(t, _bias.To(t), (w, b) => F.Linear(input, w.Flatten(1), b), channels: -1));
     }
 }

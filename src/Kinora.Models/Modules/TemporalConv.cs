@@ -23,6 +23,7 @@ public sealed class TemporalConv : Module
     {
         using var scope = TensorScope.Enter();
         var t = Autocast.Target ?? _weight.DType;
-        return scope.Keep(F.Conv2d(x.To(t), _weight.Use(t).Flatten(3), _bias.To(t), padding: (1, 0))); // [B, C', F, P]
+        Tensor input = x.To(t);
+        return scope.Keep(_weight.Apply(t, _bias.To(t), (w, b) => F.Conv2d(input, w.Flatten(3), b, padding: (1, 0)), channels: 1)); // [B, C', F, P]
     }
 }

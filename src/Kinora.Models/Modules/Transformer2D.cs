@@ -60,6 +60,7 @@ public sealed class Transformer2D : Module
     {
         using var scope = TensorScope.Enter();
         var t = Autocast.Target ?? weight.DType;
-        return scope.Keep(F.Linear(x.To(t), weight.Use(t).Flatten(1), bias.To(t)));
+        Tensor input = x.To(t);
+        return scope.Keep(weight.Apply(t, bias.To(t), (w, b) => F.Linear(input, w.Flatten(1), b), channels: -1));
     }
 }

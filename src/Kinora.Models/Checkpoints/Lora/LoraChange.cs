@@ -55,6 +55,28 @@ internal sealed record LoraChange(string Layer, IReadOnlyDictionary<string, stri
         value.AddInPlace(whole - value, strength);
     }
 
+    /// <summary>Whether the change leaves a weight as it is, though perhaps not its bias.</summary>
+    public bool IsOfBias => Form == Difference && !Has("diff");
+
+    /// <summary>Whether the change of a weight is a product of two small matrices: plain LoRA.</summary>
+    public bool IsLowRank => Form == "LoRA" && !Has("dora");
+
+    /// <summary>The two matrices whose product is the change of a weight: up [out, r], with the strength in it, and down [r, in, kernel…], in float32.</summary>
+    /// <param name="file">The file of the change, which <see cref="IsLowRank"/>.</param>
+    /// <param name="shape">The weight's, [out, in, kernel…].</param>
+    /// <param name="strength">How much of the change.</param>
+    /// <exception cref="CheckpointException">The parts do not fit each other or the weight.</exception>
+    public (Tensor Up, Tensor Down) Factors(IWeights file, IReadOnlyList<long> shape, double strength)
+    {
+        var (up, down) = FactorsOf(file);
+        long inputs = shape.Skip(1).Aggregate(1L, (n, s) => n * s);
+        if (up.Size(0) != shape[0] || down.NumElements != down.Size(0) * inputs)
+        {
+            throw Misfit(file, [up.Size(0), .. down.Shape[1..]], shape);
+        }
+        return (up.Mul(strength), down.Reshape([down.Size(0), .. shape.Skip(1)]));
+    }
+
     /// <summary>Elements of the weight that the change is for, from the shapes of its parts; null when it is for a bias alone.</summary>
     public long? Elements(IWeights file)
     {
@@ -94,10 +116,13 @@ internal sealed record LoraChange(string Layer, IReadOnlyDictionary<string, stri
         }
         if (delta.NumElements != shape.Aggregate(1L, (n, s) => n * s))
         {
-            throw new CheckpointException($"{file.Path}: `{Layer}` changes [{string.Join(", ", delta.Shape)}], the weight is [{string.Join(", ", shape)}]; the LoRA is for another system.");
+            throw Misfit(file, delta.Shape, shape);
         }
         return scope.Keep(delta.Reshape([.. shape]));
     }
+
+    private CheckpointException Misfit(IWeights file, ReadOnlySpan<long> changed, IReadOnlyList<long> shape) =>
+        new($"{file.Path}: `{Layer}` changes [{string.Join(", ", changed.ToArray())}], the weight is [{string.Join(", ", shape)}]; the LoRA is for another system.");
 
     private bool Has(string part) => Parts.ContainsKey(part);
 
@@ -106,25 +131,29 @@ internal sealed record LoraChange(string Layer, IReadOnlyDictionary<string, stri
     /// <summary>alpha / rank; 1 when the file has no alpha.</summary>
     private double Scale(IWeights file, long rank) => Has("alpha") ? Part(file, "alpha").Reshape(-1).Mean().Item() / Math.Max(1, rank) : 1;
 
-    // ΔW = up · down, for convolutions with the kernel on the down side or, in LoCon's Tucker form, between the two.
+    // ΔW = up · down, for convolutions with the kernel on the down side.
     private Tensor LowRank(IWeights file)
     {
-        Tensor up = Part(file, "up");
-        Tensor down = Part(file, "down");
+        var (up, down) = FactorsOf(file);
+        return up.Matmul(down.Reshape(down.Size(0), -1));
+    }
+
+    // Up [out, r], with the scale in it, and down [r, in, kernel…].
+    private (Tensor Up, Tensor Down) FactorsOf(IWeights file)
+    {
+        Tensor up = Part(file, "up"), down = Part(file, "down");
         long rank = down.Size(0);
         Check(file, up.NumElements % Math.Max(1, up.Size(0)) == 0 && up.NumElements / Math.Max(1, up.Size(0)) == rank);
-        Tensor left = up.Reshape(up.Size(0), rank);
+        Tensor left = up.Reshape(up.Size(0), rank).Mul(Scale(file, rank));
         if (!Has("mid"))
         {
-            return left.Matmul(down.Reshape(rank, -1)).MulInPlace(Scale(file, rank));
+            return (left, down);
         }
+        // LoCon's Tucker form has the kernel between the two: mid [r, r, kernel…], out on the first and in on the second.
         Tensor mid = Part(file, "mid");
-        Check(file, mid.Shape.Length >= 2 && mid.Size(0) == rank && mid.Size(1) == rank);
-        long kernel = mid.NumElements / (rank * rank);
-        // [r, r, k] with out on the first and in on the second: out [o, r] · mid [r, r·k], then in over the middle.
-        Tensor outer = left.Matmul(mid.Reshape(rank, rank * kernel)).Reshape(up.Size(0), rank, kernel);
-        Tensor right = down.Reshape(rank, -1).Transpose(0, 1);
-        return right.Matmul(outer) * Scale(file, rank);
+        Check(file, mid.Shape.Length >= 2 && mid.Size(0) == rank && mid.Size(1) == rank && down.NumElements % Math.Max(1, rank) == 0);
+        Tensor kernels = mid.Reshape(rank, rank, -1).Permute(0, 2, 1);                           // [r, k, r]
+        return (left, kernels.Matmul(down.Reshape(rank, -1)).Permute(0, 2, 1).Reshape([rank, down.NumElements / rank, .. mid.Shape[2..]]));
     }
 
     // ΔW = (a₁ b₁) ∘ (a₂ b₂)

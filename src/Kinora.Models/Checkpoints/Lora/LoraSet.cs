@@ -267,7 +267,8 @@ public sealed class LoraSet : IDisposable
         }
     }
 
-    // The products of a change are made when the layer runs, from the file that stays open.
+    // Changes are read when the layer runs, from the file that stays open: plain LoRA as its two small matrices, whose products with what the
+    // layer reads are added to the layer's; other kinds, and rows of a table, through the whole changed weight.
     private sealed class LayeredWeight : Weight
     {
         private readonly Weight _base;
@@ -292,6 +293,29 @@ public sealed class LoraSet : IDisposable
             Change(value, _changes, isBias: false);
             return scope.Keep(value.To(dtype));
         }
+
+        public override Tensor Apply(DType dtype, Tensor? bias, Func<Tensor, Tensor?, Tensor> product, int channels)
+        {
+            if (!_changes.TrueForAll(c => c.Weight == 0 || c.Change.IsLowRank || c.Change.IsOfBias))
+            {
+                return base.Apply(dtype, bias, product, channels);
+            }
+            using var scope = TensorScope.Enter();
+            Tensor weight = _base.Use(dtype), y = product(weight, bias);
+            (Tensor Up, Tensor Down)[] factors = [.. _changes.Where(c => c.Weight != 0 && c.Change.IsLowRank).Select(c => c.Change.Factors(c.File, Shape, c.Weight))];
+            if (factors.Length == 0)
+            {
+                return scope.Keep(y);
+            }
+            // Several changes side by side are one of the sum of their ranks.
+            Tensor up = Side(factors, f => f.Up, 1).To(weight.Device).To(dtype), down = Side(factors, f => f.Down, 0).To(weight.Device).To(dtype);
+            Tensor low = product(down, null);
+            Tensor wide = channels < 0 ? F.Linear(low, up) : low.Dim == 4 ? F.Conv2d(low, up.View(up.Size(0), -1, 1, 1), null) : F.Conv3d(low, up.View(up.Size(0), -1, 1, 1, 1), null);
+            return scope.Keep(y + wide);
+        }
+
+        private static Tensor Side((Tensor Up, Tensor Down)[] factors, Func<(Tensor Up, Tensor Down), Tensor> side, int dimension) =>
+            factors.Length == 1 ? side(factors[0]) : Tensor.Cat([.. factors.Select(side)], dimension);
 
         public override Tensor Rows(Tensor ids)
         {
