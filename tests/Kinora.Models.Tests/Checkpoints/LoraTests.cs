@@ -3,9 +3,11 @@
 
 using Kinora.Engine;
 using Kinora.Engine.Checkpoints;
+using Kinora.Engine.Layers;
 using Kinora.Models.Checkpoints;
 using Kinora.Models.Checkpoints.Dialects;
 using Kinora.Models.Checkpoints.Lora;
+using Kinora.Models.Modules;
 
 namespace Kinora.Models.Tests.Checkpoints;
 
@@ -116,6 +118,64 @@ public sealed class LoraTests : IDisposable
         }
     }
 
+    // Several files, one with alpha and one in Tucker's form; what the layer gives is what the layer of the changed weight gives.
+    [Theory]
+    [InlineData("linear")]
+    [InlineData("conv2d")]
+    [InlineData("conv3d")]
+    [InlineData("temporal")]
+    public void Apply_LivePlainLora_GivesWhatTheChangedWeightGives(string kind)
+    {
+        const int Three = 3;
+        using var scope = TensorScope.Enter();
+        using var inference = GradMode.Inference();
+        string name = "lora_unet_" + Layer.Replace('.', '_');
+        long[] kernel = kind switch { "linear" => [], "conv2d" => [3, 3], "conv3d" => [3, 3, 3], _ => [3, 1, 1] };
+        Tensor weight = Values(1, [Out, In, .. kernel]), bias = Values(2, Out), alpha = Tensor.Scalar(1);
+        long[] ones = [.. kernel.Select(_ => 1L)];
+        string first = Write("first", (name + ".lora_up.weight", Values(3, [Out, Rank, .. ones])), (name + ".lora_down.weight", Values(4, [Rank, In, .. kernel])), (name + ".alpha", alpha));
+        string second = kind == "linear" ? Write("second", (name + ".lora_up.weight", Values(5, Out, Three)), (name + ".lora_down.weight", Values(6, Three, In)))
+            : Write("second", (name + ".lora_up.weight", Values(5, [Out, Three, .. ones])), (name + ".lora_down.weight", Values(6, [Three, In, .. ones])), (name + ".lora_mid.weight", Values(7, [Three, Three, .. kernel])));
+        using Checkpoint model = Model((Layer + ".weight", weight), (Layer + ".bias", bias));
+        Tensor x = Values(8, kind switch { "linear" => [2, 5, In], "conv2d" => [2, In, 7, 6], "conv3d" => [2, In, 4, 5, 6], _ => [2, In, 4, 5] });
+        Tensor Run(LoraMode mode)
+        {
+            using LoraSet set = LoraSet.Open([new LoraChoice(first, 0.7), new LoraChoice(second, -1.2)]);
+            ParameterPath root = ParameterPath.Root(new CheckpointParameters(set.Apply("unet", model, mode: mode)));
+            ParameterPath path = Layer.Split('.').Aggregate(root, (p, part) => p[part]);
+            Tensor y = kind switch
+            {
+                "linear" => new Linear(path, In, Out).Forward(x),
+                "conv2d" => new Conv2d(path, In, Out, 3, stride: 2, padding: 1).Forward(x),
+                "conv3d" => new Conv3d(path, In, Out, 3, padding: 1).Forward(x),
+                _ => new TemporalConv(path, In, Out).Forward(x),
+            };
+            set.ThrowUnlessUsed();
+            y = y.Clone();
+            root.Store.Dispose();
+            return y;
+        }
+
+        float[] live = Run(LoraMode.Live).ToArray<float>(), fused = Run(LoraMode.Fused).ToArray<float>();
+
+        double largest = fused.Max(v => Math.Abs(v));
+        live.Zip(fused).Max(p => Math.Abs(p.First - p.Second)).ShouldBeLessThan((float)(2e-6 * largest));
+    }
+
+    [Fact]
+    public void Apply_LiveLoraOfAnotherSize_IsRefusedWhenItsLayerRuns()
+    {
+        using var scope = TensorScope.Enter();
+        // As many elements, in another shape.
+        using LoraSet set = Open(1, ($"unet.{Layer}.lora_B.weight", Values(1, In, Rank)), ($"unet.{Layer}.lora_A.weight", Values(2, Rank, Out)));
+        using Checkpoint model = Model((Layer + ".weight", Values(3, Out, In)));
+        ParameterPath root = ParameterPath.Root(new CheckpointParameters(set.Apply("unet", model, mode: LoraMode.Live)));
+        var layer = new Linear(Layer.Split('.').Aggregate(root, (p, part) => p[part]), In, Out, bias: false);
+
+        Should.Throw<CheckpointException>(() => layer.Forward(Values(4, 1, In))).Message.ShouldContain(Layer);
+        root.Store.Dispose();
+    }
+
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
@@ -202,6 +262,13 @@ public sealed class LoraTests : IDisposable
     {
         long n = shape.Aggregate(1L, (product, size) => product * size);
         return Tensor.FromArray([.. Enumerable.Range(0, (int)n).Select(i => (float)Math.Sin(seed + 1.7 * i))], shape);
+    }
+
+    private string Write(string name, params (string Name, Tensor Value)[] tensors)
+    {
+        string path = Path.Combine(_folder.FullName, name + ".safetensors");
+        SafetensorsWriter.Write(path, tensors.Select(t => KeyValuePair.Create(t.Name, t.Value)));
+        return path;
     }
 
     private LoraSet Open(double weight, params (string Name, Tensor Value)[] tensors)
