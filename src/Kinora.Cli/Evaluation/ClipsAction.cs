@@ -32,7 +32,7 @@ internal static class ClipsAction
         var c3d = new Option<string?>("--c3d") { Description = "C3D weights, conv1 to fc8: inception score of clips.", HelpName = "file" };
         var lpips = new Option<string?>("--lpips") { Description = "LPIPS weights with VGG-16 in one file, for --paired.", HelpName = "file" };
         var raft = new Option<string?>("--raft") { Description = "RAFT weights of torchvision, large or small: dynamic degree and warping error.", HelpName = "file" };
-        var vbench = new Option<string?>("--vbench") { Description = $"Folder of VBench's weights: {VBenchScores.Dino}, {VBenchScores.ClipBase}, {VBenchScores.ClipLarge} with {VBenchScores.AestheticHead}, {VBenchScores.Musiq}, {VBenchScores.ViClip} with {VBenchScores.ClipMerges}.", HelpName = "folder" };
+        var vbench = new Option<string?>("--vbench") { Description = $"Folder of VBench's weights: {VBenchScores.Dino}, {VBenchScores.ClipBase}, {VBenchScores.ClipLarge} with {VBenchScores.AestheticHead}, {VBenchScores.Musiq}, {VBenchScores.ViClip} with {VBenchScores.ClipMerges}, {VBenchScores.Amt}.", HelpName = "folder" };
         var size = new Option<string?>("--resize") { Description = "Bring every clip and reference to this size first, so that mixed sizes can be judged.", HelpName = "WxH" };
         var precision = new Option<string>("--dtype") { Description = "fp32 (default) or bf16: what I3D, Inception and CLIP compute products in.", HelpName = "type", DefaultValueFactory = _ => "fp32" };
         var probes = new Option<string?>("--probes") { Description = $"Folder of the world's probe; by default {ProbeFolder.DefaultName} where it is found.", HelpName = "folder" };

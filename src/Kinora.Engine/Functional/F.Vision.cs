@@ -6,7 +6,7 @@ namespace Kinora.Engine;
 public static unsafe partial class F
 {
     private static readonly Op BatchNormOp = new("aten::batch_norm"), InstanceNormOp = new("aten::instance_norm"), GridSampleOp = new("aten::grid_sampler"),
-        BicubicAntialiasOp = new("aten::_upsample_bicubic2d_aa"), BilinearSizeOp = new("aten::upsample_bilinear2d"), UnfoldOp = new("aten::im2col");
+        BicubicAntialiasOp = new("aten::_upsample_bicubic2d_aa"), BilinearSizeOp = new("aten::upsample_bilinear2d"), UnfoldOp = new("aten::im2col"), PReluOp = new("aten::prelu");
 
     /// <summary>Batch norm with stored statistics, as at inference: (x − mean) / √(var + eps) · weight + bias over channels of x [B, C, ..].</summary>
     public static Tensor BatchNorm(Tensor x, Tensor mean, Tensor variance, Tensor? weight, Tensor? bias, double eps = 1e-5) =>
@@ -14,6 +14,9 @@ public static unsafe partial class F
 
     /// <summary>Every channel of every sample to mean 0 and variance 1 over its positions: x [B, C, H, W].</summary>
     public static Tensor InstanceNorm(Tensor x, double eps = 1e-5) => InstanceNormOp.Call(x, Value.None, Value.None, Value.None, Value.None, true, 0.0, eps, false);
+
+    /// <summary>x where positive, weight [C] times x elsewhere, by channels of x [B, C, ..] (He et al., arXiv:1502.01852, section 2.1).</summary>
+    public static Tensor PRelu(Tensor x, Tensor weight) => PReluOp.Call(x, weight);
 
     /// <summary>Bilinear samples of x [B, C, H, W] at grid [B, h, w, 2] of (x, y) in [−1, 1]; zero outside.</summary>
     /// <param name="alignCorners">Whether ±1 are the centers of the corner pixels, or their outer edges.</param>

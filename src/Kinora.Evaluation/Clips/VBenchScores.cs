@@ -1,7 +1,7 @@
 // Dimensions of VBench by its own definitions, with the networks that it takes. A score has VBench's name only when the weights are known to be
 // VBench's by their published checksum; with other weights, or such as have no published checksum, its name begins with "vbl.".
 // Paper: Huang et al., "VBench", arXiv:2311.17982. Source: Vchitect/VBench 01c77af7, vbench/{subject,background}_consistency.py, aesthetic_quality.py,
-// core/imaging_quality.py (its default, "longer"), core/overall_consistency.py, utils.py (dino_transform, clip_transform: torchvision's Resize without
+// core/imaging_quality.py (its default, "longer"), core/overall_consistency.py, motion_smoothness.py with third_party/amt/utils/utils.py, utils.py (dino_transform, clip_transform: torchvision's Resize without
 // antialiasing on float pixels; get_frame_indices; overall consistency reads bytes, which torchvision rounds to again).
 //
 // Shapes    F frames  H,W height, width
@@ -11,6 +11,7 @@ using System.Net;
 using Kinora.Engine;
 using Kinora.Engine.Checkpoints;
 using Kinora.Media;
+using Kinora.Models.Systems.Amt;
 using Kinora.Models.Systems.Clip;
 using Kinora.Models.Systems.Dino;
 using Kinora.Models.Systems.Musiq;
@@ -31,7 +32,7 @@ public sealed class VBenchScores : IDisposable
 {
     /// <summary>Published names of the files.</summary>
     public const string ClipBase = "ViT-B-32.pt", ClipLarge = "ViT-L-14.pt", AestheticHead = "sa_0_4_vit_l_14_linear.pth", Dino = "dino_vitbase16_pretrain.pth", Musiq = "musiq_spaq_ckpt-358bb6af.pth",
-        ViClip = "ViClip-InternVid-10M-FLT.pth", ClipMerges = "bpe_simple_vocab_16e6.txt.gz";
+        ViClip = "ViClip-InternVid-10M-FLT.pth", ClipMerges = "bpe_simple_vocab_16e6.txt.gz", Amt = "amt-s.pth";
 
     private const int InputSize = 224, BatchSize = 16, PatchesBatchSize = 4, LongestSide = 512;
     private const double MostBeautiful = 10, BestImage = 100;
@@ -56,7 +57,7 @@ public sealed class VBenchScores : IDisposable
 
     /// <summary>The published files that a folder holds; none for null.</summary>
     public static IEnumerable<string> Files(string? folder) =>
-        folder is null ? [] : new[] { ClipBase, ClipLarge, AestheticHead, Dino, Musiq, ViClip }.Select(name => Path.Combine(folder, name)).Where(File.Exists);
+        folder is null ? [] : new[] { ClipBase, ClipLarge, AestheticHead, Dino, Musiq, ViClip, Amt }.Select(name => Path.Combine(folder, name)).Where(File.Exists);
 
     /// <summary>Whether weights are known to be those that VBench takes.</summary>
     public static bool IsPublished(string sha256) => Published.Any(p => sha256.StartsWith(p, StringComparison.Ordinal));
@@ -81,7 +82,9 @@ public sealed class VBenchScores : IDisposable
                 scores.AddImaging(At(Musiq));
             if (File.Exists(At(ViClip)))
                 scores.AddOverall(At(ViClip), At(ClipMerges));
-            return scores._dimensions.Count > 0 ? scores : throw new EvaluationException($"{folder}: none of VBench's weights; expected {Dino}, {ClipBase}, {Musiq}, {ClipLarge} with {AestheticHead}, or {ViClip} with {ClipMerges}.");
+            if (File.Exists(At(Amt)))
+                scores.AddMotion(At(Amt));
+            return scores._dimensions.Count > 0 ? scores : throw new EvaluationException($"{folder}: none of VBench's weights; expected {Dino}, {ClipBase}, {Musiq}, {Amt}, {ClipLarge} with {AestheticHead}, or {ViClip} with {ClipMerges}.");
         }
         catch
         {
@@ -194,6 +197,35 @@ public sealed class VBenchScores : IDisposable
     {
         long[] ids = [.. tokenizer.Encode(WebUtility.HtmlDecode(WebUtility.HtmlDecode(prompt)).Trim()).Select(i => (long)i)];
         return ids.Length <= length ? ids : [.. ids.Take(length - 1), ids[^1]];
+    }
+
+    private void AddMotion(string path)
+    {
+        AmtModel amt = AmtModel.Load(path, _device);
+        _stores.Add(amt.Path.Store);
+        Add("motion-smoothness", "AMT-S, frames left out against those made of their neighbors", $"every second frame, the border repeated to sides of multiples of {AmtModel.Stride}", Checkpoint.HashFile(path), (clip, _) =>
+        {
+            if (clip.Frames.Count < 3 || Math.Min(clip.Width, clip.Height) < AmtModel.Smallest)
+                throw new EvaluationException($"{Words.Count(clip.Frames.Count, "frame")} of {clip.Width}×{clip.Height}: motion smoothness needs at least 3 frames with sides of at least {AmtModel.Smallest}; leave {Amt} out, or bring the clips to another size with --resize");
+            double difference = 0;
+            int pairs = (clip.Frames.Count - 1) / 2;
+            for (int i = 0; i < pairs; i++)
+            {
+                using var scope = TensorScope.Enter();
+                Tensor made = Between(amt, Pixels([clip.Frames[2 * i]]) / 255.0, Pixels([clip.Frames[2 * i + 2]]) / 255.0);
+                difference += ((made * 255.0).Clamp(0, 255).Floor() - Pixels([clip.Frames[2 * i + 1]])).Abs().To(DType.Float64).Mean().Item();
+            }
+            return (255 - difference / pairs) / 255;
+        });
+    }
+
+    private static Tensor Between(AmtModel amt, Tensor a, Tensor b)
+    {
+        using var scope = TensorScope.Enter();
+        var (_, _, h, w) = a.Dims4();
+        long padH = (AmtModel.Stride - h % AmtModel.Stride) % AmtModel.Stride, padW = (AmtModel.Stride - w % AmtModel.Stride) % AmtModel.Stride;
+        long[] pads = [padW / 2, padW - padW / 2, padH / 2, padH - padH / 2];
+        return scope.Keep(amt.Forward(F.ReplicationPad2d(a, pads), F.ReplicationPad2d(b, pads)).Narrow(2, pads[2], h).Narrow(3, pads[0], w).Contiguous());
     }
 
     private static string ClipPreprocessing => $"shorter side to {InputSize}, bicubic without antialiasing, center crop";

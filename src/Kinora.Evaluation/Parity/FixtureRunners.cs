@@ -36,6 +36,7 @@ public static class FixtureRunners
         // tokenizers
         new TokenizerRunner(),
         // metrics, metrics_nets
+        new Runners.AmtRunner(),
         new Runners.FrechetRunner(),
         new Runners.FramePairRunner(),
         new Runners.FvdPreprocessingRunner(),

@@ -1,11 +1,13 @@
-// Oracle: plain modules in PyTorch 1.13 in the layouts of facebookresearch/dino and openai/CLIP, and those of the fixtures musiq_tiny and viclip_tiny, every tensor
+// Oracle: plain modules in PyTorch 1.13 in the layouts of facebookresearch/dino and openai/CLIP, and those of the fixtures musiq_tiny, viclip_tiny and amt_s, every tensor
 // filled from the stream of its name, torch's interpolate without antialiasing on float pixels as torchvision's Resize calls it.
 
 using System.IO.Compression;
 using Kinora.Engine;
 using Kinora.Engine.Checkpoints;
 using Kinora.Evaluation.Clips;
+using Kinora.Evaluation.Parity;
 using Kinora.Media;
+using Kinora.Models.Systems.Amt;
 using Kinora.Models.Systems.Dino;
 using Kinora.Models.Systems.Musiq;
 using Kinora.Models.Text;
@@ -64,6 +66,18 @@ public sealed class VBenchScoresTests : IDisposable
         using var scope = TensorScope.Enter();
         SafetensorsWriter.Write(File(VBenchScores.ViClip), ViClipTowers());
         Should.Throw<EvaluationException>(() => VBenchScores.Load(_folder, Device.Cpu)).Message.ShouldContain(VBenchScores.ClipMerges);
+    }
+
+    [Fact]
+    public void Of_AmtOnFramesThatNeedABorder_AgreesWithPyTorchAndRefusesWhatVBenchDividesByZeroFor()
+    {
+        using var scope = TensorScope.Enter();
+        using (Fixture fixture = Fixture.Open(Path.Combine(AppContext.BaseDirectory, "Fixtures", "Golden", "metrics_nets", "amt_s")))
+            SafetensorsWriter.Write(File(VBenchScores.Amt), [.. fixture.Load(path => new AmtModel(path)).Parameters().Select(p => KeyValuePair.Create(p.Name, p.Value))]);
+        using VBenchScores scores = VBenchScores.Load(_folder, Device.Cpu);
+        scores.Of(Noise(31, 6, 140, 130)).ShouldHaveSingleItem().ShouldSatisfyAllConditions(score => score.Key.ShouldBe("vbl.motion-smoothness"), score => score.Value.ShouldBe(0.7251812, 2e-6));
+        Should.Throw<EvaluationException>(() => scores.Of(Noise(31, 5, 140, 60))).Message.ShouldContain("at least 128");
+        Should.Throw<EvaluationException>(() => scores.Of(Noise(31, 2, 140, 130))).Message.ShouldContain("at least 3 frames");
     }
 
     [Fact]

@@ -74,7 +74,7 @@ public sealed class RaftModel : Module
         if (c != 3 || height % Stride != 0 || width % Stride != 0 || height < smallest || width < smallest)
             throw new ShapeException($"RAFT: expected pictures [B, 3, H, W] with sides that are multiples of {Stride} and at least {smallest}, got [{string.Join(", ", a.Shape)}].");
         var (mapA, mapB) = _features.Forward(Tensor.Cat([a, b], 0)).To(DType.Float32).Chunk2(0);
-        var pyramid = Pyramid(mapA, mapB);
+        var pyramid = Pyramid(mapA, mapB, _config.CorrelationLevels);
         var context = _context.Forward(a);
         var hidden = context.Narrow(1, 0, _config.HiddenChannels).Tanh();
         var known = context.Narrow(1, _config.HiddenChannels, context.Size(1) - _config.HiddenChannels).Relu();
@@ -85,7 +85,7 @@ public sealed class RaftModel : Module
         for (int i = 0; i < updates; i++)
         {
             using var update = TensorScope.Enter();
-            var motion = _motion.Forward(flow, LookUp(pyramid, origin + flow));
+            var motion = _motion.Forward(flow, LookUp(pyramid, origin + flow, _config.CorrelationRadius));
             var input = Tensor.Cat([known, motion], 1);
             var state = hidden;
             foreach (ConvGru gru in _recurrence)
@@ -99,11 +99,11 @@ public sealed class RaftModel : Module
     }
 
     // Correlation of every pixel of a with every pixel of b, and its averages over 2×2, 4×4, ..: L × [B·h·w, 1, h', w'].
-    private Tensor[] Pyramid(Tensor a, Tensor b)
+    internal static Tensor[] Pyramid(Tensor a, Tensor b, int count)
     {
         using var scope = TensorScope.Enter();
         var (n, c, h, w) = a.Dims4();
-        var levels = new Tensor[_config.CorrelationLevels];
+        var levels = new Tensor[count];
         levels[0] = (a.Reshape(n, c, h * w).Transpose(1, 2).Matmul(b.Reshape(n, c, h * w)) * (1 / Math.Sqrt(c))).Reshape(n * h * w, 1, h, w);
         for (int l = 1; l < levels.Length; l++)
             levels[l] = F.AvgPool2d(levels[l - 1], 2);
@@ -111,11 +111,11 @@ public sealed class RaftModel : Module
     }
 
     // Correlations in the window of radius R around each position on each level: [B, L·(2R+1)², h, w]. The window's first axis is x.
-    private Tensor LookUp(Tensor[] pyramid, Tensor at)
+    internal static Tensor LookUp(Tensor[] pyramid, Tensor at, int r)
     {
         using var scope = TensorScope.Enter();
         var (n, _, h, w) = at.Dims4();
-        int r = _config.CorrelationRadius, side = 2 * r + 1;
+        int side = 2 * r + 1;
         var steps = Tensor.Linspace(-r, r, side, DType.Float32, at.Device);
         var dx = steps.Unsqueeze(1).Expand(side, side);
         var dy = steps.Unsqueeze(0).Expand(side, side);
@@ -144,7 +144,8 @@ public sealed class RaftModel : Module
         return scope.Keep((weights * neighbors).Sum([2]).Permute(0, 1, 4, 2, 5, 3).Reshape(n, 2, h * Stride, w * Stride));
     }
 
-    private static Tensor Coordinates(long n, long h, long w, Device device)
+    // (x, y) of every position: [B, 2, h, w].
+    internal static Tensor Coordinates(long n, long h, long w, Device device)
     {
         using var scope = TensorScope.Enter();
         var x = Tensor.Arange(0, w, dtype: DType.Float32, device: device).Reshape(1, w).Expand(h, w);
