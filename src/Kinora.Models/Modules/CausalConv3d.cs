@@ -18,13 +18,22 @@ public sealed class CausalConv3d : Module
         _conv = new Conv3d(path, inChannels, outChannels, Kernel, padding: new Size3(0, 1, 1), init: init);
 
     /// <summary>Convolves a whole clip, or with <paramref name="history"/> the next part of one.</summary>
-    public Tensor Forward(Tensor x, CausalHistory? history = null)                               // [B, F, H, W, C]
+    public Tensor Forward(Tensor x, CausalHistory? history = null) => Forward(x, history, 0, x.Size(2)); // [B, F, H, W, C]
+
+    /// <summary>The same strip by strip.</summary>
+    internal FeatureRows Forward(FeatureRows x, CausalHistory history) => x.Convolved((rows, top) => Forward(rows, history, top, x.Height));
+
+    /// <param name="x">Rows of a map, [B, F, rows, W, C].</param>
+    /// <param name="history">The clip's past.</param>
+    /// <param name="top">The first row.</param>
+    /// <param name="height">Rows of the whole map.</param>
+    internal Tensor Forward(Tensor x, CausalHistory? history, long top, long height)
     {
         using var scope = TensorScope.Enter();
         x = Autocast.Target is { } dtype ? x.To(dtype) : x;
-        var past = history?.Past(this) ?? First(x);
+        var past = history?.Past(this, top, x.Size(2)) ?? First(x);
         var padded = Tensor.Cat([past, x], 1);                                                   // [B, 2 + F, H, W, C]
-        history?.Remember(this, padded.Narrow(1, padded.Size(1) - Past, Past));
+        history?.Remember(this, padded.Narrow(1, padded.Size(1) - Past, Past), top, height);
         var y = _conv.Forward(padded.Permute(0, 4, 1, 2, 3)).Permute(0, 2, 3, 4, 1);
         return scope.Keep(y.Contiguous());                                                       // [B, F, H, W, C']
     }

@@ -26,8 +26,7 @@ internal sealed class FeatureRows
     private const int FewestRows = 8, RowAxis = 2, ColumnAxis = 3, PictureDims = 4;
     private readonly Func<long, long, Tensor> _rows;
     private readonly FeatureRows? _source, _beside;
-    private readonly Tensor? _place;                            // memory that is this map's own
-    private readonly bool _stored;
+    private readonly Tensor? _held, _place;                     // the map in memory; the same where this one may overwrite and free it
     private readonly long _positions, _pictures;
 
     private FeatureRows(long height, long width, FeatureRows source, Func<long, long, Tensor> rows, FeatureRows? beside = null) =>
@@ -35,7 +34,7 @@ internal sealed class FeatureRows
 
     private FeatureRows(Tensor x, long positions, bool owned)
     {
-        (Height, Width, _positions, _stored, _place) = (x.Size(RowAxis), x.Size(ColumnAxis), positions, true, owned ? x : null);
+        (Height, Width, _positions, _held, _place) = (x.Size(RowAxis), x.Size(ColumnAxis), positions, x, owned ? x : null);
         _pictures = x.Dim == PictureDims ? x.Size(0) : x.Size(0) * x.Size(1);
         _rows = (top, bottom) => x.Narrow(RowAxis, top, bottom - top);
     }
@@ -45,6 +44,9 @@ internal sealed class FeatureRows
 
     /// <summary>W.</summary>
     public long Width { get; }
+
+    /// <summary>N, or B·F.</summary>
+    public long Pictures => _pictures;
 
     /// <summary>Whether one strip is the whole map.</summary>
     public bool IsWhole => RowsOfStrip >= Height;
@@ -60,7 +62,7 @@ internal sealed class FeatureRows
     public FeatureRows With(Tensor x) => new(x, _positions, owned: true);
 
     /// <summary>The map in memory for another reader: neither overwritten nor freed by it.</summary>
-    public FeatureRows Shared() => new(_place!, _positions, owned: false);
+    public FeatureRows Shared() => new(_held!, _positions, owned: false);
 
     /// <summary>Rows [top, bottom).</summary>
     public Tensor Rows(long top, long bottom) => _rows(top, bottom);
@@ -96,10 +98,13 @@ internal sealed class FeatureRows
     });
 
     /// <summary>The sum with another map of the same shape.</summary>
-    public FeatureRows Plus(FeatureRows other) => new(Height, Width, this, (top, bottom) =>
+    public FeatureRows Plus(FeatureRows other) => With(other, (a, b) => a + b);
+
+    /// <summary>What a function of single positions makes of another map of the same shape, which it gets first, and this one.</summary>
+    public FeatureRows With(FeatureRows other, Func<Tensor, Tensor, Tensor> function) => new(Height, Width, this, (top, bottom) =>
     {
         using var scope = TensorScope.Enter();
-        return scope.Keep(other._rows(top, bottom) + _rows(top, bottom));
+        return scope.Keep(function(other._rows(top, bottom), _rows(top, bottom)));
     }, other);
 
     /// <summary>What a 3×3 convolution with a border of zeros makes of the map.</summary>
@@ -193,7 +198,7 @@ internal sealed class FeatureRows
     /// <summary>This map where it is in memory; otherwise stored, and what it was computed from freed.</summary>
     public FeatureRows InMemory()
     {
-        if (_stored) return this;
+        if (_held is not null) return this;
         FeatureRows stored = Stored();
         Free();
         return stored;

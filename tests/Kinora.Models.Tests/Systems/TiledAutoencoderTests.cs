@@ -1,5 +1,6 @@
 using Kinora.Engine;
 using Kinora.Models.Modules;
+using Kinora.Models.Systems.CogVideoX;
 using Kinora.Models.Systems.Ltx;
 using Kinora.Models.Systems.StableDiffusion;
 using Kinora.Models.Systems.StableVideoDiffusion;
@@ -44,15 +45,42 @@ public sealed class TiledAutoencoderTests
         network.Path.Store.Dispose();
     }
 
-    [Fact]
-    public void StableVideoDiffusion_DecodeInTiles_IsNearlyTheWhole()
+    [Theory]
+    [InlineData(new[] { 32, 32 })]
+    [InlineData(new[] { 32, 64, 64 })]
+    public void StableVideoDiffusion_InStrips_IsTheWhole(int[] widths)
     {
-        using var noGrad = GradMode.NoGrad();
+        using var inference = GradMode.Inference();
         using var scope = TensorScope.Enter();
-        var config = new TemporalAutoencoderConfig { BlockOutChannels = [32, 32], LayersPerBlock = 1, DownBlockTypes = ["DownEncoderBlock2D", "DownEncoderBlock2D"] };
+        var config = new TemporalAutoencoderConfig { BlockOutChannels = widths, LayersPerBlock = 1, DownBlockTypes = [.. widths.Select(_ => "DownEncoderBlock2D")] };
         var network = new TemporalAutoencoder(ParameterPath.Root(new InitializedParameters(3)), config);
-        var z = Smooth(1, 4, 2, 6, 112).Select(0, 0).Transpose(0, 1).Contiguous();               // [F, C, h, w]
-        NearlyTheWhole(use => use(network.Decode(z, 2)), use => use(network.Decode(z, 2, tiled: true)));
+        foreach (var z in new[] { Tensor.Randn([6, 4, 13, 9]), Frames(8), Frames(40) })
+        {
+            Tensor whole = network.Decode(z, 3);
+            Same(network.Decode(z, 3, positions: 1), whole);
+            Same(network.EncodeMoments(whole, positions: 1), network.EncodeMoments(whole));
+        }
+        network.Path.Store.Dispose();
+
+        static Tensor Frames(double length) => Smooth(1, 4, 6, 13, 9, length).Select(0, 0).Transpose(0, 1).Contiguous(); // [F, C, h, w]
+    }
+
+    // Group norms see all frames of a part, and the decoder's are spread by the latents under a row.
+    [Theory]
+    [InlineData(new[] { 8, 16, 16, 32 })]
+    [InlineData(new[] { 8, 8, 8, 8 })]
+    public void CogVideoX_InStrips_IsTheWhole(int[] widths)
+    {
+        using var inference = GradMode.Inference();
+        using var scope = TensorScope.Enter();
+        var config = CogVideoXAutoencoderConfig.TwoB with { BlockOutChannels = widths, LayersPerBlock = 1, LatentChannels = 4, NormNumGroups = 2 };
+        var network = new CogVideoXAutoencoder(ParameterPath.Root(new InitializedParameters(3)), config);
+        foreach (var z in new[] { Tensor.Randn([2, 4, 5, 5, 3]), Smooth(1, 4, 4, 5, 3, 4), Smooth(1, 4, 4, 5, 3, 40) })
+        {
+            Tensor whole = network.Decode(z);
+            Same(Gather(use => network.DecodeInParts(z, use, positions: 1)), whole);
+            Same(network.EncodeMoments(whole, positions: 1), network.EncodeMoments(whole));
+        }
         network.Path.Store.Dispose();
     }
 

@@ -1,5 +1,6 @@
 using Kinora.Engine;
 using Kinora.Engine.Checkpoints;
+using Kinora.Models.Generation;
 using Kinora.Models.Modules;
 
 namespace Kinora.Models.Systems.CogVideoX;
@@ -30,27 +31,24 @@ public sealed class CogVideoXAutoencoder : Module
 
     /// <summary>Mean and log variance of the latents of clips, one after the other in the channels, not scaled: [B, 2Z, f, h, w] in float32.</summary>
     /// <param name="x">Clips [B, 3, F, H, W] in [−1, 1]; H and W multiples of the spatial compression.</param>
-    /// <param name="tiled">Encodes overlapping tiles of half the training size and blends them: less memory, nearly the same latents.</param>
-    public Tensor EncodeMoments(Tensor x, bool tiled = false)
+    /// <param name="inStrips">Works strip by strip: the same to rounding, in less memory and more time.</param>
+    public Tensor EncodeMoments(Tensor x, bool inStrips = false) => EncodeMoments(x, inStrips ? FeatureRows.ClipPositions : FeatureRows.Whole);
+
+    /// <param name="x">[B, 3, F, H, W]</param>
+    /// <param name="positions">Of a strip.</param>
+    internal Tensor EncodeMoments(Tensor x, long positions)
     {
         using var scope = TensorScope.Enter();
         var s = Config.SpatialCompression;
         if (x.Dim != 5 || x.Size(1) != Config.InChannels || x.Size(3) % s != 0 || x.Size(4) % s != 0)
             throw new ShapeException($"CogVideoXAutoencoder: expected clips [B, {Config.InChannels}, F, {s}m, {s}n], got {x}. Crop or resize the clip first.");
-        var tiling = Tiling(x.Size(3) / s, x.Size(4) / s, tiled);
-        return scope.Keep(tiling.Join([.. tiling.Tiles.Select(tile => EncodeTile(PictureTiling.Cut(x, tile, s)))], 1));
-    }
-
-    private Tensor EncodeTile(Tensor x)
-    {
-        using var scope = TensorScope.Enter();
         using var history = new CausalHistory();
         var parts = new List<Tensor>();
         foreach (var (start, count) in Parts(x.Size(2), FramesPerPart))
         {
             using var part = TensorScope.Enter();
             var frames = x.Narrow(2, start, count).Permute(0, 2, 3, 4, 1).Contiguous();
-            parts.Add(part.Keep(_encoder.Forward(frames, history).To(DType.Float32)));
+            parts.Add(part.Keep(_encoder.Forward(frames, history, positions).To(DType.Float32)));
             history.Advance();
         }
         return scope.Keep(Tensor.Cat(parts, 1).Permute(0, 4, 1, 2, 3).Contiguous());
@@ -79,34 +77,24 @@ public sealed class CogVideoXAutoencoder : Module
     /// </summary>
     /// <param name="z">[B, Z, f, h, w]</param>
     /// <param name="use">Takes the parts.</param>
-    /// <param name="tiled">Decodes overlapping tiles of half the training size and blends them: less memory, nearly the same picture.</param>
-    public void DecodeInParts(Tensor z, Action<Tensor> use, bool tiled = false)
+    /// <param name="inStrips">Works strip by strip: the same to rounding, in less memory and more time.</param>
+    public void DecodeInParts(Tensor z, Action<Tensor> use, bool inStrips = false) => DecodeInParts(z, use, inStrips ? FeatureRows.ClipPositions : FeatureRows.Whole);
+
+    /// <param name="z">[B, Z, f, h, w]</param>
+    /// <param name="use">Takes the parts.</param>
+    /// <param name="positions">Of a strip.</param>
+    internal void DecodeInParts(Tensor z, Action<Tensor> use, long positions)
     {
         ArgumentNullException.ThrowIfNull(use);
         if (z.Dim != 5 || z.Size(1) != Config.LatentChannels)
             throw new ShapeException($"CogVideoXAutoencoder: expected latents [B, {Config.LatentChannels}, f, h, w], got {z}.");
-        var tiling = Tiling(z.Size(3), z.Size(4), tiled);
-        var histories = tiling.Tiles.Select(_ => new CausalHistory()).ToArray();
-        try
+        using var history = new CausalHistory();
+        foreach (var (start, count) in Parts(z.Size(2), LatentFramesPerPart))
         {
-            foreach (var (start, count) in Parts(z.Size(2), LatentFramesPerPart))
-            {
-                using var scope = TensorScope.Enter();
-                var latents = z.Narrow(2, start, count).Permute(0, 2, 3, 4, 1);                  // [B, n, h, w, Z]
-                Tensor[] tiles = [.. tiling.Tiles.Select((tile, i) =>
-                {
-                    using var inner = TensorScope.Enter();
-                    var piece = latents.Narrow(2, tile.Top, tile.Height).Narrow(3, tile.Left, tile.Width).Contiguous();
-                    var clip = _decoder.Forward(piece, histories[i]).To(DType.Float32).Permute(0, 4, 1, 2, 3).Contiguous();
-                    histories[i].Advance();
-                    return inner.Keep(clip);
-                })];
-                use(tiling.Join(tiles, Config.SpatialCompression));
-            }
-        }
-        finally
-        {
-            foreach (var history in histories) history.Dispose();
+            using var scope = TensorScope.Enter();
+            var latents = z.Narrow(2, start, count).Permute(0, 2, 3, 4, 1).Contiguous();         // [B, n, h, w, Z]
+            use(_decoder.Forward(latents, history, positions).To(DType.Float32).Permute(0, 4, 1, 2, 3).Contiguous());
+            history.Advance();
         }
     }
 
@@ -117,6 +105,31 @@ public sealed class CogVideoXAutoencoder : Module
         var config = ModelConfigJson.Read(networks.Folder.Config("vae"), CogVideoXJson.Default.CogVideoXAutoencoderConfig, CogVideoXAutoencoderConfig.Defaults);
         return networks.Load("vae", p => new CogVideoXAutoencoder(p, config));
     }
+
+    /// <summary>About how many bytes of activations decoding holds at once beside the weights.</summary>
+    /// <param name="config">The autoencoder.</param>
+    /// <param name="latentHeight">Height of a frame's latents.</param>
+    /// <param name="latentWidth">Likewise.</param>
+    public static long DecodeBytes(CogVideoXAutoencoderConfig config, long latentHeight, long latentWidth)
+    {
+        ArgumentNullException.ThrowIfNull(config);
+        const int Maps = 6;                                     // maps of the finest stage alive at once
+        return Positions(config, LatentFramesPerPart + 1, latentHeight, latentWidth) * config.BlockOutChannels[0] * sizeof(float) * Maps;
+    }
+
+    /// <summary>Bytes of everything that is alive at the peak of decoding, beside the weights: maps of the finest stage and what causal layers remember.</summary>
+    internal static long DecodePeakBytes(CogVideoXAutoencoderConfig config, long latentFrames, long latentHeight, long latentWidth, VaeTiling tiling, DType type)
+    {
+        const int StripMaps = 8, HeldMaps = 2;
+        long positions = Positions(config, Math.Min(latentFrames, LatentFramesPerPart + 1), latentHeight, latentWidth);
+        bool inStrips = tiling.Applies(DecodeBytes(config, latentHeight, latentWidth));
+        long strip = inStrips ? Math.Min(FeatureRows.ClipPositions, positions) : positions, held = inStrips ? HeldMaps * positions : 0;
+        return config.BlockOutChannels[0] * (held * type.ItemSize() + strip * (sizeof(float) + (long)StripMaps * type.ItemSize()));
+    }
+
+    // Of the finest stage; the clip's first latent frame is one frame.
+    private static long Positions(CogVideoXAutoencoderConfig config, long latentFrames, long latentHeight, long latentWidth) =>
+        (1 + (latentFrames - 1) * config.TemporalCompressionRatio) * latentHeight * latentWidth * config.SpatialCompression * config.SpatialCompression;
 
     /// <summary>Floating point operations of decoding one clip of latents (a multiply-add counts as two).</summary>
     public static double DecodeFlops(CogVideoXAutoencoderConfig config, long latentFrames, long height, long width)
@@ -135,14 +148,6 @@ public sealed class CogVideoXAutoencoder : Module
             total += FrameConv2d.Flops(f, h, w, to, to);
         }
         return total + CausalConv3d.Flops(f, h, w, widths[^1], config.OutChannels);
-    }
-
-    // Tiles of half the training size, a sixth of the height and a fifth of the width shared, as the reference has them.
-    private PictureTiling Tiling(long height, long width, bool tiled)
-    {
-        if (!tiled) return PictureTiling.Whole(height, width);
-        int s = Config.SpatialCompression, tileHeight = Math.Max(1, Config.SampleHeight / 2 / s), tileWidth = Math.Max(1, Config.SampleWidth / 2 / s);
-        return PictureTiling.Of(height, width, (tileHeight, tileWidth), (Math.Max(1, tileHeight * 5 / 6), Math.Max(1, tileWidth * 4 / 5)));
     }
 
     // Whole parts from the end; the first takes the remainder.

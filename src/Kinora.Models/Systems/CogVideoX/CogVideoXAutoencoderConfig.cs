@@ -36,9 +36,9 @@ public sealed record CogVideoXAutoencoderConfig
     public required int NormNumGroups { get; init; }
     /// <summary>Frames of one latent frame, except the first.</summary>
     public required int TemporalCompressionRatio { get; init; }
-    /// <summary>Height in pixels that tiles are half of.</summary>
+    /// <summary>Height in pixels of the training; not used here.</summary>
     public required int SampleHeight { get; init; }
-    /// <summary>Width in pixels that tiles are half of.</summary>
+    /// <summary>Width in pixels of the training; not used here.</summary>
     public required int SampleWidth { get; init; }
     /// <summary>What the transformer sees is a latent times this.</summary>
     public required double ScalingFactor { get; init; }

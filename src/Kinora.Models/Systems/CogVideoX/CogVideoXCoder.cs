@@ -34,24 +34,21 @@ internal sealed class CogVideoXEncoder : Module
         _convOut = new CausalConv3d(path["conv_out"]["conv"], widths[^1], 2 * config.LatentChannels);
     }
 
-    public Tensor Forward(Tensor x, CausalHistory history)                                       // [B, F, H, W, C]
+    /// <param name="x">[B, F, H, W, C]</param>
+    /// <param name="history">The clip's past.</param>
+    /// <param name="positions">Of a strip; see <see cref="FeatureRows"/>.</param>
+    public Tensor Forward(Tensor x, CausalHistory history, long positions)
     {
         using var scope = TensorScope.Enter();
-        var h = _convIn.Forward(x, history);
+        var h = _convIn.Forward(FeatureRows.Of(x, positions), history).Stored();
         for (var i = 0; i < _stages.Length; i++)
         {
-            foreach (var block in _stages[i]) Next(ref h, block.Forward(h, null, history));
-            if (i < _downsamplers.Length) Next(ref h, _downsamplers[i].Forward(h));
+            foreach (var block in _stages[i]) h = block.Forward(h, null, history);
+            if (i < _downsamplers.Length) h = h.Halved(_downsamplers[i].Forward).InMemory();
         }
-        foreach (var block in _mid) Next(ref h, block.Forward(h, null, history));
-        return scope.Keep(_convOut.Forward(F.Silu(_normOut.Forward(h)), history));               // [B, f, h, w, 2Z]
-    }
-
-    /// <summary>Holds the next activation and frees the one before, unless a graph needs it.</summary>
-    internal static void Next(ref Tensor held, Tensor next)
-    {
-        if (next.RequiresGrad) held = next;
-        else TensorScope.Replace(ref held, next);
+        foreach (var block in _mid) h = block.Forward(h, null, history);
+        var norm = _normOut.Over(h);
+        return scope.Keep(_convOut.Forward(h.Map(CogVideoXResidualBlock.Silu((rows, _) => norm(rows))), history).Stored().Rows()); // [B, f, h, w, 2Z]
     }
 }
 
@@ -83,16 +80,21 @@ internal sealed class CogVideoXDecoder : Module
         _convOut = new CausalConv3d(path["conv_out"]["conv"], widths[^1], config.OutChannels);
     }
 
-    public Tensor Forward(Tensor z, CausalHistory history)                                       // [B, f, h, w, Z]
+    /// <param name="z">[B, f, h, w, Z]</param>
+    /// <param name="history">The clip's past.</param>
+    /// <param name="positions">Of a strip; see <see cref="FeatureRows"/>.</param>
+    public Tensor Forward(Tensor z, CausalHistory history, long positions)
     {
         using var scope = TensorScope.Enter();
-        var h = _convIn.Forward(z, history);
-        foreach (var block in _mid) CogVideoXEncoder.Next(ref h, block.Forward(h, z, history));
+        var h = _convIn.Forward(FeatureRows.Of(z, positions), history).Stored();
+        foreach (var block in _mid) h = block.Forward(h, z, history);
         for (var i = 0; i < _stages.Length; i++)
         {
-            foreach (var block in _stages[i]) CogVideoXEncoder.Next(ref h, block.Forward(h, z, history));
-            if (i < _upsamplers.Length) CogVideoXEncoder.Next(ref h, _upsamplers[i].Forward(h));
+            foreach (var block in _stages[i]) h = block.Forward(h, z, history);
+            if (i == _upsamplers.Length) continue;
+            h = h.Doubled(_upsamplers[i].Forward);
+            if (i < _upsamplers.Length - 1) h = h.InMemory();                                    // the widest map, that of the last doubling, is never held
         }
-        return scope.Keep(_convOut.Forward(F.Silu(_normOut.Forward(h, z)), history));            // [B, F, H, W, 3]
+        return scope.Keep(_convOut.Forward(h.Map(CogVideoXResidualBlock.Silu(_normOut.Over(h, z))), history).Stored().Rows()); // [B, F, H, W, 3]
     }
 }

@@ -26,6 +26,9 @@ internal sealed class CogVideoXGroupNorm : Module
         using var scope = TensorScope.Enter();
         return scope.Keep(_norm.Forward(x.Permute(0, 4, 1, 2, 3)).Permute(0, 2, 3, 4, 1).Contiguous());
     }
+
+    /// <summary>The norm over a map, as a function of its rows.</summary>
+    public Func<Tensor, Tensor> Over(FeatureRows x) => x.IsWhole ? Forward : x.Norm(_norm, silu: false);
 }
 
 /// <summary>A group norm whose gain and shift come from the latents under each position: GN(x) · y(z) + b(z).</summary>
@@ -42,14 +45,34 @@ internal sealed class CogVideoXSpatialNorm : Module
         _convB = new PointwiseConv(path["conv_b"]["conv"], latentChannels, channels, dimensions: 3);
     }
 
+    /// <summary>The norm over a map, as a function of its rows and the number of the first.</summary>
     /// <param name="x">[B, F, H, W, C]</param>
     /// <param name="z">Latents of the same part, [B, f, h, w, Z].</param>
-    public Tensor Forward(Tensor x, Tensor z)
+    public Func<Tensor, long, Tensor> Over(FeatureRows x, Tensor z)
+    {
+        var norm = _normLayer.Over(x);
+        // A pointwise convolution of repeated latents is the repetition of the convolution: it runs on the few.
+        Tensor gain = _convY.Forward(z), shift = _convB.Forward(z);
+        return (rows, top) =>
+        {
+            using var scope = TensorScope.Enter();
+            return scope.Keep(Modulate(norm(rows), UnderRows(gain, rows, top, x.Height), UnderRows(shift, rows, top, x.Height), z));
+        };
+    }
+
+    // What stands under rows of a map: as it is where the map is whole, row by row where the rows may begin within a latent.
+    private static Tensor UnderRows(Tensor values, Tensor rows, long top, long height)
+    {
+        long count = rows.Size(2), side = height / values.Size(2), from = top / side, to = (top + count + side - 1) / side;
+        if (count == height) return values;
+        using var scope = TensorScope.Enter();
+        return scope.Keep(values.Narrow(2, from, to - from).RepeatInterleave(side, 2).Narrow(2, top - from * side, count));
+    }
+
+    private static Tensor Modulate(Tensor normed, Tensor gain, Tensor shift, Tensor z)
     {
         using var scope = TensorScope.Enter();
-        // A pointwise convolution of repeated latents is the repetition of the convolution: it runs on the few.
-        Tensor normed = _normLayer.Forward(x), gain = _convY.Forward(z), shift = _convB.Forward(z);
-        long frames = x.Size(1), latentFrames = z.Size(1);
+        long frames = normed.Size(1), latentFrames = z.Size(1);
         if (frames == 1 || frames % 2 == 0) return scope.Keep(Modulate(normed, gain, shift));
         var first = Modulate(normed.Narrow(1, 0, 1), gain.Narrow(1, 0, 1), shift.Narrow(1, 0, 1));
         var rest = Modulate(normed.Narrow(1, 1, frames - 1), gain.Narrow(1, 1, latentFrames - 1), shift.Narrow(1, 1, latentFrames - 1));
@@ -71,7 +94,7 @@ internal sealed class CogVideoXSpatialNorm : Module
 /// <summary>Two causal convolutions with norms and a shortcut.</summary>
 internal sealed class CogVideoXResidualBlock : Module
 {
-    private readonly Func<Tensor, Tensor?, Tensor> _norm1, _norm2;
+    private readonly Func<FeatureRows, Tensor?, Func<Tensor, long, Tensor>> _norm1, _norm2;
     private readonly CausalConv3d _conv1, _conv2;
     private readonly PointwiseConv? _convShortcut;
 
@@ -89,26 +112,41 @@ internal sealed class CogVideoXResidualBlock : Module
         _convShortcut = inChannels == outChannels ? null : new PointwiseConv(path["conv_shortcut"], inChannels, outChannels, dimensions: 3);
     }
 
-    /// <param name="x">[B, F, H, W, C]</param>
+    /// <param name="x">[B, F, H, W, C], used up.</param>
     /// <param name="z">Latents of the part in the decoder, null in the encoder.</param>
     /// <param name="history">What the convolutions saw before this part.</param>
-    public Tensor Forward(Tensor x, Tensor? z, CausalHistory history)
+    public FeatureRows Forward(FeatureRows x, Tensor? z, CausalHistory history)                  // [B, F, H, W, C']
     {
-        using var scope = TensorScope.Enter();
-        var h = _conv1.Forward(F.Silu(_norm1(x, z)), history);
-        h = _conv2.Forward(F.Silu(_norm2(h, z)), history);
-        return scope.Keep((_convShortcut is null ? x : _convShortcut.Forward(x)) + h);           // [B, F, H, W, C']
+        if (_convShortcut is null) x = x.InMemory();
+        Func<Tensor, long, Tensor> norm1 = Silu(_norm1(x, z));
+        var (h, residual) = _convShortcut is null
+            ? (_conv1.Forward(x.Map(norm1), history).Stored(), x)
+            : x.StoredWith(norm1, (rows, top) => _conv1.Forward(rows, history, top, x.Height), _convShortcut.Forward);
+        var sum = _conv2.Forward(h.Map(Silu(_norm2(h, z))), history).Plus(residual).StoredOver(residual);
+        h.Free();
+        return sum;
     }
 
-    private static Func<Tensor, Tensor?, Tensor> Norm(ParameterPath path, int channels, CogVideoXAutoencoderConfig config, bool readsLatents)
+    /// <summary>SiLU of a norm.</summary>
+    internal static Func<Tensor, long, Tensor> Silu(Func<Tensor, long, Tensor> norm) => (rows, top) =>
+    {
+        using var scope = TensorScope.Enter();
+        return scope.Keep(F.Silu(norm(rows, top)));
+    };
+
+    private static Func<FeatureRows, Tensor?, Func<Tensor, long, Tensor>> Norm(ParameterPath path, int channels, CogVideoXAutoencoderConfig config, bool readsLatents)
     {
         if (readsLatents)
         {
             var spatial = new CogVideoXSpatialNorm(path, channels, config.LatentChannels, config.NormNumGroups);
-            return (x, z) => spatial.Forward(x, z!);
+            return (x, z) => spatial.Over(x, z!);
         }
         var plain = new CogVideoXGroupNorm(path, config.NormNumGroups, channels, config.NormEps);
-        return (x, _) => plain.Forward(x);
+        return (x, _) =>
+        {
+            var norm = plain.Over(x);
+            return (rows, _) => norm(rows);
+        };
     }
 }
 

@@ -131,7 +131,7 @@ public sealed class CogVideoXPipeline : IDisposable
     /// <summary>Decodes latents of <see cref="Sample"/> part by part: each [1, 3, n, H, W] is handed to <paramref name="use"/> and freed after it.</summary>
     /// <param name="latents">[1, F, Z, h, w]</param>
     /// <param name="use">Takes the parts.</param>
-    /// <param name="tiling">Whether to decode in tiles; by itself where a picture is larger than those of the training.</param>
+    /// <param name="tiling">Whether to decode in strips.</param>
     /// <param name="cancellation">Looked at after every part.</param>
     public void Decode(Tensor latents, Action<Tensor> use, VaeTiling tiling = VaeTiling.Auto, CancellationToken cancellation = default)
     {
@@ -139,19 +139,15 @@ public sealed class CogVideoXPipeline : IDisposable
         using var scope = TensorScope.Enter();
         CogVideoXAutoencoderConfig vae = AutoencoderConfig;
         Tensor z = latents.Permute(0, 2, 1, 3, 4) / vae.ScalingFactor;
-        bool tiled = IsTiled(tiling, latents.Size(3), latents.Size(4));
+        bool inStrips = InStrips(tiling, latents.Size(3), latents.Size(4));
         _autoencoder.Value.DecodeInParts(z, part =>
         {
             use(part);
             cancellation.ThrowIfCancellationRequested();
-        }, tiled);
+        }, inStrips);
     }
 
-    private bool IsTiled(VaeTiling tiling, long height, long width)
-    {
-        CogVideoXAutoencoderConfig vae = AutoencoderConfig;
-        return tiling == VaeTiling.On || (tiling == VaeTiling.Auto && (height * vae.SpatialCompression > vae.SampleHeight || width * vae.SpatialCompression > vae.SampleWidth));
-    }
+    private bool InStrips(VaeTiling tiling, long height, long width) => tiling.Applies(CogVideoXAutoencoder.DecodeBytes(AutoencoderConfig, height, width));
 
     /// <summary>Latent frames of a clip.</summary>
     public int LatentFrames(int frames) => (frames - 1) / AutoencoderConfig.TemporalCompressionRatio + 1;
@@ -174,12 +170,12 @@ public sealed class CogVideoXPipeline : IDisposable
     /// <summary>Latents of frames, as the transformer sees them: [1, n, Z, h, w].</summary>
     /// <param name="pixels">[1, 3, F, H, W] in [−1, 1], F of 1 + a multiple of twice the temporal compression.</param>
     /// <param name="random">Draws from the posterior; null for its mean.</param>
-    /// <param name="tiling">Whether to encode in tiles, by the rule of decoding.</param>
+    /// <param name="tiling">Whether to encode in strips, by the rule of decoding.</param>
     public Tensor Encode(Tensor pixels, Generator? random, VaeTiling tiling = VaeTiling.Off)
     {
         using var scope = TensorScope.Enter();
         CogVideoXAutoencoderConfig vae = AutoencoderConfig;
-        var (mean, logVariance) = _autoencoder.Value.EncodeMoments(pixels.To(_device), IsTiled(tiling, pixels.Size(3) / vae.SpatialCompression, pixels.Size(4) / vae.SpatialCompression)).Chunk2(1);
+        var (mean, logVariance) = _autoencoder.Value.EncodeMoments(pixels.To(_device), InStrips(tiling, pixels.Size(3) / vae.SpatialCompression, pixels.Size(4) / vae.SpatialCompression)).Chunk2(1);
         Tensor latent = random is null ? mean : mean + (logVariance.Clamp(-30, 20) * 0.5).Exp() * random.Normal(mean.Shape).To(_device);
         return scope.Keep((vae.InvertScaleLatents ? latent / vae.ScalingFactor : latent * vae.ScalingFactor).Permute(0, 2, 1, 3, 4));
     }

@@ -27,6 +27,6 @@ public sealed record CogVideoXRequest
     public StepCache? Cache { get; init; }
     /// <summary>The clip's first frames, [1, 3, n, H, W] in [−1, 1]: one for image to video, 1 + a multiple of twice the temporal compression for text to video; null for none.</summary>
     public Tensor? KnownFrames { get; init; }
-    /// <summary>Whether they are encoded in tiles, by the rule of decoding.</summary>
+    /// <summary>Whether they are encoded in strips, by the rule of decoding.</summary>
     public VaeTiling Tiling { get; init; } = VaeTiling.Off;
 }

@@ -118,17 +118,14 @@ public sealed class CogVideoXSystem : IGenerationSystem
     // The text encoder goes before the sampling; transformer and autoencoder stay together.
     private static MemoryPlan Memory(ModelFolder folder, CogVideoXTransformerConfig transformer, CogVideoXAutoencoderConfig vae, int predictions, int latentFrames, long height, long width, long frames, VaeTiling tiling)
     {
-        const int TransformerWidths = 20, DecoderMaps = 6;      // tensors of the stream's, and the finest stage's, size alive at once
-        const int FramesAtOnce = 9;
+        const int TransformerWidths = 20;                       // tensors of the stream's size alive at once
         long p = vae.SpatialCompression * transformer.PatchSize;
         long tokens = transformer.MaxTextSeqLength + (long)(latentFrames / transformer.PatchFrames) * (height / p) * (width / p);
-        bool tiled = tiling == VaeTiling.On || (tiling == VaeTiling.Auto && (height > vae.SampleHeight || width > vae.SampleWidth));
-        long area = tiled ? Math.Min(height, vae.SampleHeight / 2) * Math.Min(width, vae.SampleWidth / 2) : height * width;
         return new MemoryPlan(folder,
         [
             new("text_encoder", ["transformer", "vae"], _ => 0),
             new("transformer", ["vae"], _ => predictions * tokens * transformer.Dim * sizeof(float) * TransformerWidths),
-            new("vae", ["transformer"], _ => Math.Min(frames, FramesAtOnce) * area * vae.BlockOutChannels[0] * sizeof(float) * DecoderMaps),
+            new("vae", ["transformer"], type => CogVideoXAutoencoder.DecodePeakBytes(vae, latentFrames, height / vae.SpatialCompression, width / vae.SpatialCompression, tiling, type)),
         ], frames * height * width * 3 * 2);
     }
 

@@ -295,10 +295,7 @@ public sealed class AutoencoderKl : Module
             foreach (var resnet in _resnets) x = resnet.Forward(x);
             if (_down is null && _up is null) return x;
             var sized = _down is { } down ? x.Halved(down.Forward) : x.Doubled(h => _up!.Forward(h));
-            if (!store) return sized;
-            var stored = sized.Stored();
-            x.Free();
-            return stored;
+            return store ? sized.InMemory() : sized;
         }
     }
 }

@@ -41,4 +41,14 @@ internal sealed class SpatioTemporalResnetBlock : Module
         var mixed = _mixer.Forward(spatial, _temporal.Forward(spatial, temb));
         return scope.Keep(ForwardTrace.Report(this, VideoLayout.ToPictures(mixed, s.Size(2), s.Size(3)))); // [B·F, C', H, W]
     }
+
+    /// <summary>The same strip by strip, for a block without a timestep and the frames of one clip; x is used up.</summary>
+    public FeatureRows Forward(FeatureRows x)                                                    // [F, C, H, W]
+    {
+        var spatial = _spatial.Forward(x);
+        var temporal = _temporal.Forward(spatial);
+        var mixed = temporal.With(spatial, _mixer.Forward).StoredOver(spatial);
+        temporal.Free();
+        return mixed;
+    }
 }

@@ -146,7 +146,7 @@ public sealed class StableVideoDiffusionPipeline : IDisposable
         bool guided = request.MaxGuidance > 1;
         Tensor embedding = EmbedPicture(request.Picture);                                        // [1, 1, E]
         Tensor picture = PicturePixels(request.Picture, request.Width, request.Height) + noise.Picture.To(_device) * request.PictureNoise;
-        Tensor pictureLatents = Repeat(_vae.Value.Encode(picture).Mean, f);                            // [1, F, C, h, w]
+        Tensor pictureLatents = Repeat(_vae.Value.Encode(picture, request.Tiling.Applies(TemporalAutoencoder.DecodeBytes(_vaeConfig, 1, noise.Latents.Size(3), noise.Latents.Size(4)))).Mean, f); // [1, F, C, h, w]
         Tensor numbers = Tensor.FromArray<float>([request.FrameRate - 1, request.MotionBucket, (float)request.PictureNoise], 1, 3).To(_device);
         Tensor guidance = Tensor.Linspace(request.MinGuidance, request.MaxGuidance, f, device: _device).Reshape(1, f, 1, 1, 1);
         // Without the picture: an embedding and latents of zeros, the same numbers.
@@ -180,7 +180,7 @@ public sealed class StableVideoDiffusionPipeline : IDisposable
     /// <param name="latents">[1, F, C, h, w].</param>
     /// <param name="framesAtOnce">Frames that see each other in the decoder: fewer take less memory, and the parts' borders may show.</param>
     /// <param name="use">Called with each part in order.</param>
-    /// <param name="tiling">Whether each part is decoded in tiles.</param>
+    /// <param name="tiling">Whether each part is decoded in strips.</param>
     /// <param name="cancellationToken">Looked at before every part.</param>
     public void Decode(Tensor latents, int framesAtOnce, Action<Tensor> use, VaeTiling tiling = VaeTiling.Auto, CancellationToken cancellationToken = default)
     {
@@ -195,8 +195,8 @@ public sealed class StableVideoDiffusionPipeline : IDisposable
             cancellationToken.ThrowIfCancellationRequested();
             using var part = TensorScope.Enter();
             long n = Math.Min(framesAtOnce, z.Size(0) - start);
-            bool tiled = tiling.Applies(TemporalAutoencoder.DecodeBytes(_vaeConfig, n, z.Size(2), z.Size(3)));
-            use(_vae.Value.Decode(z.Narrow(0, start, n), n, tiled).Transpose(0, 1).Unsqueeze(0)); // [1, 3, n, H, W]
+            bool inStrips = tiling.Applies(TemporalAutoencoder.DecodeBytes(_vaeConfig, n, z.Size(2), z.Size(3)));
+            use(_vae.Value.Decode(z.Narrow(0, start, n), n, inStrips).Transpose(0, 1).Unsqueeze(0)); // [1, 3, n, H, W]
         }
     }
 

@@ -1,5 +1,6 @@
 using Kinora.Engine;
 using Kinora.Media;
+using Kinora.Models.Generation;
 
 namespace Kinora.Models.Systems.StableVideoDiffusion;
 
@@ -27,6 +28,8 @@ public sealed record StableVideoDiffusionRequest
     public int MotionBucket { get; init; } = 127;
     /// <summary>Standard deviation of the noise added to the picture: more lets the clip leave it further.</summary>
     public double PictureNoise { get; init; } = 0.02;
+    /// <summary>Whether the picture is encoded in strips.</summary>
+    public VaeTiling Tiling { get; init; } = VaeTiling.Off;
 }
 
 /// <summary>The standard normal noise that a clip starts from; <see cref="StableVideoDiffusionPipeline.DrawNoise"/> makes it from a seed.</summary>

@@ -101,7 +101,7 @@ public sealed class StableVideoDiffusionSystem : IGenerationSystem
             var request = new StableVideoDiffusionRequest
             {
                 Picture = plan.Picture, Seed = run.Seed, Width = plan.Width, Height = plan.Height, Frames = plan.Frames, Steps = plan.Steps,
-                MinGuidance = Math.Min(1, plan.Guidance), MaxGuidance = plan.Guidance, FrameRate = (int)Math.Round(plan.FrameRate), MotionBucket = plan.Motion, PictureNoise = plan.PictureNoise,
+                MinGuidance = Math.Min(1, plan.Guidance), MaxGuidance = plan.Guidance, FrameRate = (int)Math.Round(plan.FrameRate), MotionBucket = plan.Motion, PictureNoise = plan.PictureNoise, Tiling = plan.Tiling,
             };
             Tensor latents = pipeline.Sample(request, noise: null, (step, result) => run.Step(step + 1, () => Preview(result.Denoised ?? result.Next)), run.Cancellation);
             run.Decoding();

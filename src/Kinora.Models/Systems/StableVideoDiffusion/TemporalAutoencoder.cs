@@ -15,7 +15,7 @@ namespace Kinora.Models.Systems.StableVideoDiffusion;
 // Numerics  group norms accumulate in float32; convolutions and attention run in the autocast type; moments and decoded frames are float32.
 public sealed class TemporalAutoencoder : Module
 {
-    private const int Groups = 32, Kernel = 3, TileLatents = 64, TileStride = 48;
+    private const int Groups = 32, Kernel = 3;
     private const double Eps = 1e-6, TemporalEps = 1e-5;
     private readonly AutoencoderKl.Encoder _encoder;
     private readonly Conv2d _quantConv;
@@ -33,10 +33,12 @@ public sealed class TemporalAutoencoder : Module
     public TemporalAutoencoderConfig Config { get; }
 
     /// <summary>The posterior over latents of pictures [B, C, H, W] in [−1, 1], 2 × [B, c, h, w].</summary>
-    public DiagonalGaussian Encode(Tensor x)
+    /// <param name="x">H and W are multiples of the compression.</param>
+    /// <param name="inStrips">Works strip by strip, picture by picture: the same to rounding, in less memory and more time.</param>
+    public DiagonalGaussian Encode(Tensor x, bool inStrips = false)
     {
         using var scope = TensorScope.Enter();
-        var posterior = DiagonalGaussian.FromMoments(EncodeMoments(x));
+        var posterior = DiagonalGaussian.FromMoments(EncodeMoments(x, inStrips ? FeatureRows.Positions : FeatureRows.Whole));
         scope.Keep(posterior.Mean);
         scope.Keep(posterior.LogVariance);
         return posterior;
@@ -44,25 +46,40 @@ public sealed class TemporalAutoencoder : Module
 
     /// <summary>Means and logarithms of variances as the network puts them out, [B, 2c, h, w].</summary>
     /// <inheritdoc cref="Encode"/>
-    public Tensor EncodeMoments(Tensor x)
+    public Tensor EncodeMoments(Tensor x) => EncodeMoments(x, FeatureRows.Whole);
+
+    /// <param name="x">[B, C, H, W]</param>
+    /// <param name="positions">Of a strip.</param>
+    internal Tensor EncodeMoments(Tensor x, long positions)
     {
         using var scope = TensorScope.Enter();
         if (x.Dim != 4 || x.Size(1) != Config.InChannels || x.Size(2) % Config.SpatialCompression != 0 || x.Size(3) % Config.SpatialCompression != 0)
             throw new ShapeException($"TemporalAutoencoder: expected pictures [B, {Config.InChannels}, {Config.SpatialCompression}h, {Config.SpatialCompression}w], got [{string.Join(", ", x.Shape)}].");
-        return scope.Keep(_quantConv.Forward(_encoder.Forward(x.ContiguousChannelsLast())).To(DType.Float32).Contiguous());
+        Tensor Moments(Tensor features) => _quantConv.Forward(features).To(DType.Float32).Contiguous();
+        return scope.Keep(positions == FeatureRows.Whole
+            ? Moments(_encoder.Forward(x.ContiguousChannelsLast()))
+            : Tensor.Cat([.. Enumerable.Range(0, (int)x.Size(0)).Select(i => Moments(_encoder.ForwardInStrips(x.Narrow(0, i, 1), positions)))]));
     }
 
     /// <summary>Frames [B·F, C, H, W] in float32, around [−1, 1] but not clamped.</summary>
     /// <param name="z">Latents as the encoder makes them, clip after clip, [B·F, c, h, w].</param>
     /// <param name="frames">F: the frames that see each other.</param>
-    /// <param name="tiled">Decodes overlapping tiles of all frames and blends them: less memory, nearly the same frames.</param>
-    public Tensor Decode(Tensor z, long frames, bool tiled = false)
+    /// <param name="inStrips">Works strip by strip, clip by clip: the same to rounding, in less memory and more time.</param>
+    public Tensor Decode(Tensor z, long frames, bool inStrips = false) => Decode(z, frames, inStrips ? FeatureRows.ClipPositions : FeatureRows.Whole);
+
+    /// <param name="z">[B·F, c, h, w]</param>
+    /// <param name="frames">F.</param>
+    /// <param name="positions">Of a strip.</param>
+    internal Tensor Decode(Tensor z, long frames, long positions)
     {
         using var scope = TensorScope.Enter();
         if (z.Dim != 4 || z.Size(1) != Config.LatentChannels || frames < 1 || z.Size(0) % frames != 0)
             throw new ShapeException($"TemporalAutoencoder: expected latents [B·{frames}, {Config.LatentChannels}, h, w], got [{string.Join(", ", z.Shape)}].");
-        var tiling = tiled ? PictureTiling.Of(z.Size(2), z.Size(3), (TileLatents, TileLatents), (TileStride, TileStride)) : PictureTiling.Whole(z.Size(2), z.Size(3));
-        return scope.Keep(tiling.Join([.. tiling.Tiles.Select(tile => DecodeTile(PictureTiling.Cut(z, tile), frames))], Config.SpatialCompression));
+        z = z.ContiguousChannelsLast();
+        var clips = positions == FeatureRows.Whole
+            ? _decoder.Forward(z, frames)
+            : Tensor.Cat([.. Enumerable.Range(0, (int)(z.Size(0) / frames)).Select(i => _decoder.ForwardInStrips(z.Narrow(0, i * frames, frames), positions))]);
+        return scope.Keep(clips.To(DType.Float32).Contiguous());
     }
 
     /// <summary>About how many bytes of activations decoding holds at once beside the weights.</summary>
@@ -73,15 +90,13 @@ public sealed class TemporalAutoencoder : Module
         return frames * latentHeight * latentWidth * config.SpatialCompression * config.SpatialCompression * config.BlockOutChannels[0] * sizeof(float) * Maps;
     }
 
-    /// <summary>The same with tiles where they apply.</summary>
-    internal static long DecodeBytes(TemporalAutoencoderConfig config, long frames, long latentHeight, long latentWidth, VaeTiling tiling) => tiling.Applies(DecodeBytes(config, frames, latentHeight, latentWidth))
-        ? DecodeBytes(config, frames, Math.Min(latentHeight, TileLatents), Math.Min(latentWidth, TileLatents))
-        : DecodeBytes(config, frames, latentHeight, latentWidth);
-
-    private Tensor DecodeTile(Tensor z, long frames)
+    /// <summary>The same strip by strip where that applies.</summary>
+    internal static long DecodeBytes(TemporalAutoencoderConfig config, long frames, long latentHeight, long latentWidth, VaeTiling tiling)
     {
-        using var scope = TensorScope.Enter();
-        return scope.Keep(_decoder.Forward(z.ContiguousChannelsLast(), frames).To(DType.Float32).Contiguous());
+        long whole = DecodeBytes(config, frames, latentHeight, latentWidth);
+        const int HeldMaps = 3, StripMaps = 10;
+        long positions = frames * latentHeight * latentWidth * config.SpatialCompression * config.SpatialCompression;
+        return tiling.Applies(whole) ? config.BlockOutChannels[0] * sizeof(float) * (HeldMaps * positions + StripMaps * Math.Min(positions, FeatureRows.ClipPositions)) : whole;
     }
 
     private sealed class Decoder : Module
@@ -110,7 +125,24 @@ public sealed class TemporalAutoencoder : Module
             TensorScope.Replace(ref h, _midBlock.Forward(h, frames));
             foreach (var level in _upBlocks) TensorScope.Replace(ref h, level.Forward(h, frames));
             h = _convOut.Forward(_convNormOut.ForwardSilu(h));                               // [B·F, C, H, W]
-            return scope.Keep(VideoLayout.ToPictures(_timeConvOut.Forward(VideoLayout.ToClip(h, frames)), h.Size(2), h.Size(3)));
+            return scope.Keep(AlongTime(h, frames));
+        }
+
+        // The coarsest level, with its attention, is small and stays whole; the widest map, that of the last doubling, is never held.
+        public Tensor ForwardInStrips(Tensor z, long positions)                                  // [F, c, h, w]
+        {
+            using var scope = TensorScope.Enter();
+            var map = FeatureRows.Of(_midBlock.Forward(_convIn.Forward(z), z.Size(0)), positions);
+            for (int i = 0; i < _upBlocks.Length; i++) map = _upBlocks[i].Forward(map, store: i < _upBlocks.Length - 2);
+            var pictures = map.Map(map.Norm(_convNormOut)).Convolved(_convOut.Forward).Stored();
+            map.Free();
+            return scope.Keep(AlongTime(pictures.Rows(), z.Size(0)));                            // [F, C, H, W]
+        }
+
+        private Tensor AlongTime(Tensor pictures, long frames)
+        {
+            using var scope = TensorScope.Enter();
+            return scope.Keep(VideoLayout.ToPictures(_timeConvOut.Forward(VideoLayout.ToClip(pictures, frames)), pictures.Size(2), pictures.Size(3)));
         }
     }
 
@@ -154,6 +186,16 @@ public sealed class TemporalAutoencoder : Module
             var h = _resnets[0].Forward(x, temb: null, frames);
             foreach (var resnet in _resnets.Skip(1)) TensorScope.Replace(ref h, resnet.Forward(h, temb: null, frames));
             return scope.Keep(ForwardTrace.Report(this, _upsampler?.Forward(h) ?? h));           // [B·F, C, 2H, 2W]
+        }
+
+        /// <param name="x">[F, C, H, W], used up.</param>
+        /// <param name="store">Whether the map of twice the size is put into memory.</param>
+        public FeatureRows Forward(FeatureRows x, bool store)
+        {
+            foreach (var resnet in _resnets) x = resnet.Forward(x);
+            if (_upsampler is not { } up) return x;
+            var doubled = x.Doubled(rows => up.Forward(rows));
+            return store ? doubled.InMemory() : doubled;
         }
     }
 }

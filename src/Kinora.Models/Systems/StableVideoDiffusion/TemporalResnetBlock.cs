@@ -37,4 +37,22 @@ internal sealed class TemporalResnetBlock : Module
             h += _timeEmbProj.Forward(F.Silu(temb!)).Reshape(b, f, c, 1).Transpose(1, 2);        // + [B, C, F, 1]
         return scope.Keep(x + _conv2.Forward(_norm2.ForwardSilu(h)));
     }
+
+    /// <summary>The same strip by strip, for a block without a timestep, as a map that is computed from x, which stays, and from another that is freed with it.</summary>
+    /// <param name="x">[F, C, H, W], the frames of one clip.</param>
+    public FeatureRows Forward(FeatureRows x)
+    {
+        FeatureRows Convolved(FeatureRows rows, TemporalConv convolution, GroupNorm norm)
+        {
+            Func<Tensor, Tensor> normed = rows.Norm(norm, pictures: rows.Pictures);
+            return rows.Map(strip =>
+            {
+                using var scope = TensorScope.Enter();
+                var clip = convolution.Forward(VideoLayout.ToClip(normed(strip), strip.Size(0)));
+                return scope.Keep(VideoLayout.ToPictures(clip, strip.Size(2), strip.Size(3)));
+            });
+        }
+        var h = Convolved(x, _conv1, _norm1).Stored();
+        return Convolved(h, _conv2, _norm2).Plus(x.Shared());
+    }
 }

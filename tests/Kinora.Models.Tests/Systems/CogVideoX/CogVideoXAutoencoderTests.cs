@@ -36,28 +36,4 @@ public sealed class CogVideoXAutoencoderTests : NetworkContract<CogVideoXAutoenc
         network.EncodeMoments(Noise([1, 3, frames, 8, 8], 1)).Shape.ShouldBe([1, 8, latentFrames, 1, 1]);
         network.Path.Store.Dispose();
     }
-
-    [Fact]
-    public void Decode_InTiles_IsNearlyTheWhole()
-    {
-        using var scope = TensorScope.Enter();
-        using var noGrad = GradMode.NoGrad();
-        // Group statistics differ from tile to tile; on smooth latents they hardly do.
-        var network = new CogVideoXAutoencoder(ParameterPath.Root(new InitializedParameters(5)), Tiny);
-        var z = Tensor.Linspace(-1, 1, 16).View(1, 1, 1, 1, 16).Expand(1, 4, 3, 10, 16) * 0.02;
-        Tensor whole = Decode(network, z, tiled: false), tiles = Decode(network, z, tiled: true);
-        tiles.Shape.ShouldBe(whole.Shape);
-        ((tiles - whole).Abs().Mean().Item() * 127.5).ShouldBeLessThan(1);
-        (tiles - whole).Abs().Max().Item().ShouldBeGreaterThan(0, "nothing was tiled");
-        network.Path.Store.Dispose();
-    }
-
-    private static Tensor Decode(CogVideoXAutoencoder network, Tensor z, bool tiled)
-    {
-        var parts = new List<Tensor>();
-        network.DecodeInParts(z, part => parts.Add(part.Alias().Own()), tiled);
-        var clip = Tensor.Cat(parts, 2);
-        foreach (var part in parts) part.Dispose();
-        return clip;
-    }
 }
