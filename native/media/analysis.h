@@ -12,6 +12,8 @@ class Analyzer {
   void small_bgr(const AVFrame* frame, int width, int height, uint8_t* bgr);
   // Writes the 8-bit luma plane at coded size; deeper samples lose their low bits.
   void luma(const AVFrame* frame, uint8_t* out);
+  // Whether the frame's first plane is already that.
+  static bool luma_is_plane(const AVFrame* frame);
 
  private:
   Converter converter_;

@@ -10,7 +10,7 @@
 #include <cstring>
 
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
-#define KM_CLONES __attribute__((target_clones("arch=x86-64-v3", "default")))
+#define KM_CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
 #else
 #define KM_CLONES
 #endif
@@ -86,32 +86,44 @@ KM_CLONES uint64_t blur_across(const uint16_t* line, uint16_t* kept, int w) {
   return total;
 }
 
+// The part of both Sobel gradients that runs down the columns: weighted sum for the one across, difference for the one down.
+KM_CLONES void column_gradients(const uint8_t* __restrict above, const uint8_t* __restrict here, const uint8_t* __restrict below, int w, int16_t* __restrict sum, int16_t* __restrict difference) {
+  for (int x = 0; x < w; x++) {
+    sum[x] = static_cast<int16_t>(above[x] + 2 * here[x] + below[x]);
+    difference[x] = static_cast<int16_t>(below[x] - above[x]);
+  }
+}
+
+// Squared Sobel magnitudes of the samples 1 to w - 2.
+KM_CLONES void gradient_squares(const int16_t* __restrict sum, const int16_t* __restrict difference, int w, int32_t* __restrict squares) {
+  for (int x = 1; x < w - 1; x++) {
+    const auto gx = static_cast<int16_t>(sum[x + 1] - sum[x - 1]);
+    const auto gy = static_cast<int16_t>(difference[x - 1] + 2 * difference[x] + difference[x + 1]);
+    squares[x] = gx * gx + gy * gy;
+  }
+}
+
 // Sobel magnitudes of the inner samples of a row: their sum and the sum of their squares.
-KM_CLONES void gradient_row(const uint8_t* above, const uint8_t* here, const uint8_t* below, int w, double* sum, double* squares) {
-  constexpr int lanes = 16;
+KM_CLONES void gradient_row(const int32_t* block, int w, double* sum, double* squares) {
+  constexpr int lanes = 16, run = 1024 * lanes;  // 1024 times 2 * 1020^2 is below 2^31
   float totals[lanes] = {};
-  int64_t exact = 0;
+  uint64_t exact = 0;
   int x = 1;
-  for (; x + lanes <= w - 1; x += lanes) {
-    int32_t block[lanes];
-    for (int i = 0; i < lanes; i++) {
-      const int p = x + i;
-      const int gx = above[p + 1] - above[p - 1] + 2 * (here[p + 1] - here[p - 1]) + below[p + 1] - below[p - 1];
-      const int gy = below[p - 1] - above[p - 1] + 2 * (below[p] - above[p]) + below[p + 1] - above[p + 1];
-      block[i] = gx * gx + gy * gy;
-    }
-    for (int i = 0; i < lanes; i++) totals[i] += std::sqrt(static_cast<float>(block[i]));
-    int32_t part = 0;
-    for (int i = 0; i < lanes; i++) part += block[i];  // at most 16 * 2 * 1020^2
-    exact += part;
+  while (x + lanes <= w - 1) {
+    uint32_t parts[lanes] = {};
+    const int end = w - 1 - x < run ? w - 1 : x + run;
+    for (; x + lanes <= end; x += lanes)
+      for (int i = 0; i < lanes; i++) {
+        totals[i] += std::sqrt(static_cast<float>(block[x + i]));
+        parts[i] += static_cast<uint32_t>(block[x + i]);
+      }
+    for (uint32_t part : parts) exact += part;
   }
   float total = 0;
   for (float t : totals) total += t;
   for (; x < w - 1; x++) {
-    const int gx = above[x + 1] - above[x - 1] + 2 * (here[x + 1] - here[x - 1]) + below[x + 1] - below[x - 1];
-    const int gy = below[x - 1] - above[x - 1] + 2 * (below[x] - above[x]) + below[x + 1] - above[x + 1];
-    total += std::sqrt(static_cast<float>(gx * gx + gy * gy));
-    exact += gx * gx + gy * gy;
+    total += std::sqrt(static_cast<float>(block[x]));
+    exact += static_cast<uint32_t>(block[x]);
   }
   *sum += total;
   *squares += static_cast<double>(exact);
@@ -136,41 +148,66 @@ struct km_meter {
   km::Analyzer analyzer;
   int width = 0, height = 0;
   bool has_previous = false;
-  std::vector<uint8_t> luma, before, range, range_before;
+  std::vector<uint8_t> luma, before;     // of this frame where libav's plane is not what is measured; of the frame before
+  std::vector<uint8_t> range[3], range_before;  // stretched rows: the last three of this frame, one of the frame before
   std::vector<uint16_t> blurred, line;
+  std::vector<int16_t> down[2];
+  std::vector<int32_t> magnitudes;
+
+  void resize(int w, int h) {
+    width = w;
+    height = h;
+    has_previous = false;
+    const size_t columns = static_cast<size_t>(w), pixels = columns * h;
+    before.assign(pixels, 0);
+    blurred.assign(pixels, 0);
+    for (auto& r : range) r.assign(columns, 0);
+    range_before.assign(columns, 0);
+    line.assign(columns + 4, 0);
+    for (auto& d : down) d.assign(columns, 0);
+    magnitudes.assign(columns, 0);
+  }
 
   void measure(const AVFrame* frame, km_luma_measures* out) {
     const int w = frame->width, h = frame->height;
     const size_t pixels = static_cast<size_t>(w) * h;
-    if (w != width || h != height) {
-      width = w;
-      height = h;
-      has_previous = false;
-      luma.assign(pixels, 0);
-      before.assign(pixels, 0);
-      range.assign(pixels, 0);
-      range_before.assign(pixels, 0);
-      blurred.assign(pixels, 0);
-      line.assign(static_cast<size_t>(w) + 4, 0);
+    if (w != width || h != height) resize(w, h);
+    const uint8_t* plane = frame->data[0];
+    ptrdiff_t stride = frame->linesize[0];
+    if (!km::Analyzer::luma_is_plane(frame)) {
+      luma.resize(pixels);
+      analyzer.luma(frame, luma.data());
+      plane = luma.data();
+      stride = w;
     }
-    analyzer.luma(frame, luma.data());
     const bool full = km::is_full_range(frame);
     const int dark_limit = full ? 25 : 37;
+    auto stretched = [&](const uint8_t* row, std::vector<uint8_t>& target) {
+      if (full) return row;
+      stretch_row(row, target.data(), w);
+      return static_cast<const uint8_t*>(target.data());
+    };
     RowSums s;
     double gradients = 0, squares = 0;
+    const uint8_t* above[2] = {};
     for (int y = 0; y < h; y++) {
       const size_t at = static_cast<size_t>(y) * w;
-      const uint8_t* row = luma.data() + at;
-      if (full) memcpy(range.data() + at, row, static_cast<size_t>(w));
-      else stretch_row(row, range.data() + at, w);
+      const uint8_t* row = plane + y * stride;
+      const uint8_t* now = stretched(row, range[y % 3]);
       count_row(row, w, dark_limit, &s);
       if (has_previous) {
         difference_row(row, before.data() + at, w, &s);
-        change_row(range.data() + at, range_before.data() + at, w, &s);
+        change_row(now, stretched(before.data() + at, range_before), w, &s);
       }
-      if (y >= 2) gradient_row(range.data() + at - 2 * w, range.data() + at - w, range.data() + at, w, &gradients, &squares);
+      memcpy(before.data() + at, row, static_cast<size_t>(w));
+      if (y >= 2) {
+        column_gradients(above[y % 2], above[(y + 1) % 2], now, w, down[0].data(), down[1].data());
+        gradient_squares(down[0].data(), down[1].data(), w, magnitudes.data());
+        gradient_row(magnitudes.data(), w, &gradients, &squares);
+      }
+      above[y % 2] = now;
       const uint8_t* rows[5];
-      for (int k = 0; k < 5; k++) rows[k] = luma.data() + static_cast<size_t>(reflect(y - 2 + k, h)) * w;
+      for (int k = 0; k < 5; k++) rows[k] = plane + reflect(y - 2 + k, h) * stride;
       blur_down(rows, line.data() + 2, w);
       line[0] = line[2 + static_cast<size_t>(reflect(-2, w))];
       line[1] = line[2 + static_cast<size_t>(reflect(-1, w))];
@@ -187,8 +224,6 @@ struct km_meter {
     out->motion = has_previous ? static_cast<double>(s.blurred) / n / 256 : 0;
     out->has_previous = has_previous ? 1 : 0;
     out->reserved = 0;
-    std::swap(luma, before);
-    std::swap(range, range_before);
     has_previous = true;
   }
 };

@@ -222,7 +222,11 @@ struct km_reader {
     codec->thread_count = options.threads;
     codec->max_pixels = km::kMaxPixels;
     codec->err_recognition = AV_EF_CRCCHECK | AV_EF_BITSTREAM | AV_EF_BUFFER;
-    if (options.motion_vectors != 0) codec->flags2 |= AV_CODEC_FLAG2_EXPORT_MVS;
+    if (options.motion_vectors != 0) {
+      codec->flags2 |= AV_CODEC_FLAG2_EXPORT_MVS;
+      // With a thread for each frame these two export the vectors of a frame that another thread may still be decoding: other numbers on every run.
+      if (decoder->id == AV_CODEC_ID_H264 || decoder->id == AV_CODEC_ID_MPEG4) codec->thread_type = FF_THREAD_SLICE;
+    }
     code = avcodec_open2(codec.get(), decoder, nullptr);
     if (code < 0) km::fail_av(code, std::string("decoder ") + decoder->name);
 

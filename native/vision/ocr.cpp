@@ -17,11 +17,12 @@ struct kv_ocr {
 
 namespace {
 
-// Tesseract's parallel loops are slower than one thread on pictures of a line, and the setting is the calling thread's, which may be the engine's.
+// Tesseract's parallel loops are slower than one thread on pictures of a line. They name their number of threads, so what is set is that no level of parallelism is
+// active; the setting is the calling thread's, which may be the engine's.
 class OneThread {
  public:
-  OneThread() : before_(omp_get_max_threads()) { omp_set_num_threads(1); }
-  ~OneThread() { omp_set_num_threads(before_); }
+  OneThread() : before_(omp_get_max_active_levels()) { omp_set_max_active_levels(0); }
+  ~OneThread() { omp_set_max_active_levels(before_); }
 
  private:
   int before_;

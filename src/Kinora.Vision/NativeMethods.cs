@@ -11,6 +11,9 @@ internal static unsafe partial class NativeMethods
     [LibraryImport(Library)]
     public static partial int kv_abi_version();
 
+    [LibraryImport("libc", StringMarshalling = StringMarshalling.Utf8)]
+    public static partial int setenv(string name, string value, int overwrite);
+
     [LibraryImport(Library)]
     public static partial byte* kv_last_error();
 

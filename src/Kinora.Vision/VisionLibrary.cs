@@ -45,6 +45,8 @@ public static unsafe class VisionLibrary
     private static string? Load()
     {
         if (Find() is not { } path) { return $"{FileName} was not built: {Remedy}"; }
+        // Tesseract brings OpenMP along, which reads this once, when it loads, for the whole process and so for the tensor library too: a waiting thread must sleep.
+        _ = NativeMethods.setenv("OMP_WAIT_POLICY", "PASSIVE", 0);
         nint library;
         try { library = NativeLibrary.Load(path); }
         catch (DllNotFoundException e) { return $"{path} cannot be loaded ({e.Message.Trim()}): {Remedy}"; }

@@ -1,5 +1,9 @@
 // Shrinking by area average with OpenCV's rounding (INTER_AREA on 8-bit pictures).
 // Source: OpenCV 4.6, imgproc/src/resize.cpp: whole factors sum integers, others weight in float32.
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
+
 namespace Kinora.Curation.Frames;
 
 /// <summary>Area average of one plane.</summary>
@@ -15,16 +19,15 @@ internal static class AreaResize
     private static void ShrinkWhole(ReadOnlySpan<byte> source, int w, int kx, int ky, Span<byte> target, int tw, int th)
     {
         float scale = 1f / (kx * ky);
+        int[] columns = new int[w];
         for (int y = 0; y < th; y++)
         {
+            Array.Clear(columns);
+            for (int v = 0; v < ky; v++) { PlaneSums.Add(source.Slice(((y * ky) + v) * w, w), columns); }
             for (int x = 0; x < tw; x++)
             {
                 int sum = 0;
-                for (int v = 0; v < ky; v++)
-                {
-                    var row = source.Slice((((y * ky) + v) * w) + (x * kx), kx);
-                    foreach (byte sample in row) { sum += sample; }
-                }
+                foreach (int column in columns.AsSpan(x * kx, kx)) { sum += column; }
                 target[(y * tw) + x] = kx == 2 && ky == 2 ? (byte)((sum + 2) >> 2) : Saturate(sum * scale);
             }
         }
@@ -34,22 +37,46 @@ internal static class AreaResize
     {
         var columns = Weights(w, tw);
         var rows = Weights(h, th);
-        Span<float> line = new float[tw], sum = new float[tw];
-        int current = 0;
-        foreach (var (sy, dy, beta) in rows)
+        // Rows are summed along four at a time: each is a chain of additions of its own.
+        Span<float> lines = new float[4 * tw], sum = new float[tw];
+        int current = 0, at = 0;
+        while (at < rows.Count)
         {
-            line.Clear();
-            var row = source.Slice(sy * w, w);
-            foreach (var (sx, dx, alpha) in columns) { line[dx] += row[sx] * alpha; }
-            if (dy != current)
+            int n = Math.Min(4, rows.Count - at);
+            SumAlong(source, w, (rows[at].Source, rows[at + Math.Min(1, n - 1)].Source, rows[at + Math.Min(2, n - 1)].Source, rows[at + n - 1].Source), columns, lines);
+            for (int k = 0; k < n; k++)
             {
-                Store(sum, target.Slice(current * tw, tw));
-                sum.Clear();
-                current = dy;
+                var (_, dy, beta) = rows[at + k];
+                if (dy != current)
+                {
+                    Store(sum, target.Slice(current * tw, tw));
+                    sum.Clear();
+                    current = dy;
+                }
+                for (int x = 0; x < tw; x++) { sum[x] += beta * lines[(4 * x) + k]; }
             }
-            for (int x = 0; x < tw; x++) { sum[x] += beta * line[x]; }
+            at += n;
         }
         Store(sum, target.Slice(current * tw, tw));
+    }
+
+    // lines[4 x + k] = Σ weight·sample over the columns of target x in the k-th of four rows, in order of the columns.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void SumAlong(ReadOnlySpan<byte> source, int w, (int A, int B, int C, int D) rows, List<(int Source, int Target, float Weight)> columns, Span<float> lines)
+    {
+        ReadOnlySpan<byte> a = source.Slice(rows.A * w, w), b = source.Slice(rows.B * w, w), c = source.Slice(rows.C * w, w), d = source.Slice(rows.D * w, w);
+        var line = Vector128<float>.Zero;
+        int target = 0;
+        foreach (var (x, dx, weight) in CollectionsMarshal.AsSpan(columns))
+        {
+            if (dx != target)
+            {
+                line.CopyTo(lines[(4 * target)..]);
+                (line, target) = (Vector128<float>.Zero, dx);
+            }
+            line += Vector128.ConvertToSingle(Vector128.Create(a[x], b[x], c[x], (int)d[x])) * weight;
+        }
+        line.CopyTo(lines[(4 * target)..]);
     }
 
     private static void Store(ReadOnlySpan<float> sum, Span<byte> row)

@@ -1,5 +1,4 @@
 // One decode, all measurements: shots, numbers of every frame, pictures of a few frames per second, then scores by clip.
-using System.Runtime.ExceptionServices;
 using Kinora.Curation.Frames;
 using Kinora.Curation.Shots;
 using Kinora.Media;
@@ -11,13 +10,16 @@ public static class MeasurePass
 {
     private const int SeriesPoints = 600, MotionGap = 4;
 
+    // Pixels above which fewer pictures wait.
+    private const long LargePicture = 1920 * 1088;
+
     /// <summary>Decodes a file once and measures everything. A file that cannot be read gives a record that says so.</summary>
     /// <param name="path">The file.</param>
     /// <param name="sha256">Its hash.</param>
     /// <param name="options">How.</param>
     /// <param name="scorers">The optional scorers at hand; null for none. Scores of the others say how to get them.</param>
     /// <param name="given">The text that came with the footage; null for none.</param>
-    /// <param name="progress">Told the seconds done and the seconds in all (0 when unknown).</param>
+    /// <param name="progress">Told, on another thread, the seconds done and the seconds in all (0 when unknown).</param>
     /// <param name="cancellationToken">Stops between frames.</param>
     public static SourceMeasures Run(string path, string sha256, MeasureOptions options, IReadOnlyList<IClipScorer>? scorers = null, string? given = null, Action<double, double>? progress = null, CancellationToken cancellationToken = default)
     {
@@ -37,52 +39,90 @@ public static class MeasurePass
     {
         using var meter = new LumaMeter();
         var graph = new FrameGraph(reader.Width, reader.Height);
+        // What samplers see of a frame while the decoding thread is further on.
+        var sampled = new FrameGraph(reader.Width, reader.Height);
         // Optical flow, where there is any, knows the camera better than blocks do.
-        using var pictures = new PictureMeter(graph, blocks: scorers.All(s => s.Name != ScorerSlot.OpenCv));
+        bool blocks = scorers.All(s => s.Name != ScorerSlot.OpenCv), whole = scorers.Any(s => s.NeedsEarlier);
+        using var pictures = new PictureMeter(sampled, blocks);
         var grid = new FrameGrid(reader.Info);
         var trace = new ShotTrace(recordsMetrics: false);
         double fps = grid.Rate.ToDouble(), total = reader.Info.Duration?.TotalSeconds ?? 0;
         IShotDetector detector = Detectors.Create(options.Detector, new DetectorSettings { Threshold = options.Threshold, MinLength = (long)Math.Round(options.MinShotSeconds * fps), EveryHardCut = true });
         int step = Math.Max(1, (int)Math.Round(fps / options.SamplesPerSecond)), gap = Math.Min(MotionGap, step);
         using var optional = new ScorerPasses(scorers);
-        var picture = new SampledPicture();
         var frames = new List<FrameMeasures>();
         var samples = new List<PictureMeasures>();
         Rational? lastDuration = null;
         string? damage = null;
+        using var queue = new SampleQueue((long)reader.Width * reader.Height > LargePicture ? 2 : 3);
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        // Every frame is decoded and walked over on one thread; sampled pictures are measured here, where scorers may have their networks.
+        var decoding = Task.Factory.StartNew(Decode, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
         try
         {
-            while (reader.Advance())
+            foreach (var sample in queue.Filled())
             {
-                cancellationToken.ThrowIfCancellationRequested();
-                LumaMeasures luma = default;
-                // The walk over every luma sample and the work on the small picture take about as long as each other and share nothing.
-                Beside(() => luma = meter.Measure(reader), () =>
+                if (sample.HasEarlier && blocks)
                 {
-                    graph.Load(reader, grid.Next(reader.Pts));
-                    detector.Process(graph, trace);
-                });
-                var delta = graph.Delta;
-                frames.Add(new FrameMeasures(graph.Index, graph.Time, luma, (delta.Hue + delta.Saturation + delta.Luma) / 3));
-                if ((frames.Count - 1) % step == 0)
-                {
-                    picture.Load(reader, graph.Index);
-                    samples.Add(pictures.Measure(picture, CodecMotion.Of(reader.MotionVectors(), reader.CodedWidth, reader.CodedHeight)));
-                    optional.Add(picture);
-                }
-                if ((frames.Count - 1 + gap) % step == 0)
-                {
+                    sampled.Load(sample.EarlierSmall, sample.EarlierAt.Index, sample.EarlierAt.Time);
                     pictures.Remember();
-                    optional.Remember(reader, graph.Index);
                 }
-                lastDuration = reader.Duration;
-                progress?.Invoke((graph.Time - frames[0].Time).ToDouble(), total);
+                sampled.Load(sample.Small, sample.At.Index, sample.At.Time);
+                samples.Add(pictures.Measure(sample.Picture, CodecMotion.Of(sample.Vectors, sample.CodedWidth, sample.CodedHeight)));
+                optional.Add(sample.Picture, sample.HasEarlier && whole ? sample.Earlier : null);
             }
         }
-        catch (MediaException e) when (frames.Count > 0 && e.Kind is MediaErrorKind.Truncated or MediaErrorKind.Corrupt)
+        catch
         {
-            damage = $"{e.Kind}: {Described(e, path)}";
+            stop.Cancel();
+            throw;
         }
+        finally
+        {
+            Task.WaitAny(decoding);
+        }
+        cancellationToken.ThrowIfCancellationRequested();
+        decoding.GetAwaiter().GetResult();
+
+        void Decode()
+        {
+            Sample? next = null;
+            try
+            {
+                while (reader.Advance())
+                {
+                    stop.Token.ThrowIfCancellationRequested();
+                    var luma = meter.Measure(reader);
+                    graph.Load(reader, grid.Next(reader.Pts));
+                    detector.Process(graph, trace);
+                    var delta = graph.Delta;
+                    frames.Add(new FrameMeasures(graph.Index, graph.Time, luma, (delta.Hue + delta.Saturation + delta.Luma) / 3));
+                    if ((frames.Count - 1) % step == 0)
+                    {
+                        next ??= queue.Take(stop.Token);
+                        next.Load(reader, graph);
+                        queue.Add(next);
+                        next = null;
+                    }
+                    if ((frames.Count - 1 + gap) % step == 0)
+                    {
+                        next ??= queue.Take(stop.Token);
+                        next.LoadEarlier(reader, graph, whole);
+                    }
+                    lastDuration = reader.Duration;
+                    progress?.Invoke((graph.Time - frames[0].Time).ToDouble(), total);
+                }
+            }
+            catch (MediaException e) when (frames.Count > 0 && e.Kind is MediaErrorKind.Truncated or MediaErrorKind.Corrupt)
+            {
+                damage = $"{e.Kind}: {Described(e, path)}";
+            }
+            finally
+            {
+                queue.Complete();
+            }
+        }
+
         if (frames.Count == 0) { throw new MediaException(MediaErrorKind.Corrupt, $"{path}: no frame could be decoded.", path); }
         detector.Finish(graph.Index, trace);
         optional.Finish();
@@ -153,18 +193,6 @@ public static class MeasurePass
             Content = [.. parts.Select(p => Round(p.Max(f => f.Content)))],
             Luma = [.. parts.Select(p => Round(p.Average(f => f.Luma.Mean)))],
         };
-    }
-
-    private static void Beside(Action one, Action other)
-    {
-        try
-        {
-            Parallel.Invoke(one, other);
-        }
-        catch (AggregateException e) when (e.InnerException is { } cause)
-        {
-            ExceptionDispatchInfo.Throw(cause);
-        }
     }
 
     // Records are shared between copies of a file, so they do not name one of them.

@@ -130,13 +130,7 @@ internal sealed class PictureMeter(FrameGraph graph, bool blocks = true) : IDisp
             var above = gray.Slice((y > 0 ? y - 1 : Math.Min(1, h - 1)) * w, w);
             var here = gray.Slice(y * w, w);
             var below = gray.Slice((y < h - 1 ? y + 1 : Math.Max(h - 2, 0)) * w, w);
-            for (int x = 0; x < w; x++)
-            {
-                int left = here[x > 0 ? x - 1 : Math.Min(1, w - 1)], right = here[x < w - 1 ? x + 1 : Math.Max(w - 2, 0)];
-                int laplacian = above[x] + below[x] + left + right - (4 * here[x]);
-                sum += laplacian;
-                squares += laplacian * laplacian;
-            }
+            PlaneSums.AddLaplacian(above, here, below, ref sum, ref squares);
         }
         double n = (double)w * h, mean = sum / n;
         return (squares / n) - (mean * mean);
@@ -147,11 +141,7 @@ internal sealed class PictureMeter(FrameGraph graph, bool blocks = true) : IDisp
         Span<long> sums = stackalloc long[Grid], counts = stackalloc long[Grid];
         sums.Clear();
         counts.Clear();
-        for (int y = 0; y < h; y++)
-        {
-            var row = gray.Slice(y * w, w);
-            for (int x = 1; x < w; x++) { sums[x % Grid] += Math.Abs(row[x] - row[x - 1]); }
-        }
+        for (int y = 0; y < h; y++) { PlaneSums.AddSteps(gray.Slice(y * w, w), sums); }
         for (int x = 1; x < w; x++) { counts[x % Grid] += h; }
         long total = 0, samples = 0;
         for (int i = 0; i < Grid; i++)
@@ -171,18 +161,14 @@ internal sealed class PictureMeter(FrameGraph graph, bool blocks = true) : IDisp
     private static Bars? BarsOf(ReadOnlySpan<byte> gray, int w, int h)
     {
         var rows = new double[h];
-        var columns = new double[w];
+        var sums = new int[w];
         for (int y = 0; y < h; y++)
         {
             var row = gray.Slice(y * w, w);
-            long sum = 0;
-            for (int x = 0; x < w; x++)
-            {
-                sum += row[x];
-                columns[x] += row[x];
-            }
-            rows[y] = (double)sum / w;
+            PlaneSums.Add(row, sums);
+            rows[y] = (double)PlaneSums.Sum(row) / w;
         }
+        double[] columns = [.. sums];
         int top = Dark(rows, y => y, 1), bottom = Dark(rows, y => h - 1 - y, 1), left = Dark(columns, x => x, h), right = Dark(columns, x => w - 1 - x, h);
         return top == h || left == w ? null : new Bars(top, bottom, left, right);
 
@@ -256,7 +242,7 @@ internal sealed class PictureMeter(FrameGraph graph, bool blocks = true) : IDisp
     {
         Span<int> counts = stackalloc int[256];
         counts.Clear();
-        foreach (byte sample in gray) { counts[sample]++; }
+        PlaneSums.Count(gray, counts);
         double n = gray.Length, dark = 0, bright = 0, sum = 0, squares = 0;
         for (int v = 0; v < 256; v++)
         {

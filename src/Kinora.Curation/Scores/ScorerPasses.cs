@@ -1,35 +1,22 @@
 // The optional scorers at work on one source, and the scores of those that are missing.
-using Kinora.Media;
-
 namespace Kinora.Curation.Scores;
 
 internal sealed class ScorerPasses : IDisposable
 {
     private readonly List<IClipScorerPass> _passes = [];
-    private readonly bool _needsEarlier;
-    private readonly SampledPicture _earlier = new();
     private readonly List<Score> _missing;
-    private bool _hasEarlier;
 
     public ScorerPasses(IReadOnlyList<IClipScorer> scorers)
     {
-        _needsEarlier = scorers.Any(s => s.NeedsEarlier);
         var reasons = ScorerSlot.Missing(scorers).ToDictionary(slot => slot.Name, slot => slot.Reason, StringComparer.Ordinal);
         _missing = [.. ScoreNames.All.Where(s => s.Needs is { } needs && reasons.ContainsKey(needs)).Select(s => Score.Missing(s.Name, reasons[s.Needs!]))];
         foreach (var scorer in scorers) { _passes.Add(scorer.Begin()); }
     }
 
-    /// <summary>Keeps the reader's current frame as the earlier picture of the next one.</summary>
-    public void Remember(AnalysisReader reader, long index)
+    /// <summary>Shows every scorer the next sampled picture.</summary>
+    public void Add(SampledPicture picture, SampledPicture? earlier)
     {
-        if (!_needsEarlier) { return; }
-        _earlier.Load(reader, index);
-        _hasEarlier = true;
-    }
-
-    public void Add(SampledPicture picture)
-    {
-        foreach (var pass in _passes) { pass.Add(picture, _hasEarlier ? _earlier : null); }
+        foreach (var pass in _passes) { pass.Add(picture, earlier); }
     }
 
     public void Finish()

@@ -4,7 +4,7 @@ namespace Kinora.Media;
 /// <summary>
 /// Decodes a file once, frame by frame, and hands out the current frame in the forms that detectors and scorers need. Pictures are
 /// the coded ones, or upright ones as a player shows them: turned, mirrored, with square pixels. Numbers of whole luma planes
-/// and motion vectors are always those of the coded picture. One thread at a time; the decoder runs ahead on threads of its own.
+/// and motion vectors are always those of the coded picture. One thread at a time.
 /// </summary>
 public sealed class AnalysisReader : IDisposable
 {
@@ -47,7 +47,7 @@ public sealed class AnalysisReader : IDisposable
 
     /// <summary>Opens a file.</summary>
     /// <param name="path">A video, GIF or image file.</param>
-    /// <param name="motionVectors">Export the codec's motion vectors with each frame.</param>
+    /// <param name="motionVectors">Export the codec's motion vectors with each frame. H.264 and MPEG-4 are then decoded by a thread for each slice, not for each frame.</param>
     /// <param name="threads">Decoder threads; 0 = as many as this process may use.</param>
     /// <param name="streamIndex">Index of the stream in the container; −1 takes the best video stream.</param>
     /// <param name="upright">Hand out pictures as a player shows them: turned and mirrored as the container asks, with square pixels.</param>
