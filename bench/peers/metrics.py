@@ -1,25 +1,21 @@
 #!/usr/bin/env python3
-"""Networks behind scores in PyTorch with random weights, to compare Kinora with on the same machine.
+"""Networks behind scores in PyTorch with random weights in float32: metrics.sh puts them beside Kinora.
 
-I3D on a clip of 16x224x224 and the image towers of CLIP ViT-B/32 and ViT-L/14 on 16 frames: the cases of
-`kinora bench networks --only I3D` and `--only CLIP`. Prints one JSON line per case and type. No part of the product.
+I3D on a clip of 16x224x224 (i3d) and the image towers of CLIP ViT-B/32 (clip-b32) and ViT-L/14 (clip-l14) on 16 frames: the cases of
+`kinora bench networks --only I3D` and `--only CLIP`. Prints one JSON line. No part of the product.
 
-    python3 bench/peers/metrics.py
+    python3 bench/peers/metrics.py CASE [runs]
 """
 import json
 import statistics
 import sys
 import time
 
-try:
-    import torch
-    from torch import nn
-    from torch.nn import functional as fn
-except ImportError:
-    print("skipped: this python3 has no torch", file=sys.stderr)
-    sys.exit(0)
+import torch
+from torch import nn
+from torch.nn import functional as fn
 
-RUNS, PICTURES = 5, 16
+PICTURES = 16
 MIXED = {
     "3b": (64, 96, 128, 16, 32, 32), "3c": (128, 128, 192, 32, 96, 64), "4b": (192, 96, 208, 16, 48, 64), "4c": (160, 112, 224, 24, 64, 64), "4d": (128, 128, 256, 24, 64, 64),
     "4e": (112, 144, 288, 32, 64, 64), "4f": (256, 160, 320, 32, 128, 128), "5b": (256, 160, 320, 32, 128, 128), "5c": (384, 192, 384, 48, 128, 128),
@@ -75,21 +71,17 @@ class Tower(nn.Module):
         return self.projection(self.post(x[:, 0]))
 
 
-def measure(name, build, shape, items, dtype):
-    network, x, times = build().eval().to(dtype), torch.rand(shape).mul(2).sub(1).to(dtype), []
-    try:
-        with torch.inference_mode():
-            for run in range(RUNS + 1):
-                start = time.perf_counter()
-                network(x)
-                times += [time.perf_counter() - start] if run else []
-    except RuntimeError as problem:  # PyTorch 1.13 has no 3-D max pooling in bfloat16 on the CPU
-        print(json.dumps({"case": name, "type": str(dtype).split(".")[1], "unsupported": str(problem).splitlines()[0]}), flush=True)
-        return
-    print(json.dumps({"case": name, "type": str(dtype).split(".")[1], "best_per_s": round(items / min(times), 3), "median_per_s": round(items / statistics.median(times), 3)}), flush=True)
-
-
-for kind in (torch.float32, torch.bfloat16):
-    measure("I3D, a clip of 16x224", i3d, (1, 3, 16, 224, 224), 1, kind)
-    measure("CLIP ViT-B/32, 16 frames", lambda: Tower(768, 12, 12, 32, 512), (PICTURES, 3, 224, 224), PICTURES, kind)
-    measure("CLIP ViT-L/14, 16 frames", lambda: Tower(1024, 24, 16, 14, 768), (PICTURES, 3, 224, 224), PICTURES, kind)
+CASES = {
+    "i3d": (i3d, (1, 3, 16, 224, 224), 1),
+    "clip-b32": (lambda: Tower(768, 12, 12, 32, 512), (PICTURES, 3, 224, 224), PICTURES),
+    "clip-l14": (lambda: Tower(1024, 24, 16, 14, 768), (PICTURES, 3, 224, 224), PICTURES),
+}
+case, runs = sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 5
+build, shape, items = CASES[case]
+network, x, times = build().eval(), torch.rand(shape).mul(2).sub(1), []
+with torch.inference_mode():
+    for run in range(runs + 1):
+        start = time.perf_counter()
+        network(x)
+        times += [time.perf_counter() - start] if run else []
+print(json.dumps({"case": case, "best_per_s": round(items / min(times), 3), "median_per_s": round(items / statistics.median(times), 3)}), flush=True)

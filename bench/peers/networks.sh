@@ -8,20 +8,9 @@
 # names another; PEER_LIBRARIES is a folder of libraries for it, such as an OpenBLAS that is not installed. KINORA is the program, by
 # default the launcher; RUNS, by default 2, how often PyTorch runs. The weights of one case at a time stand in a temporary folder (up to 7 GB).
 set -euo pipefail
-root=$(cd "$(dirname "$0")/../.." && pwd)
-python=${PYTHON:-/usr/bin/python3} libraries=${PEER_LIBRARIES:-} kinora=${KINORA:-$root/kinora} out=/dev/null
+. "$(dirname "$0")/pytorch.sh"
+out=/dev/null
 if [[ ${1:-} == -o ]]; then out=$2; shift 2; fi
-if ! "$python" -c 'import torch, numpy' 2>/dev/null; then
-  echo "skipped: $python has no torch (apt-get install python3-torch python3-numpy)" >&2
-  exit 0
-fi
-# Debian's libblas3, there when nothing else is, multiplies matrices on one core without vectors: no peer for anything.
-blas=$(readlink -f "${libraries:-/usr/lib/$(uname -m)-linux-gnu}/libblas.so.3")
-if [[ $blas == */blas/libblas.so.3* && $("$python" -c 'import torch; print("BLAS_INFO=mkl" in torch.__config__.show())') == False ]]; then
-  echo "PyTorch would use the reference BLAS, $blas, and be far slower than it is: apt-get install libopenblas0-openmp, or PEER_LIBRARIES=folder" >&2
-  exit 1
-fi
-peer() { LD_LIBRARY_PATH=$libraries${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH} "$python" "$@"; }
 declare -A names=(
   [wan-block-1560]="Wan-1.3B block, 1560 tokens" [wan-block-4096]="Wan-1.3B block, 4096 tokens"
   [wan-vae-decode]="Wan 2.1 VAE decode" [sd-vae-decode]="SD VAE decode" [sd15-unet]="SD 1.5 U-Net"

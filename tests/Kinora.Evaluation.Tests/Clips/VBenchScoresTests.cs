@@ -6,6 +6,7 @@ using Kinora.Engine;
 using Kinora.Engine.Checkpoints;
 using Kinora.Evaluation.Clips;
 using Kinora.Evaluation.Parity;
+using Kinora.Evaluation.Scores;
 using Kinora.Media;
 using Kinora.Models.Systems.Amt;
 using Kinora.Models.Systems.Dino;
@@ -58,6 +59,19 @@ public sealed class VBenchScoresTests : IDisposable
         Clip clip = Noise(29, 11, 60, 40);
         scores.Of(clip).ShouldBeEmpty();
         scores.Of(clip, prompt).ShouldHaveSingleItem().ShouldSatisfyAllConditions(score => score.Key.ShouldBe("vbl.overall-consistency"), score => score.Value.ShouldBe(new[] { -0.0412144, 0.1731158 }[expected], 2e-6));
+    }
+
+    [Fact]
+    public void Run_ViClipAndNoPrompts_SaysThatTheScoreNeedsThem()
+    {
+        using var scope = TensorScope.Enter();
+        SafetensorsWriter.Write(File(VBenchScores.ViClip), ViClipTowers());
+        WriteMerges();
+        string clips = Directory.CreateDirectory(File("clips")).FullName;
+        Noise(29, 4, 60, 40).Save(Path.Combine(clips, "a.mp4"));
+        RefusedScore refused = ClipEvaluation.Run(new ClipEvaluationOptions { Clips = clips, VBench = _folder }, Device.Cpu).Report.Sheet.Refused.ShouldHaveSingleItem();
+        refused.Metric.ShouldBe("vbl.overall-consistency");
+        refused.Reason.ShouldContain("--prompts");
     }
 
     [Fact]
