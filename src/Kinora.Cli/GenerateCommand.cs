@@ -37,6 +37,7 @@ public static class GenerateCommand
         var fps = new Option<double?>("--fps") { Description = "Frames per second that the file states.", HelpName = "rate" };
         var image = new Option<string?>("--image") { Description = "The first frame: animate this picture.", HelpName = "file" };
         var strength = new Option<double?>("--image-strength") { Description = "How far a Stable Diffusion model leads away from --image, above 0 up to 1.", HelpName = "share" };
+        var invert = new Option<string?>("--invert") { Description = "What --image shows (may be empty): the noise from which a Stable Diffusion model makes this picture is found and led to the prompt instead.", HelpName = "text" };
         var imageModel = new Option<string?>("--image-model") { Description = "The model that makes the first frame from the prompt; --model then animates it.", HelpName = "model" };
         var motionAdapter = new Option<string?>("--motion-adapter") { Description = "An AnimateDiff motion adapter, a folder or a file: makes clips with a Stable Diffusion 1.5 model.", HelpName = "path" };
         var motion = new Option<int?>("--motion") { Description = "How much moves in a clip of Stable Video Diffusion, 0 to 255.", HelpName = "number" };
@@ -72,7 +73,7 @@ public static class GenerateCommand
             "kinora generate --story story.txt -o story.mp4                                    one clip, several prompts",
             "kinora generate \"a star spins in space\" --count 4 --seed 7 -o star.gif           four seeds")
         {
-            prompt, output, seed, steps, guidance, sampler, negative, size, frames, fps, image, imageModel, motionAdapter, strength, motion, imageNoise, mask, control, controlNet, controlStrength, keyframes, continued, story, cache, cacheCompare, preview, count, model, components, loras, loraMode, device, dtype, weights, offload, tiling, json, dryRun,
+            prompt, output, seed, steps, guidance, sampler, negative, size, frames, fps, image, imageModel, motionAdapter, strength, invert, motion, imageNoise, mask, control, controlNet, controlStrength, keyframes, continued, story, cache, cacheCompare, preview, count, model, components, loras, loraMode, device, dtype, weights, offload, tiling, json, dryRun,
         };
         command.SetAction(async (result, cancellationToken) =>
         {
@@ -84,6 +85,7 @@ public static class GenerateCommand
             {
                 Prompt = result.GetRequiredValue(prompt),
                 NegativePrompt = result.GetRequiredValue(negative),
+                SourcePrompt = result.GetValue(invert),
                 FirstFrame = imagePath is null ? null : ImageFile.Read(imagePath),
                 Control = controlPath is null ? null : ImageFile.Read(controlPath),
                 Mask = maskPath is null ? null : ImageFile.Read(maskPath),

@@ -127,7 +127,7 @@ public static class ReplayCommand
         if (recorded.Input is { } input)
         {
             string source = FindFile(input.Path, path, inputPath);
-            request = input.Kind == "clip" ? request with { Continue = Clip.Read(source) } : request with { FirstFrame = ImageFile.Read(source) };
+            request = input.Kind == "clip" ? request with { Continue = Clip.Read(source) } : request with { FirstFrame = ImageFile.Read(source), SourcePrompt = input.SourcePrompt };
             if (input.MaskSha256 is not null)
             {
                 request = request with { Mask = ImageFile.Read(FindFile(input.MaskPath, path, null)) };

@@ -113,6 +113,8 @@ public sealed record ManifestInput
     public string? Path { get; init; }
     /// <summary>How far a given image was led away from, 0 to 1; null where it was held.</summary>
     public double? Strength { get; init; }
+    /// <summary>What a given image was said to show when it was inverted; null where it was not.</summary>
+    public string? SourcePrompt { get; init; }
     /// <summary>Amount of motion asked for, for models that read one.</summary>
     public int? Motion { get; init; }
     /// <summary>Standard deviation of the noise added to a given image, for models that read one.</summary>

@@ -104,6 +104,10 @@ public record GenerationPlan
         RequestChecks.Refuse(folder.Name, ("motion", options.Motion is not null && plan.Input?.Motion is null), ("image noise", options.ImageNoise is not null && plan.Input?.Noise is null),
             ("controlling picture", request.Control is not null && plan.ControlInput is null), ("ControlNet", options.ControlNet is not null && plan.ControlInput is null), ("control strength", options.ControlStrength is not null && plan.ControlInput is null),
             ("step caching", options.Cache is not null && plan.Cache is null));
+        if (request.SourcePrompt is not null && plan.Input?.SourcePrompt is null)
+        {
+            throw new GenerationRequestException("inversion", $"{folder.Name} takes no inversion; Stable Diffusion models (1, 2 and XL) invert a picture.");
+        }
         RequestChecks.Refuse(folder.Name, ("VAE tiling", options.Tiling != VaeTiling.Auto && folder.ClassName == KinoraWorldIndex.Name));
         return request.Keyframes.Count == plan.Keyframes.Count ? plan
             : throw new GenerationRequestException("keyframe", $"{folder.Name} takes no keyframes; Wan's first-and-last-frame models take the last, LTX-Video any.");

@@ -131,7 +131,7 @@ public sealed class KinoraVideoGenerator : IVideoGenerator, IDisposable
                 Cache = cache,
                 OnStep = (done, preview) =>
                 {
-                    clock.Step();
+                    clock.Step((long)index * plan.Steps * clips.Count + before + done);
                     Report(GenerationStage.Sampling, part, before + done, preview);
                 },
                 OnDecoding = () =>
@@ -216,9 +216,10 @@ public sealed class KinoraVideoGenerator : IVideoGenerator, IDisposable
 
         public TimeSpan? Remaining => _done == 0 ? null : _elapsed.Elapsed / _done * (_total - _done);
 
-        public void Step()
+        // Methods of second order call the network twice a step, so that one call may not finish any.
+        public void Step(long done)
         {
-            _done++;
+            _done = done;
             TimeSpan now = _elapsed.Elapsed;
             KinoraTelemetry.StepDuration.Record((now - _last).TotalSeconds);
             _last = now;

@@ -158,7 +158,7 @@ internal static class RequestChecks
     public static string Invariant(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
 
     private static IEnumerable<(string Name, string Text)> Prompts(VideoGenerationRequest request) =>
-        [.. request.Story.Count > 0 ? request.Story.Select(p => ("prompt", p.Prompt)) : [("prompt", request.Prompt)], ("negative prompt", request.NegativePrompt)];
+        [.. request.Story.Count > 0 ? request.Story.Select(p => ("prompt", p.Prompt)) : [("prompt", request.Prompt)], ("negative prompt", request.NegativePrompt), .. request.SourcePrompt is { } source ? [("words of the inversion", source)] : Array.Empty<(string, string)>()];
 
     // The legal values on both sides; at the ends, the first two or the last two.
     private static string Nearest(int value, int multiple, int offset, int most)

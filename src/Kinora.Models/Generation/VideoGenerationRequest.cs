@@ -26,6 +26,12 @@ public sealed record VideoGenerationRequest
     /// <summary>The first frame, for image-to-video. Cropped about the center and resized when its size is another.</summary>
     public VideoFrame? FirstFrame { get; init; }
 
+    /// <summary>
+    /// What <see cref="FirstFrame"/> shows, for models that redraw it by inversion: the noise that gives the picture under these words (they may be empty) is
+    /// led to <see cref="Prompt"/>. Null: noise of the seed is added to the picture instead.
+    /// </summary>
+    public string? SourcePrompt { get; init; }
+
     /// <summary>Where <see cref="FirstFrame"/> is to be painted anew, for inpainting: white is new, black is kept. Fitted to the clip like the frame.</summary>
     public VideoFrame? Mask { get; init; }
 

@@ -92,6 +92,22 @@ public sealed class StableDiffusionGenerationTests
     }
 
     [Fact]
+    public void Plan_Inversion_CountsItsCallsAndRefusesWhatDoesNotGoWithIt()
+    {
+        using var model = new TinyStableDiffusion("sd15_tiny_pndm");
+        ModelFolder folder = ModelFolder.Open(model.Folder);
+        var request = new VideoGenerationRequest("a cat") { FirstFrame = Gray(24, 16), SourcePrompt = "" };
+        string Refusal(VideoGenerationRequest wrong, VideoGenerationOptions options) => Should.Throw<GenerationRequestException>(() => GenerationPlan.Create(folder, wrong, options)).Message;
+
+        GenerationPlan.Create(folder, request, Small with { Steps = 10 }).NetworkCalls.ShouldBe(20);
+        GenerationPlan.Create(folder, request, Small with { Steps = 10, ImageStrength = 0.3 }).NetworkCalls.ShouldBe(6);
+        Refusal(request, Small with { Sampler = "euler" }).ShouldContain("ddim backwards");
+        Refusal(request with { Mask = Gray(24, 16) }, Small).ShouldContain("inversion with a mask");
+        Refusal(request with { FirstFrame = null }, Small).ShouldContain("inversion without an image");
+        Refusal(request with { SourcePrompt = "a (cat:11)" }, Small).ShouldContain("words of the inversion");
+    }
+
+    [Fact]
     public async Task Generate_MaskOfNothing_KeepsThePictureWhateverThePrompt()
     {
         using var model = new TinyStableDiffusion("sd15_tiny_pndm");

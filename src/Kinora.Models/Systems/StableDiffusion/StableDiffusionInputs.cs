@@ -25,6 +25,8 @@ public sealed record StableDiffusionInputs
     public IReadOnlyList<double>? NegativeTimeIds { get; init; }
     /// <summary>Latents of a given picture, [B, c, h, w] as diffusion sees them; null to begin with noise alone.</summary>
     public Tensor? Known { get; init; }
+    /// <summary>What the given picture shows: it is inverted under these words and sampled from the noise found; null to add <see cref="Noise"/> to it.</summary>
+    public StableDiffusionText? Source { get; init; }
     /// <summary>How far to lead away from the given picture, in (0, 1].</summary>
     public double Strength { get; init; } = 1;
     /// <summary>1 where a given picture is painted anew, 0 where it stays, [B or 1, 1, h, w]; null to redraw all of it.</summary>

@@ -1,6 +1,7 @@
 // From text and noise to a picture: latents of noise → denoised latents → pixels.
 // Papers: Rombach et al., "Latent Diffusion", arXiv:2112.10752; Podell et al., "SDXL", arXiv:2307.01952; Meng et al., "SDEdit", arXiv:2108.01073
-// (image-to-image); Lugmayr et al., "RePaint", arXiv:2201.09865, section 4.1 (inpainting by a network that was not trained for it).
+// (image-to-image); Song et al., "DDIM", arXiv:2010.02502, section 4.3, and Hertz et al., "Prompt-to-Prompt", arXiv:2208.01626, section 4
+// (inversion of a picture under the words that describe it, without guidance); Lugmayr et al., "RePaint", arXiv:2201.09865, section 4.1 (inpainting by a network that was not trained for it).
 // Procedure follows huggingface/diffusers d035dcd7, pipelines/stable_diffusion and stable_diffusion_xl.
 //
 // Shapes    B pictures  G predictions per picture (2 with guidance, else 1)  c latent channels  h,w latent height, width  H,W height, width
@@ -48,7 +49,10 @@ public sealed class StableDiffusionPipeline(OnDemand<UNet2DCondition> unet, UNet
         var redraws = inputs.Known is not null && !(inputs.Mask is not null && inputs.Strength >= 1);
         int calls = sampler.Timesteps.Count, begin = redraws ? FirstCall(inputs, calls) : 0;
         var noise = inputs.Noise.To(device);                                                     // [B, c, h, w]
-        var x = redraws ? sampler.AddNoise(inputs.Known!, noise, sampler.Timesteps[begin]) : noise * sampler.InitialNoiseScale;
+        var made = 0;
+        var x = !redraws ? noise * sampler.InitialNoiseScale
+            : inputs.Source is null ? sampler.AddNoise(inputs.Known!, noise, sampler.Timesteps[begin])
+            : Invert(inputs, calls - begin, result => onStep?.Invoke(++made, result), cancellationToken);
         var predict = Predictor(inputs);
         // A network trained for inpainting reads what stays; another one is shown it anew after every step.
         var blends = inputs.Mask is not null && unetConfig.InChannels == vaeConfig.LatentChannels;
@@ -63,18 +67,36 @@ public sealed class StableDiffusionPipeline(OnDemand<UNet2DCondition> unet, UNet
                 var kept = call + 1 < calls ? sampler.AddNoise(inputs.Known!, noise, sampler.Timesteps[call + 1]) : inputs.Known!;
                 next = kept * (1 - inputs.Mask!) + next * inputs.Mask!;
             }
-            onStep?.Invoke(call - begin + 1, result with { Next = next });
+            onStep?.Invoke(++made, result with { Next = next });
             TensorScope.Replace(ref x, step.Keep(next));
         }
         return scope.Keep(x);
     }
 
-    /// <summary>Network calls that <see cref="Sample"/> makes.</summary>
+    /// <summary>Network calls that <see cref="Sample"/> makes, without those of an inversion, which are as many again.</summary>
     public static int CountCalls(SchedulerConfig scheduler, int steps, double? strength, bool masked)
     {
         using StepwiseSampler sampler = PublishedSamplers.Create(scheduler, new SamplingOptions(steps));
         int calls = sampler.Timesteps.Count;
         return strength is { } s && !(masked && s >= 1) ? calls - FirstCall(steps, s, calls) : calls;
+    }
+
+    // The latents that the sampler would turn into the given picture under the words that describe it, so many steps from its end.
+    private Tensor Invert(StableDiffusionInputs inputs, int steps, Action<StepwiseResult> onStep, CancellationToken cancellationToken)
+    {
+        using var scope = TensorScope.Enter();
+        using StepwiseSampler inversion = PublishedSamplers.Create(inputs.Scheduler with { ClassName = "DDIMInverseScheduler" }, new SamplingOptions(inputs.Steps));
+        var predict = Predictor(inputs with { Text = inputs.Source!, Negative = null });
+        var x = inputs.Known!.Alias();
+        for (var call = 0; call < steps; call++)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            using var step = TensorScope.Enter();
+            var result = inversion.Step(predict(x, inversion.Timesteps[call]), call, x, inputs.Draw);
+            onStep(result);
+            TensorScope.Replace(ref x, step.Keep(result.Next));
+        }
+        return scope.Keep(x);
     }
 
     /// <summary>Pictures [B, 3, H, W] around [−1, 1] from latents of <see cref="Sample"/>.</summary>
@@ -168,6 +190,8 @@ public sealed class StableDiffusionPipeline(OnDemand<UNet2DCondition> unet, UNet
             throw new ShapeException($"StableDiffusionPipeline: expected noise [B, {c}, h, w], got [{string.Join(", ", inputs.Noise.Shape)}].");
         if (inputs.ControlNet is not null != inputs.ControlPicture is not null)
             throw new ShapeException("StableDiffusionPipeline: a ControlNet and what it reads go together.");
+        if (inputs.Source is not null && (inputs.Known is null || inputs.Mask is not null || inputs.Scheduler.ClassName != "DDIMScheduler"))
+            throw new ShapeException("StableDiffusionPipeline: an inversion needs latents of a picture, the DDIM sampler, and no mask.");
         if (inputs.Mask is not null && inputs.Known is null)
             throw new ShapeException("StableDiffusionPipeline: a mask was given without latents of a picture.");
         if (read != c && (inputs.Mask is null || inputs.MaskedKnown is null || read != 2 * c + 1))

@@ -31,9 +31,10 @@ public sealed record StableDiffusionPlan : GenerationPlan
 /// <summary>The system of Stable Diffusion 1, 2, XL and their latent consistency models: text-to-image, image-to-image, inpainting.</summary>
 public sealed class StableDiffusionSystem : IGenerationSystem
 {
-    private const string Xl = "StableDiffusionXL", ControlNetComponent = "controlnet";
+    // Inverted: the sampler whose steps are run backwards to invert a picture.
+    private const string Xl = "StableDiffusionXL", ControlNetComponent = "controlnet", Inverted = "ddim";
     private const int DefaultSteps = 30, ConsistencySteps = 4;
-    private const double DefaultGuidance = 7.5, XlGuidance = 5, ConsistencyGuidance = 8.5, DefaultStrength = 0.8, InpaintStrength = 1, MaxControlStrength = 4;
+    private const double DefaultGuidance = 7.5, XlGuidance = 5, ConsistencyGuidance = 8.5, DefaultStrength = 0.8, WholeStrength = 1, MaxControlStrength = 4;
     // The refiner of XL rates pictures: the published procedure asks for a good one and leads away from a bad one.
     private const double AestheticScore = 6, NegativeAestheticScore = 2.5;
 
@@ -71,7 +72,9 @@ public sealed class StableDiffusionSystem : IGenerationSystem
         RequestChecks.WeightedPrompts(request);
         bool inpaints = unet.InChannels != vae.LatentChannels, consistency = unet.TimeCondProjDim is not null;
         RequestChecks.Refuse("an image model", ("clip to continue", request.Continue is not null), ("number of frames but 1", options.Frames is not (null or 1)),
-            ("mask without an image", request.Mask is not null && request.FirstFrame is null), ("image strength without an image", options.ImageStrength is not null && request.FirstFrame is null));
+            ("mask without an image", request.Mask is not null && request.FirstFrame is null), ("inversion without an image", request.SourcePrompt is not null && request.FirstFrame is null),
+            ("inversion with a mask", request.SourcePrompt is not null && request.Mask is not null), ("inversion by a latent consistency model", request.SourcePrompt is not null && consistency),
+            ("image strength without an image", options.ImageStrength is not null && request.FirstFrame is null));
         if (inpaints && request.Mask is null)
         {
             throw new GenerationRequestException("mask", $"{folder.Name} paints parts of a picture anew: give the picture with --image and the parts, in white, with --mask.");
@@ -87,11 +90,15 @@ public sealed class StableDiffusionSystem : IGenerationSystem
         int steps = RequestChecks.Steps(options, consistency ? ConsistencySteps : DefaultSteps);
         double guidance = RequestChecks.Guidance(options, consistency ? ConsistencyGuidance : IsXl(folder) ? XlGuidance : DefaultGuidance);
         double? strength = request.FirstFrame is null ? null
-            : RequestChecks.InRange("image strength", options.ImageStrength ?? (request.Mask is null ? DefaultStrength : InpaintStrength), 1.0 / steps, 1);
-        string sampler = options.Sampler ?? StableDiffusionSamplers.NameOf(own);
+            : RequestChecks.InRange("image strength", options.ImageStrength ?? (request.Mask is null && request.SourcePrompt is null ? DefaultStrength : WholeStrength), 1.0 / steps, 1);
+        string sampler = options.Sampler ?? (request.SourcePrompt is null ? StableDiffusionSamplers.NameOf(own) : Inverted);
         SchedulerConfig scheduler = StableDiffusionSamplers.Find(sampler, own)
             ?? throw new GenerationRequestException("sampler", $"sampler '{sampler}' is unknown; there is {string.Join(", ", StableDiffusionSamplers.Names)}.");
-        int calls = StableDiffusionPipeline.CountCalls(scheduler, steps, strength, request.Mask is not null), predictions = guidance == 1 || consistency ? 1 : 2;
+        if (request.SourcePrompt is not null && sampler != Inverted)
+        {
+            throw new GenerationRequestException("sampler", $"an inversion runs the steps of {Inverted} backwards; it does not go with {sampler}. Leave --sampler out.");
+        }
+        int calls = StableDiffusionPipeline.CountCalls(scheduler, steps, strength, request.Mask is not null), predictions = guidance == 1 || consistency ? 1 : 2, inversions = request.SourcePrompt is null ? 0 : calls;
         VideoFrame? picture = request.FirstFrame is null ? null : RequestChecks.Fit(request.FirstFrame, width, height);
         var (ids, negativeIds) = TimeIds(folder, unet, width, height);
         int h = height / vae.SpatialCompression, w = width / vae.SpatialCompression;
@@ -99,10 +106,10 @@ public sealed class StableDiffusionSystem : IGenerationSystem
         {
             Folder = folder, Prompt = request.Prompt, NegativePrompt = request.NegativePrompt, Seed = RequestChecks.Seed(options), Count = RequestChecks.Count(options),
             Width = width, Height = height, Frames = 1, FrameRate = RequestChecks.FrameRate(options.FrameRate ?? 1), Steps = steps, Guidance = guidance,
-            GuidanceRescale = RequestChecks.GuidanceRescale(options, 0), Sampler = sampler, NetworkCalls = calls, MadeFor = new ClipSize(side, side, 1), HeldFrames = 0,
+            GuidanceRescale = RequestChecks.GuidanceRescale(options, 0), Sampler = sampler, NetworkCalls = calls + inversions, MadeFor = new ClipSize(side, side, 1), HeldFrames = 0,
             Input = picture is null ? null : new ManifestInput
             {
-                Kind = "image", HeldFrames = 0, Sha256 = GenerationManifest.HashFrames([request.FirstFrame!]), Strength = strength,
+                Kind = "image", HeldFrames = 0, Sha256 = GenerationManifest.HashFrames([request.FirstFrame!]), Strength = strength, SourcePrompt = request.SourcePrompt,
                 MaskSha256 = request.Mask is null ? null : GenerationManifest.HashFrames([request.Mask]),
             },
             GivenFrames = picture is null ? [] : [picture], Mask = request.Mask is null ? null : RequestChecks.Fit(request.Mask, width, height),
@@ -113,7 +120,7 @@ public sealed class StableDiffusionSystem : IGenerationSystem
                 Sha256 = GenerationManifest.HashFrames([request.Control!]),
             },
             PreviewEverySteps = options.PreviewEverySteps, Tiling = options.Tiling, Scheduler = scheduler, Strength = strength, ZeroNegative = ForceZeros(folder), TimeIds = ids, NegativeTimeIds = negativeIds,
-            Flops = (double)calls * predictions * UNet2DCondition.Flops(unet, h, w) + AutoencoderKl.DecodeFlops(vae, height, width),
+            Flops = ((double)calls * predictions + inversions) * UNet2DCondition.Flops(unet, h, w) + AutoencoderKl.DecodeFlops(vae, height, width),
             Memory = Memory(folder, unet, vae, predictions, h, w, height, width, options.Tiling),
         };
     }
@@ -235,7 +242,8 @@ public sealed class StableDiffusionSystem : IGenerationSystem
             long[] shape = [1, vae.LatentChannels, plan.Height / vae.SpatialCompression, plan.Width / vae.SpatialCompression];
             Tensor noise = generator.Normal(shape);
             bool inStrips = plan.Tiling.Applies(AutoencoderKl.DecodeBytes(vae, 1, plan.Height, plan.Width));
-            var (texts, negative) = prompts.Encode([plan.Prompt], plan.NegativePrompt, plan.ZeroNegative);
+            string? source = plan.Input?.SourcePrompt;
+            var (texts, negative) = prompts.Encode(source is null ? [plan.Prompt] : [plan.Prompt, source], plan.NegativePrompt, plan.ZeroNegative);
             var inputs = new StableDiffusionInputs
             {
                 Text = texts[0], Negative = plan.Guidance == 1 ? null : negative, Noise = noise, Scheduler = plan.Scheduler, Steps = plan.Steps, Guidance = plan.Guidance,
@@ -245,7 +253,9 @@ public sealed class StableDiffusionSystem : IGenerationSystem
             if (plan.GivenFrames.Count > 0)
             {
                 Tensor picture = FramePixels.ToModel(plan.GivenFrames).Squeeze(2);                   // [1, 3, H, W]
-                inputs = inputs with { Known = pipeline.Encode(picture, generator.Normal(shape), inStrips) };
+                // An inversion is of the picture's own latents; otherwise they are drawn around them.
+                inputs = source is null ? inputs with { Known = pipeline.Encode(picture, generator.Normal(shape), inStrips) }
+                    : inputs with { Known = pipeline.Encode(picture, Tensor.Zeros(shape), inStrips), Source = texts[1] };
                 if (plan.Mask is not null)
                 {
                     Tensor anew = MaskPixels(plan.Mask);                                             // [1, 1, H, W]
