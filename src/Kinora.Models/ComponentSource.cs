@@ -106,12 +106,25 @@ internal sealed record ComponentSource(string Path)
             throw new ConfigException($"{Path}: its {component} does not show {found.Undecided}, and no published network beside it tells. {remedy}");
         }
         var derived = new ConfigText($"{Path} (configuration of its {component}, worked out from shapes)", Encoding.UTF8.GetBytes(decided));
-        if (NetworkCatalog.Find(found.ClassName!) is { } network && network.Differences(derived, found.Weights) is { Count: > 0 } differences)
+        if (DifferencesOf(found, derived) is { Count: > 0 } differences)
         {
             const int Shown = 6;
             throw new ConfigException($"{Path}: its {component} looks like a {className}, but for {string.Join("; ", differences.Take(Shown))}{(differences.Count > Shown ? FormattableString.Invariant($"; and {differences.Count - Shown} more") : "")}. {remedy}");
         }
         return derived;
+    }
+
+    // A configuration that its own network refuses is told by the system that reads it.
+    private static IReadOnlyList<string> DifferencesOf(FoundComponent found, ConfigText config)
+    {
+        try
+        {
+            return NetworkCatalog.Find(found.ClassName!)?.Differences(config, found.Weights) ?? [];
+        }
+        catch (ConfigException)
+        {
+            return [];
+        }
     }
 
     // The largest tensor, and the first and last by name.

@@ -140,11 +140,39 @@ public sealed class ModelFolder
         try
         {
             ModelFolder folder = Assemble(path, new ModelParts());
-            return folder.MissingComponents() is { Count: > 0 } missing ? $"kinora generate --model {folder.Describe(missing)}" : $"kinora generate --model {path} runs it, as a {folder.ClassName}.";
+            return folder.MissingComponents() is { Count: > 0 } missing ? $"kinora generate --model {folder.Describe(missing)}" : $"kinora generate --model {path} runs it, as a {folder.ClassName}{Estimate(folder)}.";
         }
         catch (ConfigException e)
         {
             return $"kinora generate does not run it by itself: {e.Message}";
+        }
+    }
+
+    // What a clip of the model's own size takes; nothing where the model's files do not say.
+    private static string Estimate(ModelFolder folder)
+    {
+        const int Side = 64;
+        try
+        {
+            GenerationPlan plan;
+            try
+            {
+                plan = GenerationPlan.Create(folder, new VideoGenerationRequest { Prompt = "a" }, new VideoGenerationOptions());
+            }
+            catch (GenerationRequestException)
+            {
+                // Image-to-video models want a picture, and most of them no words.
+                var picture = new Media.VideoFrame(Side, Side, new byte[3 * Side * Side]);
+                plan = GenerationPlan.Create(folder, new VideoGenerationRequest { Prompt = folder.Has("tokenizer") ? "a" : "", FirstFrame = picture }, new VideoGenerationOptions());
+            }
+            LoadOptions load = new KinoraOptions().ResolveLoad();
+            double minutes = plan.EstimateTime(EngineRuntime.Threads, load.Compute, load.Device).TotalMinutes;
+            string time = minutes < 1 ? FormattableString.Invariant($"{60 * minutes:0} seconds") : minutes < 120 ? FormattableString.Invariant($"{minutes:0} minutes") : FormattableString.Invariant($"{minutes / 60:0} hours");
+            return FormattableString.Invariant($": {plan.Width}x{plan.Height}, {plan.Frames} frame{(plan.Frames == 1 ? "" : "s")}, {plan.Steps} steps take about {time} and {plan.PeakBytes(load) / 1e9:0.0} GB here ({load.Device}, {load.Compute.ShortName()}; generate --dry-run tells it for other options)");
+        }
+        catch (KinoraException)
+        {
+            return "";
         }
     }
 

@@ -68,23 +68,26 @@ public sealed class Checkpoint : IWeights
     public static IWeightFile OpenFile(string path)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
-        Span<byte> first = stackalloc byte[4];
+        Span<byte> first = stackalloc byte[ForeignContent.BytesToTell];
         first.Clear();
+        int count;
         try
         {
             using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete, bufferSize: 0);
-            _ = file.ReadAtLeast(first, 4, throwOnEndOfStream: false);                           // a shorter file leaves zeros, which no format begins with
+            count = file.ReadAtLeast(first, first.Length, throwOnEndOfStream: false);            // a shorter file leaves zeros, which no format begins with
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             throw new CheckpointException($"{path}: {e.Message}", e);
         }
-        if (first.SequenceEqual("GGUF"u8))
+        if (first.StartsWith("GGUF"u8))
         {
             return GgufFile.Open(path);
         }
-        bool isPickle = first.SequenceEqual("PK\x3\x4"u8) || (first[0] == 0x80 && first[1] is >= 2 and <= 5 && Pickled.Contains(System.IO.Path.GetExtension(path), StringComparer.OrdinalIgnoreCase));
-        return isPickle ? PickleFile.Open(path) : SafetensorsFile.Open(path);
+        bool isPickle = first.StartsWith("PK\x3\x4"u8) || (first[0] == 0x80 && first[1] is >= 2 and <= 5 && Pickled.Contains(System.IO.Path.GetExtension(path), StringComparer.OrdinalIgnoreCase));
+        return isPickle ? PickleFile.Open(path)
+            : ForeignContent.Describe(first[..count]) is { } other ? throw new CheckpointException($"{path}: {other}.")
+            : SafetensorsFile.Open(path);
     }
 
     /// <summary>How the file describes a tensor; null when there is none of that name.</summary>
@@ -227,7 +230,13 @@ public sealed class Checkpoint : IWeights
         {
             foreach (string shard in map.Values.Distinct(StringComparer.Ordinal))
             {
-                files.Add(shard, OpenFile(System.IO.Path.Combine(folder, shard)));
+                string path = System.IO.Path.Combine(folder, shard);
+                if (!File.Exists(path))
+                {
+                    string first = map.First(m => m.Value == shard).Key;
+                    throw new CheckpointException($"{indexPath}: the shard {shard} is not there, which should hold `{first}`; download it, or all of the model again.");
+                }
+                files.Add(shard, OpenFile(path));
             }
             var checkpoint = new Checkpoint(indexPath, [.. files.Values]);
             foreach (var (name, shard) in map)

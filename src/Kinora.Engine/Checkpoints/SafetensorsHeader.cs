@@ -235,7 +235,8 @@ internal sealed class SafetensorsHeader
             long dataLength = fileLength - dataStart;
             if (begin > end || end > dataLength)
             {
-                throw Damaged(file, Invariant($"`{name}`: data_offsets [{begin}, {end}] lie outside the {dataLength} bytes of elements"));
+                string truncated = begin <= end && end <= long.MaxValue - dataStart ? Invariant($"; the file has {fileLength} bytes, the header speaks of {dataStart + end} or more: it is truncated or damaged") : "";
+                throw Damaged(file, Invariant($"`{name}`: data_offsets [{begin}, {end}] lie outside the {dataLength} bytes of elements{truncated}"));
             }
             long bytes = StorageTypes.BytesOf(type, shape) ?? throw Damaged(file, $"`{name}`: shape [{string.Join(", ", shape)}] holds more than 2^63 bytes");
             if (bytes != end - begin)

@@ -5,6 +5,8 @@ using System.Globalization;
 using Kinora.Engine;
 using Kinora.Engine.Checkpoints;
 using Kinora.Models;
+using Kinora.Models.Checkpoints.Doctor;
+using Kinora.Models.Checkpoints.Lora;
 using Kinora.Models.Systems.StableDiffusion;
 using Kinora.Models.Systems.Wan;
 using Kinora.Models.Text;
@@ -12,7 +14,7 @@ using Kinora.Models.Text;
 namespace Kinora.Evaluation.Fuzz;
 
 /// <summary>What became of the inputs of one reader.</summary>
-/// <param name="Reader">safetensors, gguf, pickle, tokenizer, config.</param>
+/// <param name="Reader">One of <see cref="ReaderFuzz.Readers"/>.</param>
 /// <param name="Inputs">How many were tried.</param>
 /// <param name="Accepted">Read without complaint.</param>
 /// <param name="Refused">Refused with a message.</param>
@@ -37,13 +39,15 @@ public sealed record FuzzResult(string Reader, long Inputs, long Accepted, long 
 public static class ReaderFuzz
 {
     private const int MostCrashes = 100;
-    private const string SamplePrefix = "Kinora.Evaluation.Fuzz.Samples.";
+    private const string Model = "model.safetensors";
 
     private static readonly (string Reader, string[] Samples, Action<string> Read)[] Targets =
     [
         ("safetensors", ["weights.safetensors"], ReadWeights),
-        ("gguf", ["blocks.gguf"], ReadWeights),
+        ("gguf", ["blocks.gguf", "t5.gguf"], ReadWeights),
         ("pickle", ["state-dict.pt", "legacy.bin"], ReadWeights),
+        ("layout", ["original.safetensors", "controlnet.safetensors", "wan.safetensors", "cogvideox.safetensors", "t5.gguf"], path => _ = ModelDoctor.Inspect(path)),
+        ("lora", ["lora.safetensors", "dora.safetensors", "loha.safetensors", "lokr.safetensors"], ReadLora),
         ("tokenizer", ["clip-tokenizer.json", "unigram-tokenizer.json", "pieces.model"], ReadTokenizer),
         ("config", ["unet.json", "wan.json"], ReadConfig),
     ];
@@ -54,64 +58,117 @@ public static class ReaderFuzz
     /// <summary>Mutates the reader's samples and reads them.</summary>
     /// <param name="reader">One of <see cref="Readers"/>.</param>
     /// <param name="inputs">How many mutated inputs.</param>
-    /// <param name="seed">Another seed gives other mutations.</param>
+    /// <param name="seed">Another seed gives other mutations; the inputs do not depend on the number of workers.</param>
     /// <param name="progress">Told the number of inputs done.</param>
     /// <param name="cancellationToken">Stops between inputs.</param>
-    public static FuzzResult Run(string reader, long inputs, ulong seed, IProgress<long>? progress, CancellationToken cancellationToken)
+    /// <param name="workers">Threads that share the inputs.</param>
+    public static FuzzResult Run(string reader, long inputs, ulong seed, IProgress<long>? progress, CancellationToken cancellationToken, int workers = 1)
     {
+        ArgumentOutOfRangeException.ThrowIfLessThan(workers, 1);
         var target = Targets.FirstOrDefault(t => t.Reader == reader);
         ArgumentNullException.ThrowIfNull(target.Read, nameof(reader));
-        byte[][] samples = [.. target.Samples.Select(Sample)];
         string memory = Directory.Exists("/dev/shm") ? "/dev/shm" : Path.GetTempPath();
         string folder = Path.Combine(memory, string.Create(CultureInfo.InvariantCulture, $"kinora-fuzz-{Environment.ProcessId}-{reader}"));
-        Directory.CreateDirectory(folder);
-        foreach (string name in target.Samples)
-        {
-            // Whole samples first: they must be readable, and libraries load outside the measured time.
-            string whole = Path.Combine(folder, name);
-            File.WriteAllBytes(whole, Sample(name));
-            target.Read(whole);
-        }
+        // Files are small: handing parts of one to other threads would take longer than reading it.
+        int threads = EngineRuntime.Threads;
+        EngineRuntime.Threads = 1;
         var clock = Stopwatch.StartNew();
-        var crashes = new List<string>();
-        long accepted = 0, refused = 0, largest = 0;
-        double slowest = 0;
         try
         {
-            for (long i = 0; i < inputs && crashes.Count < MostCrashes; i++)
+            var shared = new Shared(inputs, progress);
+            var all = new Worker[workers];
+            Parallel.For(0, workers, new ParallelOptions { MaxDegreeOfParallelism = workers, CancellationToken = cancellationToken }, w =>
+            {
+                all[w] = new Worker(target.Samples, target.Read, Path.Combine(folder, string.Create(CultureInfo.InvariantCulture, $"{w}")), seed);
+                all[w].Run(shared, cancellationToken);
+            });
+            return new FuzzResult(reader, all.Sum(w => w.Accepted + w.Refused + w.Crashes.Count), all.Sum(w => w.Accepted), all.Sum(w => w.Refused), [.. all.SelectMany(w => w.Crashes)], all.Max(w => w.Slowest), all.Max(w => w.Largest), clock.Elapsed.TotalSeconds);
+        }
+        finally
+        {
+            EngineRuntime.Threads = threads;
+            if (Directory.Exists(folder))
+            {
+                Directory.Delete(folder, recursive: true);
+            }
+        }
+    }
+
+    private sealed class Shared(long inputs, IProgress<long>? progress)
+    {
+        private long _next;
+
+        public long? Take()
+        {
+            long i = Interlocked.Increment(ref _next) - 1;
+            if (i % 1000 == 999)
+            {
+                progress?.Report(i + 1);
+            }
+            return i < inputs ? i : null;
+        }
+    }
+
+    private sealed class Worker(string[] names, Action<string> read, string folder, ulong seed)
+    {
+        public List<string> Crashes { get; } = [];
+
+        public long Accepted { get; private set; }
+
+        public long Refused { get; private set; }
+
+        public double Slowest { get; private set; }
+
+        public long Largest { get; private set; }
+
+        public void Run(Shared shared, CancellationToken cancellationToken)
+        {
+            Directory.CreateDirectory(folder);
+            File.WriteAllBytes(Path.Combine(folder, Model), FuzzSamples.Of(Model));
+            (string Path, byte[] Bytes)[] samples = [.. names.Select(name => (Path.Combine(folder, name), FuzzSamples.Of(name)))];
+            foreach (var (path, bytes) in samples)
+            {
+                // Whole samples first: they must be readable, and libraries load outside the measured time.
+                File.WriteAllBytes(path, bytes);
+                read(path);
+            }
+            while (Crashes.Count < MostCrashes && shared.Take() is { } i)
             {
                 cancellationToken.ThrowIfCancellationRequested();
-                int which = (int)(i % samples.Length);
-                string path = Path.Combine(folder, target.Samples[which]);
-                File.WriteAllBytes(path, new Mutator(seed * 0x100000001B3 + (ulong)i).Mutate(samples[which]));
+                var (path, bytes) = samples[i % samples.Length];
+                File.WriteAllBytes(path, new Mutator(seed * 0x100000001B3 + (ulong)i).Mutate(bytes));
                 long before = GC.GetAllocatedBytesForCurrentThread();
                 long begun = Stopwatch.GetTimestamp();
                 try
                 {
-                    target.Read(path);
-                    accepted++;
+                    read(path);
+                    Accepted++;
                 }
                 catch (KinoraException)
                 {
-                    refused++;
+                    Refused++;
                 }
                 catch (Exception e) when (e is not OutOfMemoryException)
                 {
-                    crashes.Add(string.Create(CultureInfo.InvariantCulture, $"{target.Samples[which]}, seed {seed}, input {i}: {e.GetType().Name}: {e.Message.ReplaceLineEndings(" ")} {FirstFrame(e)}"));
+                    Crashes.Add(string.Create(CultureInfo.InvariantCulture, $"{Path.GetFileName(path)}, seed {seed}, input {i}: {e.GetType().Name}: {e.Message.ReplaceLineEndings(" ")} {FirstFrame(e)}"));
                 }
-                slowest = Math.Max(slowest, Stopwatch.GetElapsedTime(begun).TotalMilliseconds);
-                largest = Math.Max(largest, GC.GetAllocatedBytesForCurrentThread() - before);
-                if (i % 1000 == 999)
-                {
-                    progress?.Report(i + 1);
-                }
+                Slowest = Math.Max(Slowest, Stopwatch.GetElapsedTime(begun).TotalMilliseconds);
+                Largest = Math.Max(Largest, GC.GetAllocatedBytesForCurrentThread() - before);
             }
         }
-        finally
+    }
+
+    private static void ReadLora(string path)
+    {
+        using var scope = TensorScope.Enter();
+        using LoraSet set = LoraSet.Open([new LoraChoice(path)]);
+        using Checkpoint model = Checkpoint.Open(Path.Combine(Path.GetDirectoryName(path)!, Model));
+        IWeights changed = set.Apply("unet", model);
+        set.ThrowUnlessUsed();
+        foreach (string name in changed.Names)
         {
-            Directory.Delete(folder, recursive: true);
+            _ = changed.Read(name);
         }
-        return new FuzzResult(reader, accepted + refused + crashes.Count, accepted, refused, crashes, slowest, largest, clock.Elapsed.TotalSeconds);
     }
 
     private static void ReadWeights(string path)
@@ -141,14 +198,6 @@ public static class ReaderFuzz
         {
             ModelConfigJson.ReadFile(path, WanJson.Default.WanTransformerConfig, WanTransformerConfig.Defaults).Validate();
         }
-    }
-
-    private static byte[] Sample(string name)
-    {
-        using Stream stream = typeof(ReaderFuzz).Assembly.GetManifestResourceStream(SamplePrefix + name) ?? throw new InvalidOperationException($"the sample {name} is not part of this assembly.");
-        using var bytes = new MemoryStream();
-        stream.CopyTo(bytes);
-        return bytes.ToArray();
     }
 
     private static string FirstFrame(Exception e) => e.StackTrace?.Split('\n').FirstOrDefault(l => l.Contains("Kinora", StringComparison.Ordinal))?.Trim() ?? "";

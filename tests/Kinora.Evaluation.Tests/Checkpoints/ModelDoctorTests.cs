@@ -62,6 +62,21 @@ public sealed class ModelDoctorTests : IDisposable
     }
 
     [Fact]
+    public void Inspect_FileBesideItsConfiguration_IsHeldAgainstIt()
+    {
+        string network = NetworkFolder("dit/wan_transformer_t2v"), weights = Path.Combine(network, "diffusion_pytorch_model.safetensors"), config = Path.Combine(network, "config.json");
+
+        ModelDoctor.Inspect(weights).Components.Single().State.ShouldBe("whole");
+
+        File.WriteAllText(config, File.ReadAllText(config).Replace("\"ffn_dim\": ", "\"ffn_dim\": 1", StringComparison.Ordinal));
+        ModelDoctor.Inspect(weights).Components.Single().WrongShape.ShouldNotBeEmpty();
+        File.WriteAllText(config, File.ReadAllText(config).Replace("\"ffn_dim\"", "\"fnn_dim\"", StringComparison.Ordinal));
+        string unknown = Should.Throw<ConfigException>(() => ModelDoctor.Inspect(network)).Message;
+        unknown.ShouldContain(config);
+        unknown.ShouldContain("`fnn_dim`: unknown key");
+    }
+
+    [Fact]
     public void Inspect_NotANumber_IsNamedWhenValuesAreRead()
     {
         string network = NetworkFolder("core/autoencoder_tiny_taesd");

@@ -62,6 +62,39 @@ public sealed class SingleFileTests : IDisposable
         (await HashOf(request, options, model.Folder, null, ("transformer", transformer), ("vae", vae), ("text_encoder", text))).ShouldBe(expected);
     }
 
+    // Names of llama.cpp (gguf-py/gguf/tensor_mapping.py, T5), as city96 and others publish encoders in GGUF.
+    [Fact]
+    public async Task Generate_TextEncoderInTheNamesOfLlamaCpp_GivesTheClipOfTheFolder()
+    {
+        using var model = new TinyVideoModel("wan_t2v_tiny");
+        var options = new VideoGenerationOptions { Seed = 5, Steps = 2, Width = 32, Height = 32, Frames = 5 };
+        string expected = await HashOf(new VideoGenerationRequest("a fox"), options, model.Folder), file = Path.Combine(_folder, "umt5.safetensors");
+        (string Own, string Llama)[] names =
+        [
+            ("shared.", "token_embd."), ("encoder.final_layer_norm.", "enc.output_norm."), ("encoder.block.", "enc.blk."), (".layer.0.SelfAttention.relative_attention_bias.", ".attn_rel_b."), (".layer.0.SelfAttention.", ".attn_"),
+            (".layer.0.layer_norm.", ".attn_norm."), (".layer.1.layer_norm.", ".ffn_norm."), (".layer.1.DenseReluDense.wi_0.", ".ffn_gate."), (".layer.1.DenseReluDense.wi_1.", ".ffn_up."), (".layer.1.DenseReluDense.wo.", ".ffn_down."),
+        ];
+        using (var scope = TensorScope.Enter())
+        {
+            using Checkpoint own = Checkpoint.Open(Path.Combine(model.Folder, "text_encoder"));
+            SafetensorsWriter.Write(file, own.Names.Where(n => n != "encoder.embed_tokens.weight").Select(n => KeyValuePair.Create(names.Aggregate(n, (name, row) => name.Replace(row.Own, row.Llama, StringComparison.Ordinal)), own.Read(n))));
+        }
+        EmptyOut(model.Folder, "text_encoder");
+
+        ModelReport report = ModelDoctor.Inspect(file);
+        report.Components.ShouldHaveSingleItem().Dialect.ShouldBe("llama.cpp");
+        report.IsBroken.ShouldBeFalse(report.ToString());
+        (await HashOf(new VideoGenerationRequest("a fox"), options, model.Folder, null, ("text_encoder", file))).ShouldBe(expected);
+    }
+
+    [Fact]
+    public void Inspect_WholeModel_SaysWhatAClipTakes()
+    {
+        using var model = new TinyStableDiffusion("sd15_tiny_pndm");
+
+        ModelDoctor.Inspect(model.Folder).ToString().ShouldMatch("runs it, as a StableDiffusionPipeline: [0-9]+x[0-9]+, 1 frame, [0-9]+ steps take about .* GB here");
+    }
+
     [Fact]
     public async Task Generate_LtxInOneFile_GivesTheClipOfTheFolder()
     {

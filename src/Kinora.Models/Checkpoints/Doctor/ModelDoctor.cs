@@ -93,7 +93,9 @@ public static partial class ModelDoctor
         {
             IReadOnlyDictionary<string, long[]>? wanted = null;
             string state = "unchecked: no configuration is known for these shapes";
-            if (component.Config is { } config && NetworkCatalog.Find(component.ClassName ?? "") is { } kind && TryParametersOf(kind, new ConfigText(path, System.Text.Encoding.UTF8.GetBytes(config))) is { } parameters)
+            ConfigText? config = found.Count == 1 && ConfigBeside(path) is { } beside && NetworkCatalog.ClassNameOf(beside) == component.ClassName ? beside
+                : component.Config is { } text ? new ConfigText(path, System.Text.Encoding.UTF8.GetBytes(text)) : null;
+            if (config is not null && NetworkCatalog.Find(component.ClassName ?? "") is { } kind && TryParametersOf(kind, config) is { } parameters)
             {
                 wanted = parameters;
                 state = "";
@@ -107,9 +109,16 @@ public static partial class ModelDoctor
         }
         else if (components.All(c => !c.IsBroken))
         {
+            advice.AddRange(found.Where(f => f.Undecided is not null && !found.Any(o => o.Name is "unet" or "transformer")).Select(f => $"The {f.Name} alone does not show {f.Undecided}: the network that it is used with decides."));
             advice.Add(ModelFolder.Readiness(path));
         }
         return Finish(new ModelReport(path, found.Count > 0 ? found[0].System : null, "single file", components, Grouped(found.Count > 0 ? strays : [.. file.Names]), HubManifest.Check(System.IO.Path.GetDirectoryName(System.IO.Path.GetFullPath(path))!, System.IO.Path.GetFileName(path)), advice));
+    }
+
+    private static ConfigText? ConfigBeside(string path)
+    {
+        string config = System.IO.Path.Combine(System.IO.Path.GetDirectoryName(System.IO.Path.GetFullPath(path))!, Config);
+        return File.Exists(config) ? ConfigText.OfFile(config) : null;
     }
 
     private static ComponentReport InspectNetwork(string folder, string name, bool readsValues)
