@@ -95,16 +95,20 @@ public static class CurateCommand
         session.Remark(Summary(index, result));
         session.Remark($"look at {ReportPage.Save(options.Output, result, options.Recipe)}");
         session.Result(json ? index.ToJson().TrimEnd('\n') : options.Output);
+        if (index.Failures.Count > 0 && result.Sources.All(s => s.Measures.Failure is not null)) { throw CommandException.Input($"{footage}: none of the files could be used; the reasons are above and in {Path.Combine(options.Output, Workspace.SourcesName)}."); }
         return ExitCodes.Success;
     }
 
     private static string Summary(DatasetIndex index, CurationResult result)
     {
         var text = new StringBuilder(string.Create(CultureInfo.InvariantCulture,
-            $"{index.Kept} of {index.Clips} clips kept, {index.HoursKept:0.###} of {index.HoursIn:0.###} hours; {index.Sources} files, {index.ExactDuplicates} of them copies, {index.Failures.Count} unusable, {index.Damaged.Count} damaged"));
-        if (result.MeasureTime > TimeSpan.Zero) { text.Append(CultureInfo.InvariantCulture, $"; measured at {result.MeasuredSeconds / result.MeasureTime.TotalSeconds:0.0} × real time"); }
+            $"{index.Kept} of {index.Clips} clips kept, {Span(index.HoursKept)} of {Span(index.HoursIn)}; {index.Sources} file{(index.Sources == 1 ? "" : "s")}, {index.ExactDuplicates} of them copies, {index.Failures.Count} unusable, {index.Damaged.Count} damaged"));
+        if (result.MeasuredSeconds > 0) { text.Append(CultureInfo.InvariantCulture, $"; measured at {result.MeasuredSeconds / result.MeasureTime.TotalSeconds:0.0} × real time"); }
         return text.ToString();
     }
+
+    // Minutes where hours would begin with zeros.
+    private static string Span(double hours) => string.Create(CultureInfo.InvariantCulture, $"{(hours >= 1 ? hours : 60 * hours):0.##} {(hours >= 1 ? "hours" : "minutes")}");
 
     private static Command CreateVerify()
     {

@@ -49,6 +49,17 @@ public sealed class CurateCommandTests : IDisposable
         (await Cli.RunAsync("curate", "explain", dataset, id)).Output.ShouldContain("because length.seconds");
     }
 
+    [Fact]
+    public async Task Curate_OfFilesThatAreNoVideos_NamesThemAndFails()
+    {
+        string corpus = Directory.CreateDirectory(Path.Combine(_root, "corpus")).FullName;
+        await File.WriteAllTextAsync(Path.Combine(corpus, "notes.mp4"), "words");
+        var outcome = await Cli.RunAsync("curate", corpus, "-o", Path.Combine(_root, "dataset"));
+        outcome.ExitCode.ShouldBe(ExitCodes.Input);
+        outcome.Error.ShouldContain("skipped notes.mp4");
+        outcome.Error.ShouldContain("none of the files could be used");
+    }
+
     [Theory]
     [InlineData("--shard", "2/2", "0/8")]
     [InlineData("--recipe", "{\"rules\":[{\"score\":\"beauty\"}]}", "beauty")]

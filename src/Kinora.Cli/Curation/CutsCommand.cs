@@ -103,7 +103,7 @@ internal static class CutsCommand
 
     private static string Table(ShotList list)
     {
-        var text = new StringBuilder(string.Create(CultureInfo.InvariantCulture, $"{list.Cuts.Count} cuts in {list.Frames} frames at {list.FrameRate.ToDouble():0.###} frames per second"));
+        var text = new StringBuilder(string.Create(CultureInfo.InvariantCulture, $"{list.Cuts.Count} cut{(list.Cuts.Count == 1 ? "" : "s")} in {list.Frames} frames at {list.FrameRate.ToDouble():0.###} frames per second"));
         foreach (var shot in list.Shots) { text.Append(CultureInfo.InvariantCulture, $"\n{shot.Start,8} .. {shot.End - 1,-8} {(shot.StartTime - list.Shots[0].StartTime).ToDouble(),9:0.000} s  {shot.Seconds,8:0.000} s long"); }
         return text.ToString();
     }

@@ -68,6 +68,7 @@ public sealed class CurationRun(CurationOptions options, Action<CurationProgress
     {
         var found = Corpus.Find(corpus).Where(f => !f.Path.StartsWith(_workspace.Folder + Path.DirectorySeparatorChar, StringComparison.Ordinal)).ToList();
         if (found.Count == 0) { throw new FileNotFoundException($"{corpus}: no video was found there.", corpus); }
+        _workspace.Create();
         var files = new List<SourceFile>();
         foreach (var (path, name) in found)
         {

@@ -24,13 +24,17 @@ internal static class Corpus
 {
     private static readonly string[] Extensions = [".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".m2ts", ".mts", ".wmv", ".flv", ".ogv", ".3gp", ".gif", ".mxf", ".vob", ".mjpeg", ".y4m"];
 
-    /// <summary>Every video below a folder, or the one file named, by name in ordinal order; names and absolute paths.</summary>
+    private static readonly EnumerationOptions Everywhere = new() { RecurseSubdirectories = true, IgnoreInaccessible = false, AttributesToSkip = FileAttributes.Hidden };
+
+    /// <summary>Every video below a folder, the pieces of other runs left out, or the one file named, by name in ordinal order; names and absolute paths.</summary>
     public static IReadOnlyList<(string Path, string Name)> Find(string root)
     {
         string full = Path.GetFullPath(root);
         if (File.Exists(full)) { return [(full, Path.GetFileName(full))]; }
         if (!Directory.Exists(full)) { throw new FileNotFoundException($"{root}: there is no such file or folder.", root); }
-        var files = Directory.EnumerateFiles(full, "*", new EnumerationOptions { RecurseSubdirectories = true, IgnoreInaccessible = false, AttributesToSkip = FileAttributes.Hidden })
+        string[] work = [.. Directory.EnumerateDirectories(full, "*", Everywhere).Where(Workspace.IsWork)];
+        var files = Directory.EnumerateFiles(full, "*", Everywhere)
+            .Where(path => !Array.Exists(work, folder => path.StartsWith(folder + Path.DirectorySeparatorChar, StringComparison.Ordinal)))
             .Where(path => Extensions.Contains(Path.GetExtension(path).ToLowerInvariant(), StringComparer.Ordinal))
             .Select(path => (path, Path.GetRelativePath(full, path).Replace('\\', '/')));
         return [.. files.OrderBy(file => file.Item2, StringComparer.Ordinal)];

@@ -62,8 +62,8 @@ public static class ReportPage
         return new JsonObject
         {
             ["index"] = JsonNode.Parse(index.ToJson()), ["recipe"] = JsonNode.Parse(recipe.ToJson()), ["measure"] = result.Sources.Count > 0 ? result.Sources[0].Measures.Options : null,
-            ["speed"] = result.MeasureTime > TimeSpan.Zero ? result.MeasuredSeconds / result.MeasureTime.TotalSeconds : null,
-            ["audit"] = index.Kept == 0 ? null : string.Create(CultureInfo.InvariantCulture, $"{index.Residual.Clips} of {index.Kept}: {100 * index.Residual.Low:0.#} to {100 * index.Residual.High:0.#} %"),
+            ["speed"] = result.MeasuredSeconds > 0 ? result.MeasuredSeconds / result.MeasureTime.TotalSeconds : null,
+            ["audit"] = index.Kept == 0 ? null : string.Create(CultureInfo.InvariantCulture, $"{index.Residual.Clips} of {index.Kept} ({100 * index.Residual.Low:0.#}–{100 * index.Residual.High:0.#}\u00a0%)"),
             ["scores"] = new JsonArray([.. ScoreNames.All.Select(score => new JsonObject { ["name"] = score.Name, ["unit"] = score.Unit, ["meaning"] = score.Meaning, ["unavailable"] = WhyUnavailable(result, score.Name) })]),
             ["rules"] = new JsonArray([.. DecisionMaker.LimitsOf([.. result.Sources.Select(s => s.Measures)], recipe).Select(limit => new JsonObject { ["score"] = limit.Score, ["min"] = limit.Min, ["max"] = limit.Max, ["dropUnavailable"] = limit.DropUnavailable })]),
             ["sources"] = new JsonArray([.. result.Sources.Select((source, i) => Source(source, i < MaxTimelines))]),
@@ -78,7 +78,7 @@ public static class ReportPage
         return new JsonObject
         {
             ["name"] = source.File.Name, ["seconds"] = source.Measures.Facts?.Seconds ?? 0, ["start"] = source.Measures.Clips.Count > 0 ? source.Measures.Clips[0].StartTime : 0,
-            ["failure"] = source.Measures.Failure, ["damage"] = source.Measures.Damage,
+            ["text"] = source.File.Given, ["failure"] = source.Measures.Failure, ["damage"] = source.Measures.Damage,
             ["time"] = Numbers(series.Time), ["motion"] = Numbers(series.Motion), ["content"] = Numbers(series.Content),
         };
     }

@@ -81,6 +81,26 @@ public sealed class CurationRunTests : IDisposable
     }
 
     [Fact]
+    public void Run_OnFootageWithDatasetsInIt_LeavesTheirPiecesAlone()
+    {
+        string corpus = Corpus(), inside = Path.Combine(corpus, "dataset");
+        string root = Run(corpus, inside).Index!.Root;
+        Run(corpus, inside).Index!.Sources.ShouldBe(4);
+        var other = Run(corpus, "other").Index!;
+        (other.Sources, other.Root).ShouldBe((4, root));
+    }
+
+    [Fact]
+    public void Run_OnAFolderWithoutVideos_LeavesNothingBehind()
+    {
+        string empty = Directory.CreateDirectory(Path.Combine(_root, "empty")).FullName, file = Path.Combine(_root, "file");
+        Should.Throw<FileNotFoundException>(() => Run(empty, "dataset")).Message.ShouldContain("no video");
+        Directory.Exists(Path.Combine(_root, "dataset")).ShouldBeFalse();
+        File.WriteAllText(file, "");
+        Should.Throw<IOException>(() => Run(Corpus(), "file")).Message.ShouldContain("it is a file");
+    }
+
+    [Fact]
     public void Verify_OfAChangedShard_SaysWhich()
     {
         Run(Corpus(), "dataset");
