@@ -108,8 +108,10 @@ internal static class ClipCutter
     private static ClipFile CutOrThrow(SourceFile source, SourceFacts facts, ClipMeasures clip, OutputOptions output, string target, CancellationToken cancellationToken)
     {
         Rational rate = ParseRate(facts.FrameRate);
-        using var reader = VideoReader.Open(source.Path, SizeFor(source.Path, output));
-        int width = reader.Width / 2 * 2, height = reader.Height / 2 * 2, written = 0;
+        var (size, part) = SizeFor(source.Path, output);
+        using var reader = VideoReader.Open(source.Path, size);
+        // H.264 takes even sides.
+        int width = part?.Width ?? (reader.Width / 2 * 2), height = part?.Height ?? (reader.Height / 2 * 2), written = 0;
         if (width == 0 || height == 0) { return Failed($"{reader.Width}×{reader.Height} is too small for H.264", facts); }
         // Large pictures fill memory faster than it is collected, so two buffers serve all frames.
         byte[] frame = new byte[reader.Width * reader.Height * 3], last = new byte[width * height * 3];
@@ -119,7 +121,7 @@ internal static class ClipCutter
             foreach (var rgb in Frames(reader, clip, rate, frame))
             {
                 cancellationToken.ThrowIfCancellationRequested();
-                Crop(rgb, reader.Width, width, height, last);
+                Crop(rgb, reader.Width, part is null ? 0 : (reader.Width - width) / 2, part is null ? 0 : (reader.Height - height) / 2, width, height, last);
                 first ??= [.. last];
                 writer.Write(last);
                 written++;
@@ -158,19 +160,25 @@ internal static class ClipCutter
         for (long i = 0; i < clip.Frames && reader.TryRead(buffer, out Rational pts) && pts.ToTimeSpan() < end; i++) { yield return buffer; }
     }
 
-    private static VideoReaderOptions SizeFor(string path, OutputOptions output)
+    // How the source is read, and which part of that is written, about the middle; null for all of it.
+    private static (VideoReaderOptions Size, (int Width, int Height)? Part) SizeFor(string path, OutputOptions output)
     {
         var shown = new VideoReaderOptions { SquarePixels = true };
-        if (output.MaxShortSide == 0) { return shown; }
+        if (output.MaxShortSide == 0 && output.Fit == ClipFit.Keep) { return (shown, null); }
         int w, h;
         using (var probe = VideoReader.Open(path, shown with { Threads = 1 })) { (w, h) = (probe.Width, probe.Height); }
-        if (Math.Min(w, h) <= output.MaxShortSide) { return shown; }
-        return w < h ? shown with { Width = output.MaxShortSide, Filter = ScaleFilter.Area } : shown with { Height = output.MaxShortSide, Filter = ScaleFilter.Area };
+        if (output.Fit == ClipFit.Bucket && Bucket.SizeWithin(w, h, output.MaxShortSide) is var (width, height))
+        {
+            double scale = Math.Max((double)width / w, (double)height / h);
+            return (shown with { Width = Math.Max(width, (int)Math.Round(w * scale)), Height = Math.Max(height, (int)Math.Round(h * scale)), Filter = ScaleFilter.Area }, (width, height));
+        }
+        if (output.MaxShortSide == 0 || Math.Min(w, h) <= output.MaxShortSide) { return (shown, null); }
+        return (w < h ? shown with { Width = output.MaxShortSide, Filter = ScaleFilter.Area } : shown with { Height = output.MaxShortSide, Filter = ScaleFilter.Area }, null);
     }
 
-    private static void Crop(byte[] rgb, int stride, int width, int height, byte[] target)
+    private static void Crop(byte[] rgb, int stride, int left, int top, int width, int height, byte[] target)
     {
-        for (int y = 0; y < height; y++) { rgb.AsSpan(y * stride * 3, width * 3).CopyTo(target.AsSpan(y * width * 3)); }
+        for (int y = 0; y < height; y++) { rgb.AsSpan((((top + y) * stride) + left) * 3, width * 3).CopyTo(target.AsSpan(y * width * 3)); }
     }
 
     private static double Psnr(byte[] a, byte[] b)

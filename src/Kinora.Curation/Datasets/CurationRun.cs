@@ -183,5 +183,5 @@ public sealed class CurationRun(CurationOptions options, Action<CurationProgress
 
     // What changes the bytes of a clip's file; how clips are spread over shards does not.
     private static string OutputKey(OutputOptions output) =>
-        Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"{ClipVersion} {output.MaxShortSide} {output.Quality} {output.Preset}{(output.Split == SplitMode.KeyFrame ? " keyframe" : "")}")))[..8];
+        Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"{ClipVersion} {output.MaxShortSide} {output.Quality} {output.Preset}{(output.Split == SplitMode.KeyFrame ? " keyframe" : "")}{(output.Fit == ClipFit.Bucket ? " bucket" : "")}")))[..8];
 }

@@ -39,11 +39,25 @@ public enum SplitMode
     [JsonStringEnumMemberName("keyframe")] KeyFrame,
 }
 
+/// <summary>Which size clips are written in.</summary>
+[JsonConverter(typeof(JsonStringEnumConverter<ClipFit>))]
+public enum ClipFit
+{
+    /// <summary>The source's, shrunk where <see cref="OutputOptions.MaxShortSide"/> says so.</summary>
+    [JsonStringEnumMemberName("keep")] Keep,
+
+    /// <summary>One size for each class of height and aspect: shrunk to cover it, its middle cut out; pictures smaller than every class stay as they are.</summary>
+    [JsonStringEnumMemberName("bucket")] Bucket,
+}
+
 /// <summary>What clips are written as.</summary>
 public sealed record OutputOptions
 {
     /// <summary>Coded anew, or copied from key frame on.</summary>
     public SplitMode Split { get; init; }
+
+    /// <summary>The source's size, or that of a class.</summary>
+    public ClipFit Fit { get; init; }
 
     /// <summary>Longest shorter side in pixels; larger clips shrink by area. 0 = as they are.</summary>
     public int MaxShortSide { get; init; }
@@ -138,6 +152,7 @@ public sealed record Recipe
             : MaxClipsPerSource < 0 ? $"max_clips_per_source: expected at least 0, got {MaxClipsPerSource}."
             : Output.MaxShortSide is not 0 and < 16 ? $"output.max_short_side: expected 0 or at least 16, got {Output.MaxShortSide}."
             : Output.Split == SplitMode.KeyFrame && Output.MaxShortSide != 0 ? "output.max_short_side: clips that are split by key frame are copied as they are; give 0, or output.split \"exact\"."
+            : Output.Split == SplitMode.KeyFrame && Output.Fit != ClipFit.Keep ? "output.fit: clips that are split by key frame are copied as they are; give \"keep\", or output.split \"exact\"."
             : Output.Quality is < 0 or > 51 ? $"output.quality: expected 0 to 51, got {Output.Quality}."
             : Output.ShardClips < 1 ? $"output.shard_clips: expected at least 1, got {Output.ShardClips}."
             : null;

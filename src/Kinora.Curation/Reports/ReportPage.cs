@@ -45,6 +45,7 @@ public static class ReportPage
         for (int s = 0; s < result.Sources.Count; s++)
         {
             var (file, measures) = result.Sources[s];
+            var size = WrittenSize(measures.Facts, recipe.Output);
             foreach (var clip in measures.Clips)
             {
                 var decision = result.Decisions[at];
@@ -53,7 +54,7 @@ public static class ReportPage
                     ["id"] = clip.Id.ToString(), ["s"] = s, ["start"] = clip.StartTime, ["end"] = clip.EndTime,
                     ["v"] = new JsonArray([.. ScoreNames.All.Select(score => (JsonNode?)clip[score.Name]?.Value)]),
                     ["reasons"] = new JsonArray([.. decision.Reasons.Select(r => (JsonNode?)r.Rule)]), ["dup"] = decision.DuplicateOf?.ToString(),
-                    ["c"] = FactCaption.Describe(clip), ["b"] = Bucket.Of(measures.Facts!.Width, measures.Facts.Height, (int)(clip.EndFrame - clip.StartFrame), ClipCutter.ParseRate(measures.Facts.FrameRate).ToDouble()),
+                    ["c"] = FactCaption.Describe(clip), ["b"] = Bucket.Of(size.Width, size.Height, (int)(clip.EndFrame - clip.StartFrame), ClipCutter.ParseRate(measures.Facts!.FrameRate).ToDouble()),
                     ["t"] = at % every == 0 ? clip.Thumbnail : null,
                 });
                 at++;
@@ -69,6 +70,16 @@ public static class ReportPage
             ["sources"] = new JsonArray([.. result.Sources.Select((source, i) => Source(source, i < MaxTimelines))]),
             ["clips"] = clips,
         };
+    }
+
+    // As clips are written, but for pixels that are not square.
+    private static (int Width, int Height) WrittenSize(SourceFacts? facts, OutputOptions output)
+    {
+        if (facts is null) { return (1, 1); }
+        var (w, h) = facts.Rotation is 90 or 270 ? (facts.Height, facts.Width) : (facts.Width, facts.Height);
+        if (output.Fit == ClipFit.Bucket && Bucket.SizeWithin(w, h, output.MaxShortSide) is { } size) { return size; }
+        double scale = output.MaxShortSide == 0 ? 1 : Math.Min(1, (double)output.MaxShortSide / Math.Min(w, h));
+        return ((int)Math.Round(w * scale), (int)Math.Round(h * scale));
     }
 
     private static JsonObject Source(CuratedSource source, bool withSeries)
