@@ -32,6 +32,9 @@ public sealed record DistributionOptions
     /// <summary>Compute scores of fewer clips than they need, with a warning.</summary>
     public bool AllowFew { get; init; }
 
+    /// <summary>What to do about fewer clips than a score needs, as the last sentence of the refusal.</summary>
+    public string FewRemedy { get; init; } = "--few computes it all the same, with a warning";
+
     /// <summary>What the features are, for the passport.</summary>
     public string Features { get; init; } = "given";
 
@@ -166,7 +169,7 @@ public static class DistributionSuite
         {
             if (count < minimum && !options.AllowFew)
             {
-                _refused.Add(new RefusedScore(name, $"needs at least {minimum} clips, got {count}{(real is null ? "" : $" ({generated.Name}: {generated.Count}, {real.Name}: {real.Count})")}. --few computes it all the same, with a warning"));
+                _refused.Add(new RefusedScore(name, $"needs at least {minimum} clips, got {count}{(real is null ? "" : $" ({generated.Name}: {generated.Count}, {real.Name}: {real.Count})")}. {options.FewRemedy}"));
                 return;
             }
             try

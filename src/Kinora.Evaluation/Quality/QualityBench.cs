@@ -55,7 +55,7 @@ public static class QualityBench
         LabeledClips generated = Generate(pipeline, cases, options, sampler, steps, guidance, progress, cancellationToken);
         double generationSeconds = Stopwatch.GetElapsedTime(generating).TotalSeconds;
         WorldReading reading = jury.Read(generated, [.. cases.Select(c => c.Prompt)], cancellationToken);
-        ScoreSheet world = jury.Sheet(reading, realReading, new DistributionOptions { Seed = options.Seed }, cancellationToken);
+        ScoreSheet world = jury.Sheet(reading, realReading, new DistributionOptions { Seed = options.Seed, FewRemedy = "More prompts make more clips" }, cancellationToken);
 
         var passport = new QualityPassport
         {

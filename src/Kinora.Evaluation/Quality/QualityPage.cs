@@ -172,7 +172,7 @@ public static class QualityPage
         main{max-width:1180px;margin:0 auto;padding:2rem 1.25rem 4rem}h1{margin:0;font-size:1.9rem;letter-spacing:-.01em}h2{margin:2.5rem 0 .75rem;font-size:1.25rem}h3{margin:0 0 .4rem;font-size:1rem}
         .lead{margin:.25rem 0 1.5rem;color:var(--soft)}.note{color:var(--soft);font-size:.85rem}.scroll{overflow-x:auto}
         .tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(150px,1fr));gap:.75rem;margin-bottom:1.25rem}.tile{background:var(--panel);border:1px solid var(--line);border-radius:10px;padding:.8rem 1rem}
-        .tile .name{color:var(--soft)}.tile .number{font-size:2rem;font-weight:650;font-variant-numeric:tabular-nums}td .note{display:block}.tile small{font-size:1rem;color:var(--soft)}.tile svg{width:100%;height:10px;display:block}
+        .tile .name{color:var(--soft)}.tile .number{font-size:2rem;font-weight:650;font-variant-numeric:tabular-nums}td .note{display:block}td.note{white-space:normal}.tile small{font-size:1rem;color:var(--soft)}.tile svg{width:100%;height:10px;display:block}
         .rail{fill:var(--line)}.range{fill:var(--accent);opacity:.35}.point{fill:var(--accent)}
         table{border-collapse:collapse;font-variant-numeric:tabular-nums}th,td{padding:.35rem .7rem;border-bottom:1px solid var(--line);text-align:left;white-space:nowrap}thead th{color:var(--soft);font-weight:500;font-size:.85rem}tbody th{font-weight:500}
         .grid{display:grid;grid-template-columns:repeat(auto-fill,minmax(168px,1fr));gap:.9rem}.grid.wide{grid-template-columns:repeat(auto-fill,minmax(250px,1fr));gap:1.5rem}

@@ -98,7 +98,7 @@ public static class SystemsBench
         {
             progress?.Invoke($"{contestant.Name}: reading clips", 0, made.Count);
             WorldReading reading = jury.Read(made, [.. cases.Take(made.Count).Select(c => c.Prompt)], cancellationToken);
-            ScoreSheet sheet = jury.Sheet(reading, realReading, new DistributionOptions { Seed = options.Seed }, cancellationToken);
+            ScoreSheet sheet = jury.Sheet(reading, realReading, new DistributionOptions { Seed = options.Seed, FewRemedy = "More prompts make more clips" }, cancellationToken);
             IReadOnlyList<NearestClip> nearest = contestant.Kind == SystemResult.Generator ? Memorization.Nearest(Describe(Enumerable.Range(0, made.Count).Select(made.Clip), size, frames), training) : [];
             if (nearest.Count > 0)
                 sheet = sheet.With(Memorization.Sheet(nearest, heldOut, training.Count, PixelDescriptor.Name, null, options.Seed));

@@ -225,15 +225,15 @@ internal static class SamePadding
         return scope.Keep(Separately(f0 + f1 + h0 + h1 + w0 + w1 == 0 ? x : F.Pad(x, [w0, w1, h0, h1, f0, f1]), kernel, stride));
     }
 
-    // A maximum over a box is one over its rows and columns, then over its frames: pictures pool faster than volumes, and in bfloat16, too.
-    private static Tensor Separately(Tensor x, Size3 kernel, Size3 stride)
+    // A maximum over a box is one over its frames, then over its rows, then over its columns: whole rows are compared at once, and in bfloat16, too.
+    private static Tensor Separately(Tensor x, Size3 kernel, Size3 stride) => Along(4, Along(3, Along(2, x, kernel.Frames, stride.Frames), kernel.Height, stride.Height), kernel.Width, stride.Width);
+
+    private static Tensor Along(int dim, Tensor x, long kernel, long stride)
     {
-        var (b, c, f, h, w) = x.Dims5();
-        x = F.MaxPool2d(x.Reshape(b, c * f, h, w), (kernel.Height, kernel.Width), (stride.Height, stride.Width));
-        x = x.View(b, c, f, x.Size(2), x.Size(3));
-        Tensor result = x.Slice(2, 0, f - kernel.Frames + 1, stride.Frames);
-        for (long i = 1; i < kernel.Frames; i++)
-            result = result.Maximum(x.Slice(2, i, f - kernel.Frames + 1 + i, stride.Frames));
+        long end = x.Size(dim) - kernel + 1;
+        Tensor result = x.Slice(dim, 0, end, stride);
+        for (long i = 1; i < kernel; i++)
+            result = result.Maximum(x.Slice(dim, i, end + i, stride));
         return result;
     }
 
