@@ -5,10 +5,14 @@ using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Kinora.Engine;
+using Kinora.Media;
 using Kinora.Models;
 using Kinora.Models.Generation;
 using Kinora.Models.Systems.Clip;
+using Kinora.Models.Systems.CogVideoX;
+using Kinora.Models.Systems.Ltx;
 using Kinora.Models.Systems.StableDiffusion;
+using Kinora.Models.Systems.StableVideoDiffusion;
 using Kinora.Models.Systems.T5;
 using Kinora.Models.Systems.Wan;
 
@@ -35,10 +39,11 @@ internal sealed partial class GenerationMemoryJson : JsonSerializerContext;
 /// <param name="DType">fp32 or bf16.</param>
 /// <param name="Offload">As --offload.</param>
 /// <param name="Weights">As --weights.</param>
-public sealed record MemoryCase(string Model, string DType, string Offload = "none", string Weights = "auto")
+/// <param name="Tiling">As --vae-tiling.</param>
+public sealed record MemoryCase(string Model, string DType, string Offload = "none", string Weights = "auto", VaeTiling Tiling = VaeTiling.Auto)
 {
     /// <summary>For people, and for the process that measures.</summary>
-    public string Name => string.Join(' ', [Model, DType, .. Offload == "none" ? (string[])[] : [$"offload-{Offload}"], .. Weights == "auto" ? (string[])[] : [Weights]]);
+    public string Name => string.Join(' ', [Model, DType, .. Offload == "none" ? (string[])[] : [$"offload-{Offload}"], .. Weights == "auto" ? (string[])[] : [Weights], .. Tiling == VaeTiling.On ? (string[])["strips"] : []]);
 
     internal KinoraOptions Options(string folder) => new() { Model = folder, Device = "cpu", DType = DType, Offload = Offload, Weights = Weights };
 }
@@ -49,14 +54,20 @@ public static class MemoryBench
     /// <summary>How far a prediction may be off.</summary>
     public const double Tolerance = 0.15;
 
-    private sealed record Subject(Action<RandomModelFolder> Write, VideoGenerationOptions Options);
+    private sealed record Subject(Action<RandomModelFolder> Write, VideoGenerationOptions Options, bool Animates = false);
 
     private static readonly Dictionary<string, Subject> Subjects = new(StringComparer.Ordinal)
     {
         ["tiny-sd"] = new(WriteTinyPicture, new() { Seed = 1, Width = 64, Height = 64, Steps = 2 }),
         ["tiny-wan"] = new(WriteTinyWan, new() { Seed = 1, Width = 64, Height = 48, Frames = 5, Steps = 2 }),
+        ["tiny-svd"] = new(WriteTinyAnimator, new() { Seed = 1, Width = 64, Height = 64, Frames = 3, Steps = 2 }, Animates: true),
+        ["tiny-ltx"] = new(WriteTinyLtx, new() { Seed = 1, Width = 64, Height = 64, Frames = 9, Steps = 2 }),
+        ["tiny-cogvideox"] = new(WriteTinyCogVideoX, new() { Seed = 1, Width = 64, Height = 48, Frames = 9, Steps = 2 }),
         ["middle-sd"] = new(WritePicture, new() { Seed = 1, Width = 512, Height = 512, Steps = 2 }),
         ["middle-wan"] = new(WriteWan, new() { Seed = 1, Width = 320, Height = 192, Frames = 17, Steps = 2 }),
+        ["middle-svd"] = new(WriteAnimator, new() { Seed = 1, Width = 256, Height = 192, Frames = 6, Steps = 2 }, Animates: true),
+        ["middle-ltx"] = new(WriteLtx, new() { Seed = 1, Width = 384, Height = 256, Frames = 49, Steps = 2 }),
+        ["middle-cogvideox"] = new(WriteCogVideoX, new() { Seed = 1, Width = 240, Height = 160, Frames = 17, Steps = 2 }),
     };
 
     /// <summary>The models, small to large.</summary>
@@ -66,7 +77,8 @@ public static class MemoryBench
     public static IReadOnlyList<MemoryCase> Cases { get; } =
     [
         .. Models.SelectMany(m => new[] { new MemoryCase(m, "fp32"), new MemoryCase(m, "bf16") }),
-        new("middle-sd", "fp32", "model"), new("middle-wan", "bf16", "model"), new("middle-wan", "bf16", Weights: "int8"),
+        new("middle-sd", "fp32", "model"), new("middle-wan", "bf16", "model"), new("middle-wan", "bf16", "block"), new("middle-wan", "bf16", Weights: "int8"),
+        .. Models.Where(m => m.StartsWith("middle-", StringComparison.Ordinal)).SelectMany(m => new[] { new MemoryCase(m, "fp32", Tiling: VaeTiling.On), new MemoryCase(m, "bf16", Tiling: VaeTiling.On) }),
     ];
 
     /// <summary>Writes a model.</summary>
@@ -107,8 +119,15 @@ public static class MemoryBench
             $"{one.Name,-30} {predicted / 1e6,8:F0}  {measured.Peak / 1e6,8:F0}  {(double)predicted / measured.Peak,7:F2} {string.Concat(measured.Phases.Select(p => string.Create(CultureInfo.InvariantCulture, $"{p / 1e6,8:F0} ")))}").TrimEnd();
     }
 
-    private static GenerationPlan Plan(MemoryCase one, string folder) =>
-        GenerationPlan.Create(ModelFolder.Open(folder), new VideoGenerationRequest("a red ball") { NegativePrompt = "blurred" }, Find(one.Model).Options);
+    private static GenerationPlan Plan(MemoryCase one, string folder)
+    {
+        Subject subject = Find(one.Model);
+        VideoGenerationOptions options = subject.Options with { Tiling = one.Tiling };
+        VideoGenerationRequest request = subject.Animates
+            ? new VideoGenerationRequest("") { FirstFrame = new VideoFrame(options.Width!.Value, options.Height!.Value, new byte[3 * options.Width.Value * options.Height.Value]) }
+            : new VideoGenerationRequest("a red ball") { NegativePrompt = "blurred" };
+        return GenerationPlan.Create(ModelFolder.Open(folder), request, options);
+    }
 
     private static Subject Find(string model) => Subjects.TryGetValue(model, out Subject? found) ? found : throw new EvaluationException($"model '{model}' is unknown; there are {string.Join(", ", Models)}.");
 
@@ -150,14 +169,11 @@ public static class MemoryBench
 
     private static void WriteWan(RandomModelFolder folder, int heads, int headDim, int hidden, int layers, int vaeWidth, int textWidth, int textLayers)
     {
-        const int TextHeadDim = 8;
         var transformer = WanTransformerConfig.TextToVideo1B with { NumAttentionHeads = heads, AttentionHeadDim = headDim, FfnDim = hidden, NumLayers = layers, TextDim = textWidth };
         var vae = WanAutoencoderConfig.Wan21 with { BaseDim = vaeWidth };
-        int vocabulary = folder.AddLetterTokenizer();
-        var text = new T5Config { VocabSize = vocabulary, DModel = textWidth, DKv = TextHeadDim, NumHeads = textWidth / TextHeadDim, DFf = 2 * textWidth, NumLayers = textLayers, FeedForwardProj = "gated-gelu", ModelType = JsonDocument.Parse($"\"{T5Config.Umt5}\"").RootElement };
         folder.Add("transformer", RandomModelFolder.DiffusersFile, transformer, WanJson.Default.WanTransformerConfig, path => new WanTransformer(path, transformer));
         folder.Add("vae", RandomModelFolder.DiffusersFile, vae, WanJson.Default.WanAutoencoderConfig, path => new WanAutoencoder(path, vae));
-        folder.Add("text_encoder", RandomModelFolder.TransformersFile, text, T5Json.Default.T5Config, path => new T5EncoderModel(path, text));
+        WriteText(folder, textWidth, textLayers, T5Config.Umt5);
         folder.Write("scheduler", "scheduler_config.json", """
             { "_class_name": "UniPCMultistepScheduler", "flow_shift": 3.0, "num_train_timesteps": 1000, "prediction_type": "flow_prediction", "solver_order": 2, "solver_type": "bh2", "use_flow_sigmas": true }
             """);
@@ -165,6 +181,84 @@ public static class MemoryBench
         {
             ["transformer"] = WanTransformerConfig.Name, ["vae"] = WanAutoencoderConfig.Name, ["text_encoder"] = "UMT5EncoderModel", ["scheduler"] = "UniPCMultistepScheduler", ["tokenizer"] = "T5TokenizerFast",
         });
+    }
+
+    private static void WriteTinyAnimator(RandomModelFolder folder) => WriteAnimator(folder, [32, 32], [32, 32], heads: 2, layers: 1, imageWidth: 16, imageLayers: 1);
+
+    // Stable Video Diffusion with a U-Net of half the width and its own autoencoder.
+    private static void WriteAnimator(RandomModelFolder folder) => WriteAnimator(folder, [160, 320, 640, 640], AutoencoderKlConfig.StableDiffusion.BlockOutChannels, heads: 5, layers: 2, imageWidth: 512, imageLayers: 6);
+
+    private static void WriteAnimator(RandomModelFolder folder, IReadOnlyList<int> widths, IReadOnlyList<int> vaeWidths, int heads, int layers, int imageWidth, int imageLayers)
+    {
+        const int PhaseWidth = 32, Numbers = 3, PatchSize = 8, ImageSize = 64;
+        var whole = new UNetSpatioTemporalConfig();
+        int levels = widths.Count;
+        var unet = whole with
+        {
+            BlockOutChannels = widths, NumAttentionHeads = [heads], LayersPerBlock = [layers], CrossAttentionDim = [imageWidth], AdditionTimeEmbedDim = PhaseWidth, ProjectionClassEmbeddingsInputDim = Numbers * PhaseWidth,
+            DownBlockTypes = [.. whole.DownBlockTypes.Take(levels - 1), whole.DownBlockTypes[^1]], UpBlockTypes = [.. whole.UpBlockTypes.Take(levels)],
+        };
+        var vae = new TemporalAutoencoderConfig { BlockOutChannels = vaeWidths, LayersPerBlock = layers, DownBlockTypes = [.. vaeWidths.Select(_ => "DownEncoderBlock2D")] };
+        var vision = new ClipVisionConfig { HiddenSize = imageWidth, IntermediateSize = 4 * imageWidth, ProjectionDim = imageWidth, NumHiddenLayers = imageLayers, NumAttentionHeads = 2, ImageSize = ImageSize, PatchSize = PatchSize };
+        folder.Add("unet", RandomModelFolder.DiffusersFile, unet, StableVideoDiffusionJson.Default.UNetSpatioTemporalConfig, path => new UNetSpatioTemporal(path, unet));
+        folder.Add("vae", RandomModelFolder.DiffusersFile, vae, StableVideoDiffusionJson.Default.TemporalAutoencoderConfig, path => new TemporalAutoencoder(path, vae));
+        folder.Add("image_encoder", RandomModelFolder.TransformersFile, vision, ClipJson.Default.ClipVisionConfig, path => new ClipVisionModelWithProjection(path, vision));
+        folder.Write("feature_extractor", "preprocessor_config.json", $$"""{ "do_resize": true, "size": { "shortest_edge": {{ImageSize}} }, "crop_size": {{ImageSize}} }""");
+        folder.Write("scheduler", "scheduler_config.json", """
+            { "_class_name": "EulerDiscreteScheduler", "beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear", "prediction_type": "v_prediction", "sigma_min": 0.002, "sigma_max": 700.0,
+              "steps_offset": 1, "timestep_spacing": "leading", "timestep_type": "continuous", "use_karras_sigmas": true }
+            """);
+        folder.Index("StableVideoDiffusionPipeline");
+    }
+
+    private static void WriteTinyLtx(RandomModelFolder folder) => WriteLtx(folder, heads: 2, headDim: 12, layers: 2, divisor: 16, latents: 8, textWidth: 16, textLayers: 1);
+
+    // LTX-Video 0.9.1 with a transformer of about 300 million parameters and an autoencoder of half the width.
+    private static void WriteLtx(RandomModelFolder folder) => WriteLtx(folder, heads: 16, headDim: 64, layers: 18, divisor: 2, latents: 128, textWidth: 512, textLayers: 4);
+
+    private static void WriteLtx(RandomModelFolder folder, int heads, int headDim, int layers, int divisor, int latents, int textWidth, int textLayers)
+    {
+        var transformer = LtxTransformerConfig.Video2B with { InChannels = latents, OutChannels = latents, NumAttentionHeads = heads, AttentionHeadDim = headDim, CrossAttentionDim = heads * headDim, NumLayers = layers, CaptionChannels = textWidth };
+        LtxAutoencoderConfig whole = LtxAutoencoderConfig.V091;
+        var vae = whole with { LatentChannels = latents, BlockOutChannels = [.. whole.BlockOutChannels.Select(c => c / divisor)], DecoderBlockOutChannels = [.. whole.DecoderBlockOutChannels.Select(c => c / divisor)] };
+        folder.Add("transformer", RandomModelFolder.DiffusersFile, transformer, LtxJson.Default.LtxTransformerConfig, path => new LtxTransformer(path, transformer));
+        folder.Add("vae", RandomModelFolder.DiffusersFile, vae, LtxJson.Default.LtxAutoencoderConfig, path => new LtxAutoencoder(path, vae));
+        WriteText(folder, textWidth, textLayers);
+        folder.Write("scheduler", "scheduler_config.json", """
+            { "_class_name": "FlowMatchEulerDiscreteScheduler", "base_image_seq_len": 1024, "base_shift": 0.95, "max_image_seq_len": 4096, "max_shift": 2.05, "num_train_timesteps": 1000, "shift": 1.0, "shift_terminal": 0.1, "use_dynamic_shifting": true }
+            """);
+        folder.Index(LtxPipelineIndex.TextToVideo, new Dictionary<string, string>(StringComparer.Ordinal)
+        {
+            ["transformer"] = LtxTransformerConfig.Name, ["vae"] = LtxAutoencoderConfig.Name, ["text_encoder"] = "T5EncoderModel", ["scheduler"] = "FlowMatchEulerDiscreteScheduler", ["tokenizer"] = "T5TokenizerFast",
+        });
+    }
+
+    private static void WriteTinyCogVideoX(RandomModelFolder folder) => WriteCogVideoX(folder, heads: 2, headDim: 16, layers: 1, vaeWidths: [8, 8, 8, 8], groups: 2, vaeLayers: 1, textWidth: 16, textLayers: 1);
+
+    // CogVideoX-2B with a transformer of about 300 million parameters and an autoencoder of half the width.
+    private static void WriteCogVideoX(RandomModelFolder folder) => WriteCogVideoX(folder, heads: 16, headDim: 64, layers: 12, vaeWidths: [64, 128, 128, 256], groups: 32, vaeLayers: 3, textWidth: 512, textLayers: 4);
+
+    private static void WriteCogVideoX(RandomModelFolder folder, int heads, int headDim, int layers, IReadOnlyList<int> vaeWidths, int groups, int vaeLayers, int textWidth, int textLayers)
+    {
+        var transformer = CogVideoXTransformerConfig.TwoB with { NumAttentionHeads = heads, AttentionHeadDim = headDim, NumLayers = layers, TextEmbedDim = textWidth };
+        var vae = CogVideoXAutoencoderConfig.TwoB with { BlockOutChannels = vaeWidths, NormNumGroups = groups, LayersPerBlock = vaeLayers };
+        folder.Add("transformer", RandomModelFolder.DiffusersFile, transformer, CogVideoXJson.Default.CogVideoXTransformerConfig, path => new CogVideoXTransformer(path, transformer));
+        folder.Add("vae", RandomModelFolder.DiffusersFile, vae, CogVideoXJson.Default.CogVideoXAutoencoderConfig, path => new CogVideoXAutoencoder(path, vae));
+        WriteText(folder, textWidth, textLayers);
+        folder.Write("scheduler", "scheduler_config.json", """
+            {"_class_name": "CogVideoXDDIMScheduler", "beta_end": 0.012, "beta_schedule": "scaled_linear", "beta_start": 0.00085, "clip_sample": false,
+             "num_train_timesteps": 1000, "prediction_type": "v_prediction", "rescale_betas_zero_snr": true, "set_alpha_to_one": true,
+             "snr_shift_scale": 3.0, "steps_offset": 0, "timestep_spacing": "trailing"}
+            """);
+        folder.Index("CogVideoXPipeline");
+    }
+
+    private static void WriteText(RandomModelFolder folder, int width, int layers, string? type = null)
+    {
+        const int HeadDim = 8;
+        var text = new T5Config { VocabSize = folder.AddLetterTokenizer(), DModel = width, DKv = HeadDim, NumHeads = width / HeadDim, DFf = 2 * width, NumLayers = layers, FeedForwardProj = "gated-gelu" };
+        if (type is not null) text = text with { ModelType = JsonDocument.Parse($"\"{type}\"").RootElement };
+        folder.Add("text_encoder", RandomModelFolder.TransformersFile, text, T5Json.Default.T5Config, path => new T5EncoderModel(path, text));
     }
 
     // Reports come from the engine's thread as a stage begins; what was the peak until then is the stage's before.

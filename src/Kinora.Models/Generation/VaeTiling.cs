@@ -2,13 +2,13 @@ using Kinora.Engine;
 
 namespace Kinora.Models.Generation;
 
-/// <summary>Whether an autoencoder works on large pictures part by part: in strips that change nothing beyond rounding (Stable Diffusion), or in overlapping tiles, which bound its memory and change pixels a little.</summary>
+/// <summary>Whether an autoencoder works on large pictures and clips part by part, in strips of rows or stretches of frames, which changes nothing beyond rounding.</summary>
 public enum VaeTiling
 {
     /// <summary>Where the whole would take more than <see cref="VaeTilingExtensions.LargestWhole"/> bytes.</summary>
     Auto,
 
-    /// <summary>Wherever a picture is larger than a tile.</summary>
+    /// <summary>Always.</summary>
     On,
 
     /// <summary>Never.</summary>
@@ -21,7 +21,7 @@ public static class VaeTilingExtensions
     /// <summary>Bytes of activations up to which a picture is coded whole. A fixed number: what a seed makes must not depend on the machine.</summary>
     public const long LargestWhole = 6L << 30;
 
-    /// <summary>Whether to work in tiles.</summary>
+    /// <summary>Whether to work part by part.</summary>
     /// <param name="tiling">What was asked for.</param>
     /// <param name="wholeBytes">Predicted activations of the whole.</param>
     public static bool Applies(this VaeTiling tiling, double wholeBytes) => tiling == VaeTiling.On || (tiling == VaeTiling.Auto && wholeBytes > LargestWhole);

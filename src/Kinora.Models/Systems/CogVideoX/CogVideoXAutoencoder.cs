@@ -120,11 +120,25 @@ public sealed class CogVideoXAutoencoder : Module
     /// <summary>Bytes of everything that is alive at the peak of decoding, beside the weights: maps of the finest stage and what causal layers remember.</summary>
     internal static long DecodePeakBytes(CogVideoXAutoencoderConfig config, long latentFrames, long latentHeight, long latentWidth, VaeTiling tiling, DType type)
     {
-        const int StripMaps = 8, HeldMaps = 2;
+        // In maps of the finest stage: its first block reads one of the width of the stage before.
+        const double WholeMaps = 9, HeldMaps = 2.5, StripMaps = 10;
         long positions = Positions(config, Math.Min(latentFrames, LatentFramesPerPart + 1), latentHeight, latentWidth);
-        bool inStrips = tiling.Applies(DecodeBytes(config, latentHeight, latentWidth));
-        long strip = inStrips ? Math.Min(FeatureRows.ClipPositions, positions) : positions, held = inStrips ? HeldMaps * positions : 0;
-        return config.BlockOutChannels[0] * (held * type.ItemSize() + strip * (sizeof(float) + (long)StripMaps * type.ItemSize()));
+        double maps = tiling.Applies(DecodeBytes(config, latentHeight, latentWidth)) ? HeldMaps * positions + StripMaps * Math.Min(positions, FeatureRows.ClipPositions) : WholeMaps * positions;
+        return (long)(config.BlockOutChannels[0] * type.ItemSize() * maps) + HistoryBytes(config, latentHeight, latentWidth, type);
+    }
+
+    // The two frames that every convolution over time remembers.
+    private static long HistoryBytes(CogVideoXAutoencoderConfig config, long height, long width, DType type)
+    {
+        const int Frames = 2, MidConvolutions = 4;
+        int[] widths = [.. config.BlockOutChannels.Reverse()];
+        long channels = height * width * (config.LatentChannels + MidConvolutions * (long)widths[0]);
+        for (var i = 0; i < widths.Length; i++)
+        {
+            channels += height * width * (widths[Math.Max(0, i - 1)] + (2L * config.LayersPerBlock + 1) * widths[i]);
+            if (i < widths.Length - 1) (height, width) = (2 * height, 2 * width);
+        }
+        return Frames * type.ItemSize() * (channels + height * width * widths[^1]);              // and conv_out
     }
 
     // Of the finest stage; the clip's first latent frame is one frame.

@@ -15,8 +15,7 @@ namespace Kinora.Models.Systems.Ltx;
 //           clips are float32.
 public sealed class LtxAutoencoder : Module
 {
-    // Tiles as the reference has them; stretches of frames that share a third.
-    private const int TilePixels = 512, StridePixels = 448, StretchLatents = 12, StretchStride = 8;
+    private const long PartPositions = 1 << 20;                  // of the finest stage in a part of a clip
     private readonly LtxEncoder _encoder;
     private readonly LtxDecoder _decoder;
     private readonly Tensor _latentsMean, _latentsStd;
@@ -64,57 +63,56 @@ public sealed class LtxAutoencoder : Module
     public Tensor Decode(Tensor z, Tensor? timestep = null, Generator? noise = null)
     {
         using var scope = TensorScope.Enter();
+        Check(z, timestep);
+        using var stream = LtxStream.Whole();
+        return scope.Keep(DecodePart(z, timestep, noise, stream));
+    }
+
+    private Tensor DecodePart(Tensor z, Tensor? timestep, Generator? noise, LtxStream stream)
+    {
+        using var scope = TensorScope.Enter();
+        var x = _decoder.Forward(z.Permute(0, 2, 3, 4, 1).Contiguous(), timestep, noise, stream).To(DType.Float32);
+        return scope.Keep(x.Permute(0, 4, 1, 2, 3).Contiguous());
+    }
+
+    private void Check(Tensor z, Tensor? timestep)
+    {
         if (z.Dim != 5 || z.Size(1) != Config.LatentChannels)
             throw new ShapeException($"LtxAutoencoder: expected latents [B, {Config.LatentChannels}, f, h, w], got [{string.Join(", ", z.Shape)}].");
         if (timestep is null == Config.TimestepConditioning || (timestep is not null && (timestep.Dim != 1 || timestep.Size(0) != z.Size(0))))
             throw new ShapeException(Config.TimestepConditioning ? $"LtxAutoencoder: this decoder needs a noise level for each clip, [{z.Size(0)}]." : "LtxAutoencoder: this decoder takes no noise level.");
-        var x = _decoder.Forward(z.Permute(0, 2, 3, 4, 1).Contiguous(), timestep, noise).To(DType.Float32);
-        return scope.Keep(x.Permute(0, 4, 1, 2, 3).Contiguous());
     }
 
     /// <summary>
-    /// A clip in consecutive parts [B, 3, n, H, W], each handed to <paramref name="use"/> and freed after it. Tiled, it goes in overlapping
-    /// tiles of the picture and stretches of frames, both cross-faded: memory grows neither with the size nor with the length, and the clip is
-    /// nearly that of <see cref="Decode"/>. Whole, it is that clip in one part, since the decoder sees later frames.
+    /// The same clip as <see cref="Decode"/>, in consecutive parts [B, 3, n, H, W], each handed to <paramref name="use"/> and freed after it: memory
+    /// does not grow with the length.
     /// </summary>
     /// <param name="z">[B, Z, f, h, w], not normalized.</param>
-    /// <param name="tiled">Whether to work in tiles and stretches.</param>
     /// <param name="use">Takes the parts.</param>
     /// <param name="timestep">As in <see cref="Decode"/>.</param>
     /// <param name="noise">As in <see cref="Decode"/>.</param>
-    public void DecodeInParts(Tensor z, bool tiled, Action<Tensor> use, Tensor? timestep = null, Generator? noise = null)
+    /// <param name="latentFramesPerPart">How many latent frames run at once; null for as many as keep a part small.</param>
+    public void DecodeInParts(Tensor z, Action<Tensor> use, Tensor? timestep = null, Generator? noise = null, long? latentFramesPerPart = null)
     {
         ArgumentNullException.ThrowIfNull(use);
-        using var scope = TensorScope.Enter();
-        if (!tiled || z.Dim != 5)
+        Check(z, timestep);
+        using var stream = new LtxStream();
+        long total = z.Size(2), step = latentFramesPerPart ?? LatentFramesPerPart(Config, z.Size(3), z.Size(4));
+        for (long start = 0; start < total; start += step)
         {
-            use(Decode(z, timestep, noise));
-            return;
+            using var scope = TensorScope.Enter();
+            long count = Math.Min(step, total - start);
+            stream.IsLastPart = start + count == total;
+            // The decoder sees later frames, so the first parts may only fill it.
+            var part = DecodePart(z.Narrow(2, start, count), timestep, noise, stream);
+            if (part.Size(2) > 0) use(part);
         }
-        int s = Config.SpatialCompression, t = Config.TemporalCompression, tile = Math.Max(1, TilePixels / s), stride = Math.Max(1, StridePixels / s);
-        var tiling = PictureTiling.Of(z.Size(3), z.Size(4), (tile, tile), (stride, stride));
-        long total = z.Size(2);
-        Tensor? tail = null;                                                                     // the end of the part before, which this one continues
-        for (long start = 0; ; start += StretchStride)
-        {
-            using var part = TensorScope.Enter();
-            // The first latent frame of a stretch is one frame of the clip; after the clip's first it is there only to be seen.
-            long count = Math.Min(StretchLatents + 1, total - start);
-            bool last = start + count == total;
-            var latents = z.Narrow(2, start, count);
-            var clip = tiling.Join([.. tiling.Tiles.Select(place => Decode(PictureTiling.Cut(latents, place), timestep, noise))], s); // [B, 3, 1 + t(n − 1), H, W]
-            if (start > 0) clip = clip.Narrow(2, 1, clip.Size(2) - 1);
-            if (tail is not null)
-            {
-                clip = PictureTiling.Fade(tail, clip, 2, tail.Size(2));
-                tail.Dispose();
-                tail = null;
-            }
-            long kept = last ? clip.Size(2) : t * StretchStride + (start == 0 ? 1 : 0);
-            use(clip.Narrow(2, 0, kept));
-            if (last) return;
-            tail = part.Keep(clip.Narrow(2, kept, clip.Size(2) - kept).Clone());
-        }
+    }
+
+    private static long LatentFramesPerPart(LtxAutoencoderConfig config, long latentHeight, long latentWidth)
+    {
+        long side = config.SpatialCompression / config.PatchSize;
+        return Math.Max(1, PartPositions / (config.TemporalCompression * latentHeight * latentWidth * side * side));
     }
 
     /// <summary>About how many bytes of activations decoding a whole clip holds at once beside the weights.</summary>
@@ -125,10 +123,17 @@ public sealed class LtxAutoencoder : Module
         return frames * (height / config.PatchSize) * (width / config.PatchSize) * config.DecoderBlockOutChannels[0] * sizeof(float) * Maps;
     }
 
-    /// <summary>The same with tiles where they apply.</summary>
-    internal static long DecodeBytes(LtxAutoencoderConfig config, long frames, long height, long width, VaeTiling tiling) => tiling.Applies(DecodeBytes(config, frames, height, width))
-        ? DecodeBytes(config, Math.Min(frames, 1 + StretchLatents * config.TemporalCompression), Math.Min(height, TilePixels), Math.Min(width, TilePixels))
-        : DecodeBytes(config, frames, height, width);
+    /// <summary>Bytes of everything that is alive at the peak of decoding, beside the weights: maps of the finest stage, and in parts what layers hold back.</summary>
+    internal static long DecodePeakBytes(LtxAutoencoderConfig config, long latentFrames, long latentHeight, long latentWidth, VaeTiling tiling, DType type)
+    {
+        const double Maps = 7;
+        int t = config.TemporalCompression, s = config.SpatialCompression;
+        bool inParts = tiling.Applies(DecodeBytes(config, 1 + t * (latentFrames - 1), s * latentHeight, s * latentWidth));
+        long together = inParts ? Math.Min(latentFrames, LatentFramesPerPart(config, latentHeight, latentWidth)) : latentFrames;
+        long side = s / config.PatchSize, positions = t * together * latentHeight * latentWidth * side * side;
+        int width = config.DecoderBlockOutChannels[0] / config.UpsampleFactor[0];
+        return (long)(Maps * positions * width * type.ItemSize()) + (inParts ? LtxDecoder.HeldBytes(config, latentHeight, latentWidth, type) : 0);
+    }
 
     /// <summary>(z − mean) · factor / std per channel: what the transformer sees.</summary>
     public Tensor NormalizeLatents(Tensor z)

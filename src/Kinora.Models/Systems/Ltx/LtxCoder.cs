@@ -28,10 +28,11 @@ internal sealed class LtxEncoder : Module
     public Tensor Forward(Tensor x)
     {
         using var scope = TensorScope.Enter();
-        var h = _convIn.Forward(LtxFolding.FoldPatches(x, _patch));
-        foreach (var block in _down) TensorScope.Replace(ref h, block.Forward(h));
-        h = _mid.Forward(h, null, null);
-        return scope.Keep(_convOut.Forward(F.Silu(LtxResidualBlock.Norm(h))));
+        using var stream = LtxStream.Whole();
+        var h = _convIn.Forward(LtxFolding.FoldPatches(x, _patch), stream);
+        foreach (var block in _down) TensorScope.Replace(ref h, block.Forward(h, stream));
+        h = _mid.Forward(h, null, null, stream);
+        return scope.Keep(_convOut.Forward(F.Silu(LtxResidualBlock.Norm(h)), stream));
     }
 }
 
@@ -69,20 +70,44 @@ internal sealed class LtxDecoder : Module
         _scaleShiftTable = path.Create("scale_shift_table", [2, width], Init.Normal(1 / Math.Sqrt(width)), DType.Float32);
     }
 
-    public Tensor Forward(Tensor z, Tensor? timestep, Generator? noise)
+    /// <summary>Bytes of the frames that layers hold back between parts: two for every convolution and for every block beside its convolutions.</summary>
+    public static long HeldBytes(LtxAutoencoderConfig config, long height, long width, DType type)
+    {
+        const int Frames = 2, PerBlock = 3;
+        int[] widths = [.. config.DecoderBlockOutChannels.Reverse()], layers = [.. config.DecoderLayersPerBlock.Reverse()], factors = [.. config.UpsampleFactor.Reverse()];
+        bool[] scaling = [.. config.DecoderSpatioTemporalScaling.Reverse()];
+        long channels = height * width * (config.LatentChannels + PerBlock * layers[0] * (long)widths[0]);
+        for (var i = 0; i < widths.Length; i++)
+        {
+            long c = widths[i] / factors[i];
+            if (scaling[i])
+            {
+                channels += height * width * 2 * c * factors[i];
+                (height, width) = (2 * height, 2 * width);
+            }
+            channels += height * width * PerBlock * layers[i + 1] * c;
+        }
+        return Frames * type.ItemSize() * channels;
+    }
+
+    /// <param name="z">[B, f, h, w, Z], consecutive parts of a clip one after the other.</param>
+    /// <param name="timestep">The noise level, [B].</param>
+    /// <param name="noise">Where injected noise comes from.</param>
+    /// <param name="stream">What the parts before left; says whether this is the last.</param>
+    public Tensor Forward(Tensor z, Tensor? timestep, Generator? noise, LtxStream stream)
     {
         using var scope = TensorScope.Enter();
-        var h = _convIn.Forward(z);
+        var h = _convIn.Forward(z, stream);
         var t = timestep is null ? null : timestep.To(DType.Float32) * _timestepScale!;          // [B]
-        h = _mid.Forward(h, t, noise);
-        foreach (var block in _up) TensorScope.Replace(ref h, block.Forward(h, t, noise));
-        h = LtxResidualBlock.Norm(h);
+        TensorScope.Replace(ref h, _mid.Forward(h, t, noise, stream));
+        foreach (var block in _up) TensorScope.Replace(ref h, block.Forward(h, t, noise, stream));
+        TensorScope.Replace(ref h, LtxResidualBlock.Norm(h));
         if (t is not null)
         {
             var table = _timeEmbedder!.Forward(t).View(t.Size(0), 2, -1) + _scaleShiftTable!;    // [B, 2, C]
             h = LtxResidualBlock.Modulate(h, table.Select(1, 0), table.Select(1, 1));
         }
-        return scope.Keep(LtxFolding.UnfoldPatches(_convOut.Forward(F.Silu(h)), _patch));
+        return scope.Keep(LtxFolding.UnfoldPatches(_convOut.Forward(F.Silu(h), stream), _patch));
     }
 }
 
@@ -98,13 +123,11 @@ internal sealed class LtxMidBlock : Module
         _blocks = [.. Enumerable.Range(0, layers).Select(i => new LtxResidualBlock(path["resnets"][i], width, width, normEps, causal, injectNoise, timed))];
     }
 
-    public Tensor Forward(Tensor x, Tensor? timestep, Generator? noise)                          // [B, F, H, W, C], [B]
+    public Tensor Forward(Tensor x, Tensor? timestep, Generator? noise, LtxStream stream)        // [B, F, H, W, C], [B]
     {
         using var scope = TensorScope.Enter();
         var temb = timestep is null ? null : _timeEmbedder?.Forward(timestep);                   // [B, 4C]
-        var h = x;
-        foreach (var block in _blocks) h = block.Forward(h, temb, noise);
-        return scope.Keep(h);
+        return scope.Keep(LtxResidualBlock.Forward(_blocks, x, temb, noise, stream));
     }
 }
 
@@ -133,14 +156,13 @@ internal sealed class LtxDownBlock : Module
             _convOut = new LtxResidualBlock(path["conv_out"], width, outWidth, config.ResnetNormEps, causal, injectNoise: false, timed: false);
     }
 
-    public Tensor Forward(Tensor x)
+    public Tensor Forward(Tensor x, LtxStream stream)
     {
         using var scope = TensorScope.Enter();
-        var h = x;
-        foreach (var block in _blocks) h = block.Forward(h, null, null);
-        if (_strided is not null) h = _strided.Forward(h);
-        if (_folding is not null) h = _folding.Forward(h);
-        if (_convOut is not null) h = _convOut.Forward(h, null, null);
+        var h = LtxResidualBlock.Forward(_blocks, x, null, null, stream);
+        if (_strided is not null) TensorScope.Replace(ref h, _strided.Forward(h, stream));
+        if (_folding is not null) TensorScope.Replace(ref h, _folding.Forward(h, stream));
+        if (_convOut is not null) TensorScope.Replace(ref h, _convOut.Forward(h, null, null, stream));
         return scope.Keep(h);
     }
 }
@@ -162,14 +184,12 @@ internal sealed class LtxUpBlock : Module
         _blocks = [.. Enumerable.Range(0, layers).Select(i => new LtxResidualBlock(path["resnets"][i], width, width, config.ResnetNormEps, causal, injectNoise, timed))];
     }
 
-    public Tensor Forward(Tensor x, Tensor? timestep, Generator? noise)
+    public Tensor Forward(Tensor x, Tensor? timestep, Generator? noise, LtxStream stream)
     {
         using var scope = TensorScope.Enter();
         var temb = timestep is null ? null : _timeEmbedder?.Forward(timestep);                   // [B, 4C]
-        var h = x;
-        if (_convIn is not null) h = _convIn.Forward(h, temb, noise);
-        if (_upsample is not null) h = _upsample.Forward(h);
-        foreach (var block in _blocks) h = block.Forward(h, temb, noise);
-        return scope.Keep(h);
+        var h = _convIn is null ? x.Alias() : _convIn.Forward(x, temb, noise, stream);
+        if (_upsample is not null) TensorScope.Replace(ref h, _upsample.Forward(h, stream));
+        return scope.Keep(LtxResidualBlock.Forward(_blocks, h, temb, noise, stream));
     }
 }

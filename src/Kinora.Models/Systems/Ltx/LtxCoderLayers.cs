@@ -9,26 +9,40 @@ namespace Kinora.Models.Systems.Ltx;
 // Shapes    [B, F, H, W, C], channels last in memory
 // Numerics  convolutions run in the autocast type and return it; norms accumulate in float32.
 
-/// <summary>A convolution over frames, rows and columns. In time the clip's ends are repeated: only the beginning where it is causal.</summary>
+/// <summary>
+/// A convolution over frames, rows and columns. In time the clip's ends are repeated: only the beginning where it is causal. Otherwise it answers
+/// a frame late until the last part.
+/// </summary>
 internal sealed class LtxConv : Module
 {
-    private readonly int _kernel;
+    private readonly int _kernel, _outChannels;
     private readonly bool _causal;
     private readonly Conv3d _conv;
 
     public LtxConv(ParameterPath path, int inChannels, int outChannels, bool causal, int kernel = 3, int stride = 1) : base(path)
     {
-        (_kernel, _causal) = (kernel, causal);
+        (_kernel, _causal, _outChannels) = (kernel, causal, outChannels);
         _conv = new Conv3d(path["conv"], inChannels, outChannels, kernel, stride, new Size3(0, kernel / 2, kernel / 2));
     }
 
-    public Tensor Forward(Tensor x)
+    public Tensor Forward(Tensor x, LtxStream stream)
     {
         using var scope = TensorScope.Enter();
         x = Autocast.Target is { } dtype ? x.To(dtype) : x;
-        int before = _causal ? _kernel - 1 : _kernel / 2, after = _causal ? 0 : _kernel / 2;
-        if (before + after > 0) x = Tensor.Cat([Repeat(x, 0, before), x, Repeat(x, x.Size(1) - 1, after)], 1);
-        return scope.Keep(_conv.Forward(x.Permute(0, 4, 1, 2, 3)).Permute(0, 2, 3, 4, 1).Contiguous());
+        int past = _kernel - 1, after = _causal ? 0 : _kernel / 2;
+        if (past > 0)
+        {
+            bool begins = stream.Begins(this, x);
+            x = stream.WithHeld(this, x);
+            var parts = new List<Tensor> { x };
+            if (begins) parts.Insert(0, Repeat(x, 0, past - after));
+            if (stream.IsLastPart && after > 0) parts.Add(Repeat(x, x.Size(1) - 1, after));
+            if (parts.Count > 1) x = Tensor.Cat([.. parts], 1);
+            stream.Hold(this, x, Math.Min(past, x.Size(1)));
+        }
+        return scope.Keep(x.Size(1) < _kernel
+            ? Tensor.Empty([x.Size(0), 0, x.Size(2), x.Size(3), _outChannels], x.DType, x.Device)
+            : _conv.Forward(x.Permute(0, 4, 1, 2, 3)).Permute(0, 2, 3, 4, 1).Contiguous());
     }
 
     private static Tensor Repeat(Tensor x, long frame, int count) => x.Narrow(1, frame, 1).Expand(x.Size(0), count, x.Size(2), x.Size(3), x.Size(4));
@@ -66,21 +80,36 @@ internal sealed class LtxResidualBlock : Module
     /// <param name="x">[B, F, H, W, C]</param>
     /// <param name="temb">Embedding of the noise level, [B, 4C]; null without one.</param>
     /// <param name="noise">Where injected noise comes from; null for none.</param>
-    public Tensor Forward(Tensor x, Tensor? temb, Generator? noise)
+    /// <param name="stream">What came before.</param>
+    public Tensor Forward(Tensor x, Tensor? temb, Generator? noise, LtxStream stream)
     {
         using var scope = TensorScope.Enter();
         var rows = temb is null || _scaleShiftTable is null ? null : (temb.View(temb.Size(0), TableRows, -1) + _scaleShiftTable).Unbind(1); // 4 × [B, C]
+        var h = Half(x, rows?[0], rows?[1], _conv1, _noiseScale1, noise, stream);
+        TensorScope.Replace(ref h, Half(h, rows?[2], rows?[3], _conv2, _noiseScale2, noise, stream));
+        x = stream.Beside(this, x, h.Size(1));
+        return scope.Keep((_shortcut is null ? x : _shortcut.Forward(_norm3!.Forward(x), stream)) + h);
+    }
+
+    /// <summary>Blocks one after the other; at least one.</summary>
+    public static Tensor Forward(LtxResidualBlock[] blocks, Tensor x, Tensor? temb, Generator? noise, LtxStream stream)
+    {
+        using var scope = TensorScope.Enter();
+        var h = blocks[0].Forward(x, temb, noise, stream);
+        foreach (var block in blocks.Skip(1)) TensorScope.Replace(ref h, block.Forward(h, temb, noise, stream));
+        return scope.Keep(h);
+    }
+
+    private static Tensor Half(Tensor x, Tensor? shift, Tensor? scale, LtxConv conv, Tensor? noiseScale, Generator? noise, LtxStream stream)
+    {
+        using var scope = TensorScope.Enter();
         var h = Norm(x);
-        if (rows is not null) h = Modulate(h, rows[0], rows[1]);
-        h = Inject(_conv1.Forward(F.Silu(h)), _noiseScale1, noise);
-        h = Norm(h);
-        if (rows is not null) h = Modulate(h, rows[2], rows[3]);
-        h = Inject(_conv2.Forward(F.Silu(h)), _noiseScale2, noise);
-        return scope.Keep((_shortcut is null ? x : _shortcut.Forward(_norm3!.Forward(x))) + h);
+        if (shift is not null) h = Modulate(h, shift, scale!);
+        return scope.Keep(Inject(conv.Forward(F.Silu(h), stream), noiseScale, noise, stream));
     }
 
     /// <summary>RMS norm over the channels, without weights.</summary>
-    public static Tensor Norm(Tensor x) => F.RmsNorm(x, null, NormEps);
+    public static Tensor Norm(Tensor x) => x.Size(1) == 0 ? x.Alias() : F.RmsNorm(x, null, NormEps);
 
     /// <summary>x (1 + scale) + shift: [B, F, H, W, C], [B, C], [B, C].</summary>
     public static Tensor Modulate(Tensor x, Tensor shift, Tensor scale)
@@ -91,12 +120,12 @@ internal sealed class LtxResidualBlock : Module
     }
 
     // One picture of noise for all channels and frames.
-    private static Tensor Inject(Tensor x, Tensor? channelScale, Generator? noise)
+    private static Tensor Inject(Tensor x, Tensor? channelScale, Generator? noise, LtxStream stream)
     {
         if (channelScale is null || noise is null) return x;
         using var scope = TensorScope.Enter();
         var (_, _, h, w, c) = x.Dims5();
-        return scope.Keep(x + (noise.Normal(h, w).To(x.Device).View(h, w, 1) * channelScale.View(c)).To(x.DType));
+        return scope.Keep(x + (stream.Once(channelScale, () => noise.Normal(h, w).To(x.Device).View(h, w, 1)) * channelScale.View(c)).To(x.DType));
     }
 }
 
@@ -112,7 +141,7 @@ internal sealed class LtxFoldingDownsample : Module
         _conv = new LtxConv(path["conv"], inWidth, width / (time * space * space), causal);
     }
 
-    public Tensor Forward(Tensor x)
+    public Tensor Forward(Tensor x, LtxStream stream)
     {
         using var scope = TensorScope.Enter();
         // The first frame stands for the block that it completes.
@@ -120,7 +149,7 @@ internal sealed class LtxFoldingDownsample : Module
         var folded = LtxFolding.Fold(x, _time, _space);                                          // [B, f, h, w, C·t·s·s]
         var (b, f, h, w, c) = folded.Dims5();
         var average = folded.View(b, f, h, w, _width, c / _width).To(DType.Float32).Mean([-1]);
-        var y = LtxFolding.Fold(_conv.Forward(x), _time, _space);
+        var y = LtxFolding.Fold(_conv.Forward(x, stream), _time, _space);
         return scope.Keep(y + average.To(y.DType));
     }
 }
@@ -139,16 +168,22 @@ internal sealed class LtxUnfoldingUpsample : Module
         _conv = new LtxConv(path["conv"], inWidth, inWidth * Block / factor, causal);
     }
 
-    public Tensor Forward(Tensor x)
+    public Tensor Forward(Tensor x, LtxStream stream)
     {
         using var scope = TensorScope.Enter();
-        var y = DropFirst(LtxFolding.Unfold(_conv.Forward(x), Step, Step));
-        if (!_residual) return scope.Keep(y);
-        var copies = DropFirst(LtxFolding.Unfold(x, Step, Step)).Repeat(1, 1, 1, 1, Block / _factor);
-        return scope.Keep(y + copies.To(y.DType));
+        var y = _conv.Forward(x, stream);
+        int dropped = stream.Begins(this, y) ? Step - 1 : 0;
+        if (_residual) x = stream.Beside(this, x, y.Size(1));
+        TensorScope.Replace(ref y, Unfold(y, dropped));
+        return scope.Keep(_residual ? y + Unfold(x, dropped).Repeat(1, 1, 1, 1, Block / _factor).To(y.DType) : y);
     }
 
-    private static Tensor DropFirst(Tensor x) => x.Narrow(1, Step - 1, x.Size(1) - (Step - 1)).Contiguous();
+    private static Tensor Unfold(Tensor x, int dropped)
+    {
+        using var scope = TensorScope.Enter();
+        var y = LtxFolding.Unfold(x, Step, Step);
+        return scope.Keep(dropped == 0 ? y : y.Narrow(1, dropped, y.Size(1) - dropped).Contiguous());
+    }
 }
 
 /// <summary>Moves blocks of positions into channels and back, in the published orders.</summary>

@@ -151,7 +151,7 @@ public sealed class LtxPipeline : IDisposable
         return scope.Keep(decoded.Alias());
     }
 
-    /// <summary>The same in consecutive parts [B, 3, n, H, W], each handed to <paramref name="use"/> and freed after it; in one part where tiling does not apply.</summary>
+    /// <summary>The same in consecutive parts [B, 3, n, H, W], each handed to <paramref name="use"/> and freed after it; in one part where tiling does not apply, and the same clip in any case.</summary>
     public void DecodeInParts(Tensor latents, Generator random, VaeTiling tiling, Action<Tensor> use)
     {
         ArgumentNullException.ThrowIfNull(random);
@@ -160,15 +160,15 @@ public sealed class LtxPipeline : IDisposable
         using var scope = TensorScope.Enter();
         var vae = AutoencoderConfig;
         long t = vae.TemporalCompression, s = vae.SpatialCompression;
-        var tiled = tiling.Applies(LtxAutoencoder.DecodeBytes(vae, 1 + t * (latents.Size(2) - 1), s * latents.Size(3), s * latents.Size(4)));
+        long? together = tiling.Applies(LtxAutoencoder.DecodeBytes(vae, 1 + t * (latents.Size(2) - 1), s * latents.Size(3), s * latents.Size(4))) ? null : latents.Size(2);
         var z = _autoencoder.Value.DenormalizeLatents(latents);
         if (!vae.TimestepConditioning)
         {
-            _autoencoder.Value.DecodeInParts(z, tiled, use);
+            _autoencoder.Value.DecodeInParts(z, use, latentFramesPerPart: together);
             return;
         }
         z = z * (1 - DecodeNoise) + random.Normal(z.Shape).To(_device) * DecodeNoise;
-        _autoencoder.Value.DecodeInParts(z, tiled, use, Tensor.Full([z.Size(0)], DecodeTimestep, device: _device), random);
+        _autoencoder.Value.DecodeInParts(z, use, Tensor.Full([z.Size(0)], DecodeTimestep, device: _device), random, together);
     }
 
     /// <summary>Frees every network.</summary>

@@ -81,7 +81,7 @@ public sealed class LtxSystem : IGenerationSystem
         [
             new("text_encoder", [], _ => 0),
             new("transformer", [], _ => tokens * transformer.HiddenSize * StreamCopies * sizeof(float)),
-            new("vae", ["transformer"], _ => LtxAutoencoder.DecodeBytes(vae, frames, height, width, tiling)),
+            new("vae", ["transformer"], type => LtxAutoencoder.DecodePeakBytes(vae, vae.LatentFrames((int)frames), height / vae.SpatialCompression, width / vae.SpatialCompression, tiling, type)),
         ], frames * height * width * 3 * 2);
     }
 

@@ -88,7 +88,7 @@ public sealed class StableVideoDiffusionSystem : IGenerationSystem
         new(folder,
         [
             new("unet", ["vae", "image_encoder"], _ => UNetCost.ActivationBytes(frames, h, w, unet.BlockOutChannels[0])),
-            new("vae", ["unet", "image_encoder"], _ => TemporalAutoencoder.DecodeBytes(vae, Math.Min(frames, DecodedFrames), h, w, tiling)),
+            new("vae", ["unet", "image_encoder"], type => TemporalAutoencoder.DecodePeakBytes(vae, Math.Min(frames, DecodedFrames), h, w, tiling, type)),
         ], (long)frames * height * width * 3 * 2);
 
     private sealed class Clips(StableVideoDiffusionPipeline pipeline) : IGenerationPipeline

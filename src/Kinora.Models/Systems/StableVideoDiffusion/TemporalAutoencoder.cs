@@ -90,13 +90,14 @@ public sealed class TemporalAutoencoder : Module
         return frames * latentHeight * latentWidth * config.SpatialCompression * config.SpatialCompression * config.BlockOutChannels[0] * sizeof(float) * Maps;
     }
 
-    /// <summary>The same strip by strip where that applies.</summary>
-    internal static long DecodeBytes(TemporalAutoencoderConfig config, long frames, long latentHeight, long latentWidth, VaeTiling tiling)
+    /// <summary>Bytes of everything that is alive at the peak of decoding, beside the weights.</summary>
+    internal static long DecodePeakBytes(TemporalAutoencoderConfig config, long frames, long latentHeight, long latentWidth, VaeTiling tiling, DType type)
     {
-        long whole = DecodeBytes(config, frames, latentHeight, latentWidth);
-        const int HeldMaps = 3, StripMaps = 10;
+        // In maps of the finest stage. Whole: within its first block. In strips: a block's input and output, and what a strip takes.
+        const double WholeMaps = 9, HeldMaps = 2.5, StripMaps = 10;
         long positions = frames * latentHeight * latentWidth * config.SpatialCompression * config.SpatialCompression;
-        return tiling.Applies(whole) ? config.BlockOutChannels[0] * sizeof(float) * (HeldMaps * positions + StripMaps * Math.Min(positions, FeatureRows.ClipPositions)) : whole;
+        double maps = tiling.Applies(DecodeBytes(config, frames, latentHeight, latentWidth)) ? HeldMaps * positions + StripMaps * Math.Min(positions, FeatureRows.ClipPositions) : WholeMaps * positions;
+        return (long)(config.BlockOutChannels[0] * type.ItemSize() * maps);
     }
 
     private sealed class Decoder : Module
