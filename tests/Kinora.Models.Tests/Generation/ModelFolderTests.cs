@@ -22,8 +22,8 @@ public sealed class ModelFolderTests
     [Theory]
     [InlineData("config.json", "single network", "no kind of weights")]
     [InlineData("readme.txt", "no weights", "no kind of weights")]
-    [InlineData("model.gguf", "bytes", "bytes")]
-    [InlineData("model.ckpt", "bytes", "bytes")]
+    [InlineData("model.gguf", "JSON text", "JSON text")]
+    [InlineData("model.ckpt", "JSON text", "JSON text")]
     public void Open_FolderWithoutIndex_SaysWhatItHolds(string file, string expected, string ofTheFile)
     {
         string folder = Directory.CreateTempSubdirectory("kinora-test-").FullName;
