@@ -25,12 +25,12 @@ internal static class BenchCurateCommand
         {
             string[] videos = result.GetValue(files) ?? [];
             if (result.GetValue(memory)) { return Task.FromResult(Memory(videos, result.GetValue(json), cancellationToken)); }
-            IReadOnlyList<PassBenchRow> rows;
+            PassBenchResult bench;
             using (var progress = new ConsoleProgress())
             {
-                rows = PassBench.Run(videos, tool => progress.Line(tool), cancellationToken);
+                bench = PassBench.Run(videos, tool => progress.Line(tool), cancellationToken);
             }
-            CommandSession.Current.Result(result.GetValue(json) ? PassBench.ToJson(rows) : PassBench.Table(rows));
+            CommandSession.Current.Result(result.GetValue(json) ? PassBench.ToJson(bench) : PassBench.Table(bench));
             return Task.FromResult(ExitCodes.Success);
         });
         return command;

@@ -1,4 +1,6 @@
 # What OpenCV in Python is commonly run for, one purpose at a time: python3 opencv_peers.py PURPOSE FILE
+# python3 opencv_peers.py flow FILE: the flows of two pictures, dx and dy of each pixel as float32, first DIS medium, then Farneback by Data-Juicer's parameters. FILE holds
+# width and height as int32 and the pictures' gray levels; the flows go to FILE.flow.
 import resource
 import sys
 
@@ -6,6 +8,16 @@ import cv2
 import numpy
 
 purpose, path = sys.argv[1:3]
+if purpose == "flow":
+    # DIS divides pictures among threads and is another flow for another number of them.
+    cv2.setNumThreads(1)
+    with open(path, "rb") as file:
+        width, height = numpy.fromfile(file, numpy.int32, 2)
+        a, b = numpy.fromfile(file, numpy.uint8).reshape(2, height, width)
+    dis = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM).calc(a, b, None)
+    farneback = cv2.calcOpticalFlowFarneback(a, b, None, 0.5, 3, 15, 3, 5, 1.2, 0)
+    numpy.stack([dis, farneback]).astype(numpy.float32).tofile(path + ".flow")
+    sys.exit()
 cv2.setNumThreads(2)
 video = cv2.VideoCapture(path)
 rate = video.get(cv2.CAP_PROP_FPS) or 25

@@ -55,11 +55,12 @@ internal static class ColorPlanes
                 var b = Pick(first, second, third, 0);
                 var g = Pick(first, second, third, 1);
                 var r = Pick(first, second, third, 2);
-                (Vector128.Narrow(Weigh(b.GetLower(), g.GetLower(), r.GetLower()), Weigh(b.GetUpper(), g.GetUpper(), r.GetUpper()))).CopyTo(gray[i..]);
+                Vector128.Narrow(Weigh(b.GetLower(), g.GetLower(), r.GetLower()), Weigh(b.GetUpper(), g.GetUpper(), r.GetUpper())).CopyTo(gray[i..]);
             }
         }
         for (; i < gray.Length; i++) { gray[i] = (byte)(((bgr[3 * i] * blue) + (bgr[(3 * i) + 1] * green) + (bgr[(3 * i) + 2] * red) + half) >> 15); }
 
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
         static Vector128<ushort> Weigh(Vector64<byte> b, Vector64<byte> g, Vector64<byte> r)
         {
             Vector128<ushort> wb = Vector128.WidenLower(b.ToVector128()), wg = Vector128.WidenLower(g.ToVector128()), wr = Vector128.WidenLower(r.ToVector128());

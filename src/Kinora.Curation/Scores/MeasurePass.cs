@@ -21,13 +21,17 @@ public static class MeasurePass
     /// <param name="given">The text that came with the footage; null for none.</param>
     /// <param name="progress">Told, on another thread, the seconds done and the seconds in all (0 when unknown).</param>
     /// <param name="cancellationToken">Stops between frames.</param>
-    public static SourceMeasures Run(string path, string sha256, MeasureOptions options, IReadOnlyList<IClipScorer>? scorers = null, string? given = null, Action<double, double>? progress = null, CancellationToken cancellationToken = default)
+    public static SourceMeasures Run(string path, string sha256, MeasureOptions options, IReadOnlyList<IClipScorer>? scorers = null, string? given = null, Action<double, double>? progress = null, CancellationToken cancellationToken = default) =>
+        Run(path, sha256, options, null, scorers, given, progress, cancellationToken);
+
+    /// <summary>The same with clocks.</summary>
+    internal static SourceMeasures Run(string path, string sha256, MeasureOptions options, PassClocks? clocks, IReadOnlyList<IClipScorer>? scorers = null, string? given = null, Action<double, double>? progress = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(options);
         try
         {
             using var reader = AnalysisReader.Open(path, motionVectors: true, upright: true);
-            return Measure(reader, path, sha256, options, scorers ?? [], given, progress, cancellationToken);
+            return Measure(reader, path, sha256, options, clocks, scorers ?? [], given, progress, cancellationToken);
         }
         catch (MediaException e) when (e.Kind is not (MediaErrorKind.NativeLibrary or MediaErrorKind.Internal or MediaErrorKind.DiskFull))
         {
@@ -35,7 +39,7 @@ public static class MeasurePass
         }
     }
 
-    private static SourceMeasures Measure(AnalysisReader reader, string path, string sha256, MeasureOptions options, IReadOnlyList<IClipScorer> scorers, string? given, Action<double, double>? progress, CancellationToken cancellationToken)
+    private static SourceMeasures Measure(AnalysisReader reader, string path, string sha256, MeasureOptions options, PassClocks? clocks, IReadOnlyList<IClipScorer> scorers, string? given, Action<double, double>? progress, CancellationToken cancellationToken)
     {
         using var meter = new LumaMeter();
         var graph = new FrameGraph(reader.Width, reader.Height);
@@ -60,8 +64,10 @@ public static class MeasurePass
         var decoding = Task.Factory.StartNew(Decode, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
         try
         {
+            clocks?.Sampling.Start();
             foreach (var sample in queue.Filled())
             {
+                clocks?.Sampling.Lap("waiting");
                 if (sample.HasEarlier && blocks)
                 {
                     sampled.Load(sample.EarlierSmall, sample.EarlierAt.Index, sample.EarlierAt.Time);
@@ -69,7 +75,8 @@ public static class MeasurePass
                 }
                 sampled.Load(sample.Small, sample.At.Index, sample.At.Time);
                 samples.Add(pictures.Measure(sample.Picture, CodecMotion.Of(sample.Vectors, sample.CodedWidth, sample.CodedHeight)));
-                optional.Add(sample.Picture, sample.HasEarlier && whole ? sample.Earlier : null);
+                clocks?.Sampling.Lap("sampled pictures");
+                optional.Add(sample.Picture, sample.HasEarlier && whole ? sample.Earlier : null, clocks?.Sampling);
             }
         }
         catch
@@ -89,12 +96,16 @@ public static class MeasurePass
             Sample? next = null;
             try
             {
+                clocks?.Decoding.Start();
                 while (reader.Advance())
                 {
                     stop.Token.ThrowIfCancellationRequested();
+                    clocks?.Decoding.Lap("decoding");
                     var luma = meter.Measure(reader);
+                    clocks?.Decoding.Lap("luma of every frame");
                     graph.Load(reader, grid.Next(reader.Pts));
                     detector.Process(graph, trace);
+                    clocks?.Decoding.Lap("shots");
                     var delta = graph.Delta;
                     frames.Add(new FrameMeasures(graph.Index, graph.Time, luma, (delta.Hue + delta.Saturation + delta.Luma) / 3));
                     if ((frames.Count - 1) % step == 0)
@@ -109,6 +120,7 @@ public static class MeasurePass
                         next ??= queue.Take(stop.Token);
                         next.LoadEarlier(reader, graph, whole);
                     }
+                    clocks?.Decoding.Lap("handing over");
                     lastDuration = reader.Duration;
                     progress?.Invoke((graph.Time - frames[0].Time).ToDouble(), total);
                 }

@@ -4,6 +4,7 @@ namespace Kinora.Curation.Scores;
 internal sealed class ScorerPasses : IDisposable
 {
     private readonly List<IClipScorerPass> _passes = [];
+    private readonly string[] _names;
     private readonly List<Score> _missing;
 
     public ScorerPasses(IReadOnlyList<IClipScorer> scorers)
@@ -11,12 +12,17 @@ internal sealed class ScorerPasses : IDisposable
         var reasons = ScorerSlot.Missing(scorers).ToDictionary(slot => slot.Name, slot => slot.Reason, StringComparer.Ordinal);
         _missing = [.. ScoreNames.All.Where(s => s.Needs is { } needs && reasons.ContainsKey(needs)).Select(s => Score.Missing(s.Name, reasons[s.Needs!]))];
         foreach (var scorer in scorers) { _passes.Add(scorer.Begin()); }
+        _names = [.. scorers.Select(s => s.Name)];
     }
 
     /// <summary>Shows every scorer the next sampled picture.</summary>
-    public void Add(SampledPicture picture, SampledPicture? earlier)
+    public void Add(SampledPicture picture, SampledPicture? earlier, StageClock? clock)
     {
-        foreach (var pass in _passes) { pass.Add(picture, earlier); }
+        foreach (var (name, pass) in _names.Zip(_passes))
+        {
+            pass.Add(picture, earlier);
+            clock?.Lap(name);
+        }
     }
 
     public void Finish()
