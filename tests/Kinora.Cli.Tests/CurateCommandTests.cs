@@ -24,6 +24,7 @@ public sealed class CurateCommandTests : IDisposable
         (await File.ReadAllTextAsync(Out("a.edl"))).ShouldContain("002  AX       V     C        00:00:00:20 00:00:02:00");
         using var timeline = JsonDocument.Parse(await File.ReadAllTextAsync(Out("a.otio")));
         timeline.RootElement.GetProperty("tracks").GetProperty("children")[0].GetProperty("children").GetArrayLength().ShouldBe(2);
+        (await File.ReadAllTextAsync(Out("a.otio"))).ShouldContain($"\"target_url\": \"{new Uri(film).AbsoluteUri}\"");
         (await File.ReadAllTextAsync(Out("a.html"))).ShouldContain("shot 2");
     }
 

@@ -51,7 +51,8 @@ public static class OpenTimeline
         json.WriteStartObject("DEFAULT_MEDIA");
         json.WriteString("OTIO_SCHEMA", "ExternalReference.1");
         json.WriteString("name", Path.GetFileName(list.Path));
-        json.WriteString("target_url", Path.GetFileName(list.Path));
+        // Where the timeline is written is not where the video lies.
+        json.WriteString("target_url", new Uri(Path.GetFullPath(list.Path)).AbsoluteUri);
         Range(json, "available_range", list.Shots[0].Start, list.Shots[^1].End - list.Shots[0].Start, rate);
         json.WriteEndObject();
         json.WriteEndObject();
