@@ -23,6 +23,28 @@ public sealed class TensorTests
     }
 
     [Fact]
+    public void MaxPool_ComparingRows_GivesWhatWindowsWithGradientsGive()
+    {
+        using var scope = TensorScope.Enter();
+        F.MaxPool2d(Tensor.FromArray([1f, 5f, 2f, 4f, 3f, 0f, 7f, 6f, 8f], 1, 1, 3, 3), 2, 1).ToArray<float>().ShouldBe([5f, 5f, 7f, 8f]);
+        Tensor flat = Tensor.Randn([2, 3, 9, 12]).To(DType.BFloat16).To(DType.Float32), solid = Tensor.Randn([2, 3, 5, 9, 8]).To(DType.BFloat16).To(DType.Float32);
+        // With gradients ATen's own pooling runs.
+        Tensor Windows(Tensor x, Func<Tensor, Tensor> pool) => pool(x.Clone().RequiresGradInPlace()).Detach();
+        foreach (var (kernel, stride) in new (Size3 Kernel, Size3 Stride)[] { (3, 2), (2, 2), ((1, 3, 2), (1, 2, 1)), (3, 1) })
+        {
+            Tensor Pool2(Tensor x) => F.MaxPool2d(x, (kernel.Height, kernel.Width), (stride.Height, stride.Width));
+            Tensor Pool3(Tensor x) => F.MaxPool3d(x, kernel, stride);
+            float[] expected2 = Windows(flat, Pool2).ToArray<float>(), expected3 = Windows(solid, Pool3).ToArray<float>();
+            Pool2(flat).Contiguous().ToArray<float>().ShouldBe(expected2);
+            Pool2(flat.ContiguousChannelsLast()).Contiguous().ToArray<float>().ShouldBe(expected2);
+            Pool2(flat.To(DType.BFloat16)).To(DType.Float32).Contiguous().ToArray<float>().ShouldBe(expected2);
+            Pool3(solid).Contiguous().ToArray<float>().ShouldBe(expected3);
+            Pool3(solid.To(DType.BFloat16)).To(DType.Float32).Contiguous().ToArray<float>().ShouldBe(expected3);
+        }
+        Should.Throw<NativeException>(() => F.MaxPool2d(flat, 20));
+    }
+
+    [Fact]
     public void Conversions_ToBf16AndBack_RoundToNearestEven()
     {
         using var scope = TensorScope.Enter();

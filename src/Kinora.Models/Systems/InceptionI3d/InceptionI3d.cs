@@ -217,24 +217,12 @@ internal static class SamePadding
     {
         using var scope = TensorScope.Enter();
         if (padding == PoolPadding.Same)
-            return scope.Keep(Separately(Pad(x, kernel, stride), kernel, stride));
+            return scope.Keep(F.MaxPool3d(Pad(x, kernel, stride), kernel, stride));
         var (_, _, f, h, w) = x.Dims5();
         var (f0, f1) = FixedAmount(f, kernel.Frames, stride.Frames);
         var (h0, h1) = FixedAmount(h, kernel.Height, stride.Height);
         var (w0, w1) = FixedAmount(w, kernel.Width, stride.Width);
-        return scope.Keep(Separately(f0 + f1 + h0 + h1 + w0 + w1 == 0 ? x : F.Pad(x, [w0, w1, h0, h1, f0, f1]), kernel, stride));
-    }
-
-    // A maximum over a box is one over its frames, then over its rows, then over its columns: whole rows are compared at once, and in bfloat16, too.
-    private static Tensor Separately(Tensor x, Size3 kernel, Size3 stride) => Along(4, Along(3, Along(2, x, kernel.Frames, stride.Frames), kernel.Height, stride.Height), kernel.Width, stride.Width);
-
-    private static Tensor Along(int dim, Tensor x, long kernel, long stride)
-    {
-        long end = x.Size(dim) - kernel + 1;
-        Tensor result = x.Slice(dim, 0, end, stride);
-        for (long i = 1; i < kernel; i++)
-            result = result.Maximum(x.Slice(dim, i, end + i, stride));
-        return result;
+        return scope.Keep(F.MaxPool3d(f0 + f1 + h0 + h1 + w0 + w1 == 0 ? x : F.Pad(x, [w0, w1, h0, h1, f0, f1]), kernel, stride));
     }
 
     // The fixed padding and what the last window reaches over the end (torch.nn.MaxPool3d with ceil_mode: it must begin inside).
