@@ -25,6 +25,12 @@ Form form_of(int64_t type) {
     case KN_STORED_Q4_K: return {256, 144};
     case KN_STORED_Q5_K: return {256, 176};
     case KN_STORED_Q6_K: return {256, 210};
+    case KN_STORED_Q4_1: return {32, 20};
+    case KN_STORED_Q5_1: return {32, 24};
+    case KN_STORED_Q2_K: return {256, 84};
+    case KN_STORED_Q3_K: return {256, 110};
+    case KN_STORED_IQ4_NL: return {32, 18};
+    case KN_STORED_IQ4_XS: return {256, 136};
     default: TORCH_CHECK(false, "kinora::dequantize: ", type, " is no stored form that it decodes");
   }
 }

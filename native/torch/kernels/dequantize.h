@@ -114,6 +114,70 @@ KN_INLINE void decode_q6_k(const uint8_t* x, float* y) {
   }
 }
 
+// d; m; 16 bytes: low nibbles are the first half.
+KN_INLINE void decode_q4_1(const uint8_t* x, float* y) {
+  const float d = from_half(half_bits(x)), m = from_half(half_bits(x + 2));
+  for (int i = 0; i < 16; i++) {
+    y[i] = d * (float)(x[4 + i] & 15) + m;
+    y[i + 16] = d * (float)(x[4 + i] >> 4) + m;
+  }
+}
+
+// d; m; fifth bits; 16 bytes of nibbles.
+KN_INLINE void decode_q5_1(const uint8_t* x, float* y) {
+  const float d = from_half(half_bits(x)), m = from_half(half_bits(x + 2));
+  const uint32_t fifth = (uint32_t)x[4] | (uint32_t)x[5] << 8 | (uint32_t)x[6] << 16 | (uint32_t)x[7] << 24;
+  for (int i = 0; i < 16; i++) {
+    y[i] = d * (float)((x[8 + i] & 15) | (fifth >> i & 1) << 4) + m;
+    y[i + 16] = d * (float)((x[8 + i] >> 4) | (fifth >> (i + 16) & 1) << 4) + m;
+  }
+}
+
+// 16 bytes: a scale in the low nibble, a minimum in the high one, for 16 elements each; 64 bytes of bit pairs; d; dmin.
+KN_INLINE void decode_q2_k(const uint8_t* x, float* y) {
+  const float d = from_half(half_bits(x + 80)), min = from_half(half_bits(x + 82));
+  for (int group = 0; group < 16; group++) {
+    const uint8_t* pairs = x + 16 + 32 * (group / 8) + 16 * (group & 1);
+    const int shift = group & 6;
+    const float scale = d * (float)(x[group] & 15), low = min * (float)(x[group] >> 4);
+    for (int i = 0; i < 16; i++) y[16 * group + i] = scale * (float)(pairs[i] >> shift & 3) - low;
+  }
+}
+
+// 32 bytes of third bits, bit j of a byte for the j-th 32 elements, set for codes that are not negative; 64 bytes of bit pairs; 12 bytes with
+// 16 scales of 6 bits; d.
+KN_INLINE void decode_q3_k(const uint8_t* x, float* y) {
+  const float d = from_half(half_bits(x + 108));
+  const uint8_t* packed = x + 96;
+  for (int group = 0; group < 16; group++) {
+    const uint8_t *pairs = x + 32 + 32 * (group / 8) + 16 * (group & 1), *third = x + 16 * (group & 1);
+    const int shift = group & 6, bit = group / 2;
+    const int low = group < 8 ? packed[group] & 15 : packed[group - 8] >> 4, high = packed[8 + (group & 3)] >> (2 * (group / 4)) & 3;
+    const float scale = d * (float)((low | high << 4) - 32);
+    for (int i = 0; i < 16; i++) y[16 * group + i] = scale * (float)((pairs[i] >> shift & 3) + (third[i] >> bit & 1) * 4 - 4);
+  }
+}
+
+// The values of IQ4's codes: finer near zero, where weights are dense.
+constexpr float kLevels[16] = {-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113};
+
+KN_INLINE void decode_levels(float d, const uint8_t* codes, float* y) {
+  for (int i = 0; i < 16; i++) {
+    y[i] = d * kLevels[codes[i] & 15];
+    y[i + 16] = d * kLevels[codes[i] >> 4];
+  }
+}
+
+// d; upper bit pairs of 8 scales; their low nibbles; 128 bytes of codes.
+KN_INLINE void decode_iq4_xs(const uint8_t* x, float* y) {
+  const float d = from_half(half_bits(x));
+  const int high = half_bits(x + 2);
+  for (int part = 0; part < 8; part++) {
+    const int scale = (x[4 + part / 2] >> (4 * (part & 1)) & 15) | (high >> (2 * part) & 3) << 4;
+    decode_levels(d * (float)(scale - 32), x + 8 + 16 * part, y + 32 * part);
+  }
+}
+
 // Elements [first, first + n) of the weight; n is a number of whole blocks, at most kPiece elements.
 KN_INLINE void decode_piece(int type, const uint8_t* data, int64_t first, int n, float* y) {
   switch (type) {
@@ -159,6 +223,21 @@ KN_INLINE void decode_piece(int type, const uint8_t* data, int64_t first, int n,
     case KN_STORED_Q4_K: decode_q45_k<false>(data + first / 256 * 144, y); break;
     case KN_STORED_Q5_K: decode_q45_k<true>(data + first / 256 * 176, y); break;
     case KN_STORED_Q6_K: decode_q6_k(data + first / 256 * 210, y); break;
+    case KN_STORED_Q4_1:
+      for (int i = 0; i < n; i += 32) decode_q4_1(data + (first + i) / 32 * 20, y + i);
+      break;
+    case KN_STORED_Q5_1:
+      for (int i = 0; i < n; i += 32) decode_q5_1(data + (first + i) / 32 * 24, y + i);
+      break;
+    case KN_STORED_Q2_K: decode_q2_k(data + first / 256 * 84, y); break;
+    case KN_STORED_Q3_K: decode_q3_k(data + first / 256 * 110, y); break;
+    case KN_STORED_IQ4_NL:
+      for (int i = 0; i < n; i += 32) {
+        const uint8_t* block = data + (first + i) / 32 * 18;
+        decode_levels(from_half(half_bits(block)), block + 2, y + i);
+      }
+      break;
+    case KN_STORED_IQ4_XS: decode_iq4_xs(data + first / 256 * 136, y); break;
   }
 }
 

@@ -118,7 +118,8 @@ struct kn_adamw_args {
 // Forms in which weights are stored: StorageType of src/Kinora.Engine/Checkpoints/StorageType.cs.
 enum kn_stored {
   KN_STORED_INT8 = 2, KN_STORED_E4M3 = 3, KN_STORED_E5M2 = 4, KN_STORED_F16 = 7, KN_STORED_BF16 = 8, KN_STORED_F32 = 11,
-  KN_STORED_Q4_0 = 15, KN_STORED_Q5_0 = 16, KN_STORED_Q8_0 = 17, KN_STORED_Q4_K = 18, KN_STORED_Q5_K = 19, KN_STORED_Q6_K = 20
+  KN_STORED_Q4_0 = 15, KN_STORED_Q5_0 = 16, KN_STORED_Q8_0 = 17, KN_STORED_Q4_K = 18, KN_STORED_Q5_K = 19, KN_STORED_Q6_K = 20,
+  KN_STORED_Q4_1 = 21, KN_STORED_Q5_1 = 22, KN_STORED_Q2_K = 23, KN_STORED_Q3_K = 24, KN_STORED_IQ4_NL = 25, KN_STORED_IQ4_XS = 26
 };
 
 // out [rows, columns] = data in a stored form, times scales [rows], [1] or none.

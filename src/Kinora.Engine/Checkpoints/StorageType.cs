@@ -77,7 +77,7 @@ internal static class StorageTypes
     public static int BlockElements(this StorageType type) => Table[(int)type].BlockElements;
 
     /// <summary>Whether <c>kinora::dequantize</c> decodes the type; its codes are the places of this enumeration (native/torch/kernels/kernels.h).</summary>
-    public static bool IsDecodedNatively(this StorageType type) => type <= StorageType.Q6_K;
+    public static bool IsDecodedNatively(this StorageType type) => type <= StorageType.IQ4_XS;
 
     /// <summary>Whether elements share a scale in blocks.</summary>
     public static bool IsQuantized(this StorageType type) => Table[(int)type].BlockElements > 1;

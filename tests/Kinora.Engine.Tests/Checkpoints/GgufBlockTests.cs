@@ -77,7 +77,11 @@ public sealed class GgufBlockTests
         using var scope = TensorScope.Enter();
         Tensor data = Tensor.FromArray([.. blocks.SelectMany(b => b)], blocks.Length * size);
 
-        Compare(StoredWeight.Decode(type, data, null, 1, DType.Float32).ToArray<float>(), expected);
+        type.IsDecodedNatively().ShouldBeTrue();
+        for (CpuLevel level = CpuLevel.Generic; level <= CpuKernels.Best; level++)
+        {
+            Compare(NativeLevels.At(level, () => StoredWeight.Decode(type, data, null, 1, DType.Float32).ToArray<float>()), expected);
+        }
         Compare(StoredWeight.DecodeComposed(type, data, null, 1, DType.Float32).ToArray<float>(), expected);
     }
 
