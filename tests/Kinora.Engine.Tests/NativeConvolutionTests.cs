@@ -16,8 +16,11 @@ public sealed class NativeConvolutionTests
     }
 
     [Theory, MemberData(nameof(LevelsAndTypes))]
-    public void Conv3d_AtEveryLevel_EqualsItsDefinition(CpuLevel level, DType dtype) =>
+    public void Conv3d_AtEveryLevel_EqualsItsDefinition(CpuLevel level, DType dtype)
+    {
         ShouldAgree(level, dtype, [2, 16, 5, 13, 16], [48, 16, 3, 3, 3], (x, weight, bias) => F.Conv3d(x, weight, bias, padding: (0, 1, 1)));
+        ShouldAgree(level, dtype, [2, 16, 5, 13, 16], [3, 16, 3, 3, 3], (x, weight, bias) => F.Conv3d(x, weight, bias, padding: (0, 1, 1)));
+    }
 
     [Theory, MemberData(nameof(LevelsAndTypes))]
     public void DoubledConv2d_AtEveryLevel_EqualsResamplingFirst(CpuLevel level, DType dtype)

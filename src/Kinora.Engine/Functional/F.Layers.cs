@@ -54,6 +54,16 @@ public static unsafe partial class F
     /// <summary>x [B, C, F, H, W], weight [out, C/groups, kF, kH, kW]; 3×3 of every frame as in <see cref="Conv2d"/>.</summary>
     public static Tensor Conv3d(Tensor x, Tensor weight, Tensor? bias = null, Size3 stride = default, Size3 padding = default, Size3 dilation = default, long groups = 1)
     {
+        // The fast form has filters in sixteens, and what serves others holds every window of x: the last convolution of a decoder, which makes
+        // three colors, gets filters of zeros beside its own.
+        const int FilterGroup = 16;
+        long filters = weight.Size(0), missing = FilterGroup - filters;
+        if (missing > 0 && weight.Size(4) > 1 && groups == 1 && x.Size(1) % FilterGroup == 0 && IsCpu(x) && FastConv3dOp.Exists && !GradMode.IsEnabled)
+        {
+            using var scope = TensorScope.Enter();
+            Tensor wide = Pad(weight, [0, 0, 0, 0, 0, 0, 0, 0, 0, missing]);
+            return scope.Keep(Conv3d(x, wide, bias is null ? null : Pad(bias, [0, missing]), stride, padding, dilation).Narrow(1, 0, filters));
+        }
         long* p = stackalloc long[9];
         stride.OrOne().Write(p);
         padding.Write(p + 3);

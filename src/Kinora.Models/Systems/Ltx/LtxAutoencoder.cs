@@ -126,13 +126,15 @@ public sealed class LtxAutoencoder : Module
     /// <summary>Bytes of everything that is alive at the peak of decoding, beside the weights: maps of the finest stage, and in parts what layers hold back.</summary>
     internal static long DecodePeakBytes(LtxAutoencoderConfig config, long latentFrames, long latentHeight, long latentWidth, VaeTiling tiling, DType type)
     {
-        const double Maps = 7;
+        // In maps of the finest stage: within a block. At the end: the pixels, folded and unfolded, and in float32.
+        const double Maps = 8, Pixels = 1.5;
         int t = config.TemporalCompression, s = config.SpatialCompression;
         bool inParts = tiling.Applies(DecodeBytes(config, 1 + t * (latentFrames - 1), s * latentHeight, s * latentWidth));
         long together = inParts ? Math.Min(latentFrames, LatentFramesPerPart(config, latentHeight, latentWidth)) : latentFrames;
         long side = s / config.PatchSize, positions = t * together * latentHeight * latentWidth * side * side;
         int width = config.DecoderBlockOutChannels[0] / config.UpsampleFactor[0];
-        return (long)(Maps * positions * width * type.ItemSize()) + (inParts ? LtxDecoder.HeldBytes(config, latentHeight, latentWidth, type) : 0);
+        double block = Maps * width * type.ItemSize(), end = config.OutChannels * config.PatchSize * config.PatchSize * Pixels * (sizeof(float) + type.ItemSize());
+        return (long)(positions * Math.Max(block, end)) + (inParts ? LtxDecoder.HeldBytes(config, latentHeight, latentWidth, type) : 0);
     }
 
     /// <summary>(z − mean) · factor / std per channel: what the transformer sees.</summary>

@@ -94,7 +94,7 @@ public sealed class TemporalAutoencoder : Module
     internal static long DecodePeakBytes(TemporalAutoencoderConfig config, long frames, long latentHeight, long latentWidth, VaeTiling tiling, DType type)
     {
         // In maps of the finest stage. Whole: within its first block. In strips: a block's input and output, and what a strip takes.
-        const double WholeMaps = 9, HeldMaps = 2.5, StripMaps = 10;
+        const double WholeMaps = 9.6, HeldMaps = 2.5, StripMaps = 10;
         long positions = frames * latentHeight * latentWidth * config.SpatialCompression * config.SpatialCompression;
         double maps = tiling.Applies(DecodeBytes(config, frames, latentHeight, latentWidth)) ? HeldMaps * positions + StripMaps * Math.Min(positions, FeatureRows.ClipPositions) : WholeMaps * positions;
         return (long)(config.BlockOutChannels[0] * type.ItemSize() * maps);

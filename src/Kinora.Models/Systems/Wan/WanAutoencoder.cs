@@ -124,12 +124,12 @@ public sealed class WanAutoencoder : Module
     /// <summary>Bytes of everything that is alive at the peak of decoding, beside the weights: maps of the finest stage and what causal layers remember.</summary>
     internal static long DecodePeakBytes(WanAutoencoderConfig config, long latentFrames, long latentHeight, long latentWidth, VaeTiling tiling, DType type)
     {
-        // The last stage: the results of its blocks; within one, norms, activations and convolutions with the past in front.
-        const int LastStageMaps = 12, HeldMaps = 2;
+        // In maps of the finest stage, measured. Whole: within a block, norms, activations and convolutions with the past in front. In strips: a
+        // block's input and output, the past to come of one convolution, and what a strip takes.
+        const double WholeMaps = 7.5, HeldMaps = 2.5, StripMaps = 14;
         long positions = latentFrames * config.ScaleFactorTemporal * latentHeight * latentWidth * config.ScaleFactorSpatial * config.ScaleFactorSpatial / (config.Patch * config.Patch);
-        bool inStrips = tiling.Applies(DecodeBytes(config, latentFrames, latentHeight, latentWidth));
-        long strip = inStrips ? Math.Min(FeatureRows.ClipPositions, positions) : positions, held = inStrips ? positions * HeldMaps : 0;
-        return config.DecoderDim * (held * type.ItemSize() + strip * (sizeof(float) + (long)type.ItemSize() * LastStageMaps)) + WanDecoder.HistoryBytes(config, latentHeight, latentWidth, type);
+        double maps = tiling.Applies(DecodeBytes(config, latentFrames, latentHeight, latentWidth)) ? HeldMaps * positions + StripMaps * Math.Min(positions, FeatureRows.ClipPositions) : WholeMaps * positions;
+        return (long)(config.DecoderDim * type.ItemSize() * maps) + WanDecoder.HistoryBytes(config, latentHeight, latentWidth, type);
     }
 
     /// <summary>(z − mean) / std per channel: what the transformer sees.</summary>
