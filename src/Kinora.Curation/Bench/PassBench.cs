@@ -280,7 +280,7 @@ public static partial class PassBench
         var process = Process.GetCurrentProcess();
         TimeSpan cpuBefore = process.TotalProcessorTime;
         long started = Stopwatch.GetTimestamp();
-        var clocks = new PassClocks(new StageClock(), new StageClock());
+        var clocks = new PassClocks(new StageClock(), new StageClock(), new StageClock());
         double seconds = 0;
         foreach (string file in files)
         {
@@ -289,7 +289,7 @@ public static partial class PassBench
         }
         TimeSpan wall = Stopwatch.GetElapsedTime(started);
         process.Refresh();
-        return new OnePass(seconds, wall, process.TotalProcessorTime - cpuBefore, clocks.Decoding.Stages.Concat(clocks.Sampling.Stages).ToDictionary(StringComparer.Ordinal));
+        return new OnePass(seconds, wall, process.TotalProcessorTime - cpuBefore, clocks.Decoding.Stages.Concat(clocks.Frames.Stages).Concat(clocks.Sampling.Stages).ToDictionary(StringComparer.Ordinal));
     }
 
     private static TimeSpan Median(IEnumerable<TimeSpan> values)

@@ -60,8 +60,8 @@ public static class MeasurePass
         string? damage = null;
         using var queue = new SampleQueue((long)reader.Width * reader.Height > LargePicture ? 2 : 3);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        // Every frame is decoded and walked over on one thread; sampled pictures are measured here, where scorers may have their networks.
-        var decoding = Task.Factory.StartNew(Decode, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+        // Every frame is walked over on one thread while the next is decoded on another; sampled pictures are measured here, where scorers may have their networks.
+        var walking = Task.Factory.StartNew(Walk, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
         try
         {
             clocks?.Sampling.Start();
@@ -86,26 +86,27 @@ public static class MeasurePass
         }
         finally
         {
-            Task.WaitAny(decoding);
+            Task.WaitAny(walking);
         }
         cancellationToken.ThrowIfCancellationRequested();
-        decoding.GetAwaiter().GetResult();
+        walking.GetAwaiter().GetResult();
 
-        void Decode()
+        void Walk()
         {
             Sample? next = null;
+            var ahead = Task.CompletedTask;
             try
             {
-                clocks?.Decoding.Start();
+                clocks?.Frames.Start();
                 while (reader.Advance())
                 {
                     stop.Token.ThrowIfCancellationRequested();
-                    clocks?.Decoding.Lap("decoding");
+                    ahead = Task.Run(DecodeAhead, CancellationToken.None);
                     var luma = meter.Measure(reader);
-                    clocks?.Decoding.Lap("luma of every frame");
+                    clocks?.Frames.Lap("luma of every frame");
                     graph.Load(reader, grid.Next(reader.Pts));
                     detector.Process(graph, trace);
-                    clocks?.Decoding.Lap("shots");
+                    clocks?.Frames.Lap("shots");
                     var delta = graph.Delta;
                     frames.Add(new FrameMeasures(graph.Index, graph.Time, luma, (delta.Hue + delta.Saturation + delta.Luma) / 3));
                     if ((frames.Count - 1) % step == 0)
@@ -120,9 +121,11 @@ public static class MeasurePass
                         next ??= queue.Take(stop.Token);
                         next.LoadEarlier(reader, graph, whole);
                     }
-                    clocks?.Decoding.Lap("handing over");
                     lastDuration = reader.Duration;
                     progress?.Invoke((graph.Time - frames[0].Time).ToDouble(), total);
+                    clocks?.Frames.Lap("handing over");
+                    ahead.GetAwaiter().GetResult();
+                    clocks?.Frames.Start();
                 }
             }
             catch (MediaException e) when (frames.Count > 0 && e.Kind is MediaErrorKind.Truncated or MediaErrorKind.Corrupt)
@@ -131,8 +134,16 @@ public static class MeasurePass
             }
             finally
             {
+                Task.WaitAny(ahead);
                 queue.Complete();
             }
+        }
+
+        void DecodeAhead()
+        {
+            clocks?.Decoding.Start();
+            reader.DecodeAhead();
+            clocks?.Decoding.Lap("decoding");
         }
 
         if (frames.Count == 0) { throw new MediaException(MediaErrorKind.Corrupt, $"{path}: no frame could be decoded.", path); }

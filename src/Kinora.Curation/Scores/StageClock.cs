@@ -38,7 +38,8 @@ internal sealed partial class StageClock
     }
 }
 
-/// <summary>Clocks of the pass's two threads.</summary>
-/// <param name="Decoding">Of the one that decodes and walks over every frame.</param>
+/// <summary>Clocks of the pass's threads.</summary>
+/// <param name="Decoding">Of decoding, which runs a frame ahead.</param>
+/// <param name="Frames">Of the thread that walks over every frame.</param>
 /// <param name="Sampling">Of the one that measures sampled pictures.</param>
-internal sealed record PassClocks(StageClock Decoding, StageClock Sampling);
+internal sealed record PassClocks(StageClock Decoding, StageClock Frames, StageClock Sampling);

@@ -4,7 +4,7 @@ namespace Kinora.Media;
 /// <summary>
 /// Decodes a file once, frame by frame, and hands out the current frame in the forms that detectors and scorers need. Pictures are
 /// the coded ones, or upright ones as a player shows them: turned, mirrored, with square pixels. Numbers of whole luma planes
-/// and motion vectors are always those of the coded picture. One thread at a time.
+/// and motion vectors are always those of the coded picture. One thread at a time but for <see cref="DecodeAhead"/>.
 /// </summary>
 public sealed class AnalysisReader : IDisposable
 {
@@ -69,6 +69,9 @@ public sealed class AnalysisReader : IDisposable
         IsKeyFrame = times.IsKeyFrame;
         return true;
     }
+
+    /// <summary>Decodes the next frame, which <see cref="Advance"/> then only has to take; the current one stays. Unlike everything else it may run on another thread beside what reads the current frame. What is wrong with the clip is left for <see cref="Advance"/> to say.</summary>
+    public void DecodeAhead() => _source.Peek();
 
     /// <summary>
     /// The current frame shrunk bilinearly, four source pixels for each target pixel, without low-pass: the picture that cut
