@@ -111,6 +111,10 @@ public static class GenerateCommand
             request = request with { Keyframes = [.. later.Select(k => new Keyframe(k.Frame, ImageFile.Read(k.Path)))] };
             if (result.GetValue(story) is { } storyPath)
             {
+                if (!File.Exists(storyPath))
+                {
+                    throw CommandException.Input($"--story {storyPath}: there is no such file. It holds lines such as \"0-17: a red balloon rises\".");
+                }
                 request = request with { Story = StoryParts(folder, request, options, StoryFile.Read(storyPath)) };
             }
             GenerationPlan plan;

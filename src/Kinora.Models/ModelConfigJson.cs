@@ -97,11 +97,7 @@ public static class ModelConfigJson
     private static ConfigException Refusal(string source, IReadOnlyList<string> problems) =>
         new(problems.Count == 1 ? $"{source}: {problems[0]}" : $"{source}: {problems.Count} problems:\n  {string.Join("\n  ", problems)}");
 
-    private static string Suggestion(string key, JsonTypeInfo type)
-    {
-        var nearest = type.Properties.Select(p => (p.Name, Distance: EditDistance(key, p.Name))).MinBy(p => p.Distance);
-        return nearest.Name is not null && nearest.Distance <= Math.Max(2, key.Length / 3) ? $"; did you mean `{nearest.Name}`?" : "";
-    }
+    private static string Suggestion(string key, JsonTypeInfo type) => NearestWord.Of(key, type.Properties.Select(p => p.Name)) is { } nearest ? $"; did you mean `{nearest}`?" : "";
 
     private static string Where(JsonException e) => e.Path is { Length: > 2 } path ? $"`{path[2..]}`: " : e.LineNumber is { } line ? $"line {line + 1}: " : "";
 
@@ -116,22 +112,4 @@ public static class ModelConfigJson
         JsonValueKind.Array => "an array", JsonValueKind.String => "a string", JsonValueKind.Number => "a number",
         JsonValueKind.True or JsonValueKind.False => "a boolean", _ => "null",
     };
-
-    // Levenshtein distance with one row of memory.
-    private static int EditDistance(string a, string b)
-    {
-        var row = Enumerable.Range(0, b.Length + 1).ToArray();
-        for (var i = 1; i <= a.Length; i++)
-        {
-            var diagonal = row[0];
-            row[0] = i;
-            for (var j = 1; j <= b.Length; j++)
-            {
-                var substitution = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
-                diagonal = row[j];
-                row[j] = Math.Min(substitution, Math.Min(row[j], row[j - 1]) + 1);
-            }
-        }
-        return row[b.Length];
-    }
 }

@@ -4,6 +4,7 @@ using System.CommandLine;
 using Kinora.Cli.Shell;
 using Kinora.Engine;
 using Kinora.Media;
+using Kinora.Models;
 
 namespace Kinora.Cli.Tests;
 
@@ -159,14 +160,36 @@ public sealed class CommandLineTests
     }
 
     [Theory]
+    [InlineData("--seed", "-3", "--seed takes a whole number from 0, not \"-3\".")]
+    [InlineData("--steps", "many", "--steps takes a whole number, not \"many\".")]
+    [InlineData("--guidance", "x", "--guidance takes a number, not \"x\".")]
+    [InlineData("--cache", "x", "--cache takes a number, not \"x\".")]
+    public async Task Number_ThatIsNone_IsNamedWithWhatIsExpected(string option, string value, string message)
+    {
+        var run = await Cli.RunAsync("generate", "a cat", option, value);
+
+        run.ExitCode.ShouldBe(ExitCodes.Usage);
+        run.Error.ShouldContain(message);
+    }
+
+    [Fact]
+    public async Task Story_OfAFileThatIsNotThere_IsNamed()
+    {
+        var run = await Cli.RunAsync("generate", "--story", "no-such-story.txt");
+
+        run.ExitCode.ShouldBe(ExitCodes.Input);
+        run.Error.ShouldContain("--story no-such-story.txt: there is no such file");
+    }
+
+    [Theory]
     [InlineData("", "", 0)]
     [InlineData("seed", "sed", 1)]
     [InlineData("kitten", "sitting", 3)]
     [InlineData("abc", "", 3)]
     public void EditDistance_KnownWords_IsLevenshtein(string a, string b, int distance)
     {
-        CommandLineErrors.EditDistance(a, b).ShouldBe(distance);
-        CommandLineErrors.EditDistance(b, a).ShouldBe(distance);
+        NearestWord.EditDistance(a, b).ShouldBe(distance);
+        NearestWord.EditDistance(b, a).ShouldBe(distance);
     }
 
     private static async Task<Outcome> RunProbeAsync(Func<ParseResult, int> action, params string[] args)

@@ -2,6 +2,8 @@
 
 using System.CommandLine;
 using System.CommandLine.Parsing;
+using System.Globalization;
+using Kinora.Models;
 
 namespace Kinora.Cli.Shell;
 
@@ -13,12 +15,28 @@ internal static class CommandLineErrors
     {
         var command = result.CommandResult.Command;
         string path = Path(command);
-        string? problem = UnknownWord(result, command) ?? (result.Errors.Count > 0 ? result.Errors[0].Message.Trim() : null);
+        string? problem = UnknownWord(result, command) ?? (result.Errors.Count > 0 ? NoNumber(result.Errors[0]) ?? result.Errors[0].Message.Trim() : null);
         return problem is null ? null : $"{path}: {problem}\nSee: {path} --help";
     }
 
     /// <summary>The words that lead to a command: "kinora world atlas".</summary>
     public static string Path(Command command) => string.Join(' ', command.Parents.OfType<Command>().Select(Path).Append(command.Name));
+
+    // An option of a number that was given something else; the parser names .NET types.
+    private static string? NoNumber(ParseError error)
+    {
+        if (error.SymbolResult is not OptionResult { Tokens: [var given, ..] } result)
+        {
+            return null;
+        }
+        Type type = Nullable.GetUnderlyingType(result.Option.ValueType) ?? result.Option.ValueType;
+        string text = given.Value;
+        string? expected = type == typeof(int) && !int.TryParse(text, CultureInfo.InvariantCulture, out _) ? "a whole number"
+            : type == typeof(ulong) && !ulong.TryParse(text, CultureInfo.InvariantCulture, out _) ? "a whole number from 0"
+            : type == typeof(double) && !double.TryParse(text, CultureInfo.InvariantCulture, out _) ? "a number"
+            : null;
+        return expected is null ? null : $"{result.Option.Name} takes {expected}, not \"{text}\".";
+    }
 
     private static string? UnknownWord(ParseResult result, Command command)
     {
@@ -55,28 +73,5 @@ internal static class CommandLineErrors
         return divider >= 0 && tokens.FindIndex(t => string.Equals(t.Value, word, StringComparison.Ordinal)) > divider;
     }
 
-    private static string Suggest(string word, IEnumerable<string> known)
-    {
-        string? nearest = known.MinBy(k => EditDistance(word, k));
-        return nearest is not null && EditDistance(word, nearest) <= Math.Max(2, word.Length / 3) ? $" Did you mean {nearest}?" : "";
-    }
-
-    /// <summary>Levenshtein distance between two short words.</summary>
-    public static int EditDistance(string a, string b)
-    {
-        int[] row = [.. Enumerable.Range(0, b.Length + 1)];
-        for (int i = 1; i <= a.Length; i++)
-        {
-            int diagonal = row[0];
-            row[0] = i;
-            for (int j = 1; j <= b.Length; j++)
-            {
-                int substitution = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
-                diagonal = row[j];
-                row[j] = Math.Min(substitution, 1 + Math.Min(row[j], row[j - 1]));
-            }
-        }
-
-        return row[b.Length];
-    }
+    private static string Suggest(string word, IEnumerable<string> known) => NearestWord.Of(word, known) is { } nearest ? $" Did you mean {nearest}?" : "";
 }

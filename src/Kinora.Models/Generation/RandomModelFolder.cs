@@ -39,17 +39,23 @@ public sealed class RandomModelFolder(string path)
     /// <summary>Writes a file of a component.</summary>
     public void Write(string component, string file, string text) => File.WriteAllText(System.IO.Path.Combine(Folder(component), file), text);
 
-    /// <summary>Writes CLIP's tokenizer with every printable ASCII character, inside a word and at its end: lower-case prompts need no merges.</summary>
+    /// <summary>Writes CLIP's tokenizer with single characters, inside a word and at its end: lower-case prompts need no merges.</summary>
     /// <param name="component">tokenizer or tokenizer_2.</param>
+    /// <param name="first">First character; by default all that ASCII can print.</param>
+    /// <param name="last">Last character.</param>
+    /// <param name="tokens">Tokens of an encoder that exists; null for as many as there are. Start and end of text are the last two.</param>
+    /// <param name="longest">Tokens of the longest text; null for what the encoder reads.</param>
     /// <returns>Tokens; the last is the end of text.</returns>
-    public int AddClipTokenizer(string component = "tokenizer")
+    public int AddClipTokenizer(string component = "tokenizer", char first = '!', char last = '~', int? tokens = null, int? longest = null)
     {
-        string[] characters = [.. Enumerable.Range('!', '~' - '!' + 1).Select(c => ((char)c).ToString(CultureInfo.InvariantCulture))];
-        string[] vocabulary = [.. characters, .. characters.Select(c => c + "</w>"), "<|startoftext|>", "<|endoftext|>"];
-        Write(component, "vocab.json", new JsonObject(vocabulary.Select((token, id) => KeyValuePair.Create(token, (JsonNode?)id))).ToJsonString());
+        string[] characters = [.. Enumerable.Range(first, last - first + 1).Select(c => ((char)c).ToString(CultureInfo.InvariantCulture))];
+        int count = tokens ?? 2 * characters.Length + 2;
+        var vocabulary = new JsonObject(characters.Concat(characters.Select(c => c + "</w>")).Select((token, id) => KeyValuePair.Create(token, (JsonNode?)id))) { ["<|startoftext|>"] = count - 2, ["<|endoftext|>"] = count - 1 };
+        Write(component, "vocab.json", vocabulary.ToJsonString());
         Write(component, "merges.txt", "#version: 0.2\n");
-        Write(component, "tokenizer_config.json", """{ "tokenizer_class": "CLIPTokenizer", "bos_token": "<|startoftext|>", "eos_token": "<|endoftext|>", "unk_token": "<|endoftext|>", "pad_token": "<|endoftext|>" }""");
-        return vocabulary.Length;
+        string length = longest is { } most ? string.Create(CultureInfo.InvariantCulture, $"\"model_max_length\": {most}, ") : "";
+        Write(component, "tokenizer_config.json", $$"""{ "tokenizer_class": "CLIPTokenizer", {{length}}"bos_token": "<|startoftext|>", "eos_token": "<|endoftext|>", "unk_token": "<|endoftext|>", "pad_token": "<|endoftext|>" }""");
+        return count;
     }
 
     /// <summary>Writes T5's tokenizer with lower-case letters as its pieces.</summary>

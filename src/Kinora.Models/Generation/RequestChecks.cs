@@ -22,7 +22,37 @@ internal static class RequestChecks
 
     public static double GuidanceRescale(VideoGenerationOptions options, double otherwise) => InRange("guidance rescale", options.GuidanceRescale ?? otherwise, 0, 1);
 
-    public static double? Cache(VideoGenerationOptions options) => options.Cache is { } threshold ? InRange("cache", threshold, LeastCache, MostCache) : null;
+    /// <summary>The threshold of step caching; the first and the last step are computed whole, so that there must be one between them.</summary>
+    public static double? Cache(VideoGenerationOptions options, int steps)
+    {
+        if (options.Cache is not { } threshold)
+        {
+            return null;
+        }
+        const int fewestSteps = 3;
+        return steps >= fewestSteps ? InRange("cache", threshold, LeastCache, MostCache)
+            : throw new GenerationRequestException("cache", Invariant($"step caching computes the first and the last step whole, so {steps} {(steps == 1 ? "step has" : "steps have")} nothing to reuse; take {fewestSteps} or more, or leave it out."));
+    }
+
+    /// <summary>What to say of a sampler that a model does not have.</summary>
+    /// <param name="what">The kind of model.</param>
+    /// <param name="name">As asked for.</param>
+    /// <param name="known">Those it has.</param>
+    public static GenerationRequestException UnknownSampler(string what, string name, IReadOnlyList<string> known) =>
+        new("sampler", $"sampler '{name}' is unknown here;{(NearestWord.Of(name, known) is { } nearest ? $" did you mean {nearest}?" : "")} {what} has {string.Join(", ", known)}.");
+
+    /// <summary>What transformers that read T5's tokens have in common: a prompt that they can read whole, none of the inputs of picture models, and one sampler.</summary>
+    public static void WordsForTransformer(string what, ModelFolder folder, VideoGenerationRequest request, VideoGenerationOptions options, int textTokens, string sampler)
+    {
+        RequirePrompt(request);
+        TextTokenizer tokenizer = TextTokenizer.Load(folder.Component("tokenizer"));
+        PromptLengths(request, prompt => tokenizer.Encode(PromptText.Clean(prompt)).Length, textTokens);
+        Refuse(what, ("mask", request.Mask is not null), ("image strength", options.ImageStrength is not null), ("guidance rescale", options.GuidanceRescale > 0), ("control picture", request.Control is not null));
+        if (options.Sampler is { } asked && asked != sampler)
+        {
+            throw UnknownSampler(what, asked, [sampler]);
+        }
+    }
 
     public static double FrameRate(double value) => InRange("frame rate", value, 0.1, MaxFrameRate);
 
@@ -96,7 +126,8 @@ internal static class RequestChecks
         {
             return;
         }
-        throw new GenerationRequestException("frames", Invariant($"a clip of {value} frames is impossible: it must have 1 + a multiple of {multiple}, up to {MaxFrames}. {Nearest(value, multiple, 1, MaxFrames)}"));
+        throw new GenerationRequestException("frames", multiple == 1 ? Invariant($"a clip of {value} frames is impossible: it must have 1 to {MaxFrames}.")
+            : Invariant($"a clip of {value} frames is impossible: it must have 1 + a multiple of {multiple}, up to {MaxFrames}. {Nearest(value, multiple, 1, MaxFrames)}"));
     }
 
     public static int InRange(string name, int value, int least, int most) =>

@@ -216,6 +216,7 @@ public sealed class StableDiffusionGenerationTests
         Refusal(words, Small with { Frames = 5 }).ShouldContain("frames");
         Refusal(words, Small with { Width = 25 }).ShouldContain("24 and 26");
         Refusal(words, Small with { Sampler = "magic" }).ShouldContain("euler-a");
+        Refusal(words, Small with { Sampler = "eulr" }).ShouldContain("did you mean euler?");
         Refusal(words with { Mask = Gray(8, 8) }, Small).ShouldContain("mask");
         Refusal(words, Small with { ImageStrength = 0.5 }).ShouldContain("strength");
         Refusal(words with { Prompt = "a (cat:11)" }, Small).ShouldContain("outside 0 to 10");

@@ -1,11 +1,12 @@
 using System.Text.Json;
+using Kinora.Models.Generation;
 
 namespace Kinora.Evaluation.Tests.Generation;
 
 /// <summary>A whole model folder: the components of a pipeline fixture and a tokenizer of single letters.</summary>
 internal sealed class TinyStableDiffusion : IDisposable
 {
-    private const int Start = 118, End = 119, MaxTokens = 12;
+    private const int Tokens = 120, MaxTokens = 12;
 
     public TinyStableDiffusion(string fixture)
     {
@@ -23,7 +24,7 @@ internal sealed class TinyStableDiffusion : IDisposable
         foreach (string tokenizer in components.Keys.Where(k => k.StartsWith("tokenizer", StringComparison.Ordinal)).ToArray())
         {
             components[tokenizer] = (string[])["transformers", "CLIPTokenizer"];
-            WriteTokenizer(Path.Combine(Folder, tokenizer));
+            new RandomModelFolder(Folder).AddClipTokenizer(tokenizer, 'a', 'z', Tokens, MaxTokens);
         }
         File.WriteAllText(index, JsonSerializer.Serialize(components));
     }
@@ -31,17 +32,4 @@ internal sealed class TinyStableDiffusion : IDisposable
     public string Folder { get; }
 
     public void Dispose() => Directory.Delete(Folder, recursive: true);
-
-    private static void WriteTokenizer(string folder)
-    {
-        Directory.CreateDirectory(folder);
-        IEnumerable<string> letters = Enumerable.Range('a', 26).Select(c => ((char)c).ToString());
-        var vocabulary = letters.Concat(letters.Select(c => c + "</w>")).Select((token, id) => (token, id)).ToDictionary(p => p.token, p => p.id);
-        vocabulary["<|startoftext|>"] = Start;
-        vocabulary["<|endoftext|>"] = End;
-        File.WriteAllText(Path.Combine(folder, "vocab.json"), JsonSerializer.Serialize(vocabulary));
-        File.WriteAllText(Path.Combine(folder, "merges.txt"), "#version: 0.2\n");
-        File.WriteAllText(Path.Combine(folder, "tokenizer_config.json"),
-            $$"""{"tokenizer_class":"CLIPTokenizer","model_max_length":{{MaxTokens}},"bos_token":"<|startoftext|>","eos_token":"<|endoftext|>","pad_token":"<|endoftext|>","unk_token":"<|endoftext|>"}""");
-    }
 }

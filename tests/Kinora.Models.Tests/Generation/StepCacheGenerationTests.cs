@@ -37,6 +37,8 @@ public sealed class StepCacheGenerationTests
     {
         using TinyVideoFolder folder = TinyVideoFolder.AnimateDiff();
         var options = new VideoGenerationOptions { Width = 16, Height = 16, Cache = 0.1 };
+        using var world = new TinyModel();
+        Should.Throw<GenerationRequestException>(() => GenerationPlan.Create(ModelFolder.Open(world.Folder), new VideoGenerationRequest("a red balloon"), new VideoGenerationOptions { Steps = 2, Cache = 0.1 })).Message.ShouldContain("take 3 or more");
         Should.Throw<GenerationRequestException>(() => GenerationPlan.Create(ModelFolder.Open(folder.Path), new VideoGenerationRequest("a cat"), options)).Message.ShouldContain("takes no step caching");
     }
 }

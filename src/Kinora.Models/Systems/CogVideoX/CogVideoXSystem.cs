@@ -79,7 +79,7 @@ public sealed class CogVideoXSystem : IGenerationSystem
             Folder = folder, Prompt = request.Prompt, NegativePrompt = request.NegativePrompt, Seed = RequestChecks.Seed(options), Count = RequestChecks.Count(options),
             Width = width, Height = height, Frames = frames, FrameRate = RequestChecks.FrameRate(options.FrameRate ?? request.Continue?.Fps ?? (group > 1 ? FrameRateOfGroups : FrameRate)),
             Steps = steps, Guidance = guidance, GuidanceRescale = RequestChecks.GuidanceRescale(options, 0), Sampler = sampler, NetworkCalls = steps, MadeFor = madeFor,
-            FrameStep = LatentFramesTogether * vae.TemporalCompressionRatio, HeldFrames = held, Input = input, GivenFrames = given, PreviewEverySteps = options.PreviewEverySteps, Tiling = options.Tiling, Cache = RequestChecks.Cache(options),
+            FrameStep = LatentFramesTogether * vae.TemporalCompressionRatio, HeldFrames = held, Input = input, GivenFrames = given, PreviewEverySteps = options.PreviewEverySteps, Tiling = options.Tiling, Cache = RequestChecks.Cache(options, steps),
             Flops = flops, Memory = Memory(folder, transformer, vae, predictions, padded, height, width, frames, options.Tiling),
         };
 
@@ -90,7 +90,7 @@ public sealed class CogVideoXSystem : IGenerationSystem
                 string own = SchedulerConfig.Read(model.Config("scheduler")).ClassName;
                 return Samplers.FirstOrDefault(row => row.ClassName == own) is { Name: not null } row ? row : throw new ConfigException($"{model.Path}: CogVideoX samples with {string.Join(" or ", Samplers.Select(r => r.ClassName))}, not with {own}.");
             }
-            return Samplers.FirstOrDefault(row => row.Name == name) is { Name: not null } asked ? asked : throw new GenerationRequestException("sampler", $"sampler '{name}' is unknown; there is {string.Join(", ", Samplers.Select(r => r.Name))}.");
+            return Samplers.FirstOrDefault(row => row.Name == name) is { Name: not null } asked ? asked : throw RequestChecks.UnknownSampler("CogVideoX", name, [.. Samplers.Select(r => r.Name)]);
         }
     }
 

@@ -52,7 +52,7 @@ public sealed class KinoraWorldSystem : IGenerationSystem
         string sampler = options.Sampler ?? defaults.Sampler;
         if (FlowSamplers.Find(sampler) is null)
         {
-            throw new GenerationRequestException("sampler", $"sampler '{sampler}' is unknown; there is {string.Join(", ", FlowSamplers.Names)}.");
+            throw RequestChecks.UnknownSampler(defaults.Model, sampler, FlowSamplers.Names);
         }
         var (given, held, input) = RequestChecks.Given(request, width, height, frames, most: int.MaxValue, vae.TemporalCompression);
         int latentFrames = vae.LatentFrames(frames), h = height / vae.SpatialCompression, w = width / vae.SpatialCompression;
@@ -66,7 +66,7 @@ public sealed class KinoraWorldSystem : IGenerationSystem
             Folder = folder, Prompt = request.Prompt, NegativePrompt = request.NegativePrompt, Seed = RequestChecks.Seed(options), Count = count,
             Width = width, Height = height, Frames = frames, FrameRate = rate, Steps = steps, Guidance = guidance, GuidanceRescale = rescale,
             Sampler = sampler, Shift = scheduler.Shift, NetworkCalls = calls, MadeFor = new ClipSize(defaults.Width, defaults.Height, defaults.Frames),
-            FrameStep = vae.TemporalCompression, HeldFrames = held, Input = input, GivenFrames = given, PreviewEverySteps = options.PreviewEverySteps, Cache = RequestChecks.Cache(options),
+            FrameStep = vae.TemporalCompression, HeldFrames = held, Input = input, GivenFrames = given, PreviewEverySteps = options.PreviewEverySteps, Cache = RequestChecks.Cache(options, steps),
             Flops = flops, Memory = Memory(folder, transformer, vae, predictions, latentFrames, h, w, frames, height, width),
         };
     }

@@ -41,12 +41,7 @@ public sealed class LtxSystem : IGenerationSystem
         using var networks = new NetworkLoader(folder, new LoadOptions());
         using var pipeline = LtxPipeline.Open(networks);
         LtxAutoencoderConfig vae = pipeline.AutoencoderConfig;
-        RequestChecks.RequirePrompt(request);
-        TextTokenizer tokenizer = TextTokenizer.Load(folder.Component("tokenizer"));
-        RequestChecks.PromptLengths(request, prompt => tokenizer.Encode(PromptText.Clean(prompt)).Length, TokensOf(pipeline.Index));
-        RequestChecks.Refuse("LTX-Video", ("mask", request.Mask is not null), ("image strength", options.ImageStrength is not null), ("guidance rescale", options.GuidanceRescale > 0), ("control picture", request.Control is not null));
-        if (options.Sampler is not (null or Sampler))
-            throw new GenerationRequestException("sampler", $"sampler '{options.Sampler}' is unknown here; LTX-Video has {Sampler}.");
+        RequestChecks.WordsForTransformer("LTX-Video", folder, request, options, TokensOf(pipeline.Index), Sampler);
 
         int s = vae.SpatialCompression;
         int width = options.Width ?? Width, height = options.Height ?? Height, frames = options.Frames ?? Frames;
@@ -66,7 +61,7 @@ public sealed class LtxSystem : IGenerationSystem
             Width = width, Height = height, Frames = frames, FrameRate = RequestChecks.FrameRate(options.FrameRate ?? request.Continue?.Fps ?? FrameRate), Steps = steps, Guidance = guidance, GuidanceRescale = 0,
             Sampler = Sampler, NetworkCalls = calls, MadeFor = new ClipSize(Width, Height, Frames),
             FrameStep = vae.TemporalCompression, HeldFrames = held, GivenFrames = given, Input = input,
-            PreviewEverySteps = options.PreviewEverySteps, Tiling = options.Tiling, Cache = RequestChecks.Cache(options), Keyframes = keyframes, KeyframeInputs = keyframeInputs,
+            PreviewEverySteps = options.PreviewEverySteps, Tiling = options.Tiling, Cache = RequestChecks.Cache(options, steps), Keyframes = keyframes, KeyframeInputs = keyframeInputs,
             Flops = calls * (double)LtxTransformer.Flops(pipeline.TransformerConfig, tokens, TextTokens), Memory = Memory(folder, pipeline.TransformerConfig, vae, tokens, frames, height, width, options.Tiling),
         };
     }

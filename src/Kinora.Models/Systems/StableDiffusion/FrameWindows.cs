@@ -8,13 +8,13 @@ namespace Kinora.Models.Systems.StableDiffusion;
 /// </summary>
 /// <param name="Longest">A clip of at most so many frames is one window.</param>
 /// <param name="Length">Frames of a window of a longer clip.</param>
-/// <param name="Overlap">Frames that neighboring windows share, at least 0 and below the length.</param>
+/// <param name="Overlap">Frames that neighboring windows share at least, from 0 and below the length.</param>
 public readonly record struct FrameWindows(int Longest, int Length, int Overlap)
 {
     /// <summary>For a network that sees clips of any length at once.</summary>
     public static FrameWindows Unbounded { get; } = new(int.MaxValue, 1, 0);
 
-    /// <summary>The first frames of the windows of a clip; the last window ends with the clip.</summary>
+    /// <summary>The first frames of the windows of a clip: as few as overlap enough, spread evenly from its beginning to its end.</summary>
     public IReadOnlyList<int> Starts(int frames)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(frames);
@@ -26,8 +26,8 @@ public readonly record struct FrameWindows(int Longest, int Length, int Overlap)
         {
             throw new InvalidOperationException($"FrameWindows: windows of {Length} frames cannot share {Overlap}; give at least 0 and less than the length.");
         }
-        int stride = Length - Overlap, last = frames - Length;
-        return [.. Enumerable.Range(0, (last + stride - 1) / stride).Select(i => i * stride), last];
+        int stride = Length - Overlap, last = frames - Length, further = (last + stride - 1) / stride;
+        return [.. Enumerable.Range(0, further + 1).Select(i => (int)((long)i * last / further))];
     }
 
     /// <summary>Applies a function of clips, and of the frame that they begin with, to every window of [B, C, F, h, w] and averages the results.</summary>

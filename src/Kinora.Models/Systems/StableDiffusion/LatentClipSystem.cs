@@ -52,7 +52,11 @@ internal sealed class LatentClipSystem(ILatentClipModel model) : IGenerationSyst
         ArgumentNullException.ThrowIfNull(request);
         ArgumentNullException.ThrowIfNull(options);
         RequestChecks.RequirePrompt(request);
-        RequestChecks.Refuse(model.Title, ("image", request.FirstFrame is not null), ("mask", request.Mask is not null), ("clip to continue", request.Continue is not null),
+        if (request.FirstFrame is not null)
+        {
+            throw new GenerationRequestException("image", $"{model.Title} takes no image; it makes clips from words alone. Stable Video Diffusion, LTX-Video and the image-to-video models of Wan and CogVideoX animate a picture.");
+        }
+        RequestChecks.Refuse(model.Title, ("mask", request.Mask is not null), ("clip to continue", request.Continue is not null),
             ("image strength", options.ImageStrength is not null), ("guidance rescale", options.GuidanceRescale is > 0));
         LatentClipShape shape = model.Describe(folder);
         var vae = VaeConfig(folder);
@@ -74,7 +78,7 @@ internal sealed class LatentClipSystem(ILatentClipModel model) : IGenerationSyst
         SchedulerConfig own = model.Schedule(folder, SchedulerConfig.Read(folder.Config("scheduler")));
         string sampler = options.Sampler ?? StableDiffusionSamplers.NameOf(own);
         SchedulerConfig scheduler = StableDiffusionSamplers.Find(sampler, own)
-            ?? throw new GenerationRequestException("sampler", $"sampler '{sampler}' is unknown; there is {string.Join(", ", StableDiffusionSamplers.Names)}.");
+            ?? throw RequestChecks.UnknownSampler(model.Title, sampler, StableDiffusionSamplers.Names);
         int calls = StableDiffusionPipeline.CountCalls(scheduler, steps, strength: null, masked: false), predictions = guidance > 1 ? 2 : 1;
         return new LatentClipPlan
         {

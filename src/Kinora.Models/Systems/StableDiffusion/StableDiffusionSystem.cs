@@ -71,10 +71,14 @@ public sealed class StableDiffusionSystem : IGenerationSystem
         RequestChecks.RequirePrompt(request);
         RequestChecks.WeightedPrompts(request);
         bool inpaints = unet.InChannels != vae.LatentChannels, consistency = unet.TimeCondProjDim is not null;
-        RequestChecks.Refuse("an image model", ("clip to continue", request.Continue is not null), ("number of frames but 1", options.Frames is not (null or 1)),
+        RequestChecks.Refuse("an image model", ("clip to continue", request.Continue is not null),
             ("mask without an image", request.Mask is not null && request.FirstFrame is null), ("inversion without an image", request.SourcePrompt is not null && request.FirstFrame is null),
             ("inversion with a mask", request.SourcePrompt is not null && request.Mask is not null), ("inversion by a latent consistency model", request.SourcePrompt is not null && consistency),
             ("image strength without an image", options.ImageStrength is not null && request.FirstFrame is null));
+        if (options.Frames is { } asked and not 1)
+        {
+            throw new GenerationRequestException("frames", RequestChecks.Invariant($"{folder.Name} makes pictures; {asked} frames were asked for. Name a video model, or, for Stable Diffusion 1.5, an AnimateDiff adapter with --motion-adapter."));
+        }
         if (inpaints && request.Mask is null)
         {
             throw new GenerationRequestException("mask", $"{folder.Name} paints parts of a picture anew: give the picture with --image and the parts, in white, with --mask.");
@@ -93,7 +97,7 @@ public sealed class StableDiffusionSystem : IGenerationSystem
             : RequestChecks.InRange("image strength", options.ImageStrength ?? (request.Mask is null && request.SourcePrompt is null ? DefaultStrength : WholeStrength), 1.0 / steps, 1);
         string sampler = options.Sampler ?? (request.SourcePrompt is null ? StableDiffusionSamplers.NameOf(own) : Inverted);
         SchedulerConfig scheduler = StableDiffusionSamplers.Find(sampler, own)
-            ?? throw new GenerationRequestException("sampler", $"sampler '{sampler}' is unknown; there is {string.Join(", ", StableDiffusionSamplers.Names)}.");
+            ?? throw RequestChecks.UnknownSampler(folder.Name, sampler, StableDiffusionSamplers.Names);
         if (request.SourcePrompt is not null && sampler != Inverted)
         {
             throw new GenerationRequestException("sampler", $"an inversion runs the steps of {Inverted} backwards; it does not go with {sampler}. Leave --sampler out.");

@@ -52,14 +52,9 @@ public sealed class WanSystem : IGenerationSystem
         WanTransformerConfig transformer = pipeline.TransformerConfig;
         WanAutoencoderConfig vae = pipeline.AutoencoderConfig;
         Presets presets = Presets.Of(pipeline.Index, transformer);
-        RequestChecks.RequirePrompt(request);
-        TextTokenizer tokenizer = TextTokenizer.Load(folder.Component("tokenizer"));
-        RequestChecks.PromptLengths(request, prompt => tokenizer.Encode(PromptText.Clean(prompt)).Length, TextTokens);
-        RequestChecks.Refuse("Wan", ("mask", request.Mask is not null), ("image strength", options.ImageStrength is not null), ("guidance rescale", options.GuidanceRescale > 0), ("control picture", request.Control is not null));
-        if (options.Sampler is not (null or Sampler))
-            throw new GenerationRequestException("sampler", $"sampler '{options.Sampler}' is unknown here; Wan has {Sampler}.");
+        RequestChecks.WordsForTransformer("Wan", folder, request, options, TextTokens, Sampler);
         if (pipeline.NeedsImage && request.FirstFrame is null && request.Continue is null)
-            throw new GenerationRequestException("image", "this Wan model animates a picture: give its first frame.");
+            throw new GenerationRequestException("image", "this Wan model animates a picture: give its first frame with --image.");
         if (!pipeline.TakesImage && request.FirstFrame is not null)
             throw new GenerationRequestException("image", "this Wan model makes clips from words alone; an image-to-video model animates a picture.");
 
@@ -87,7 +82,7 @@ public sealed class WanSystem : IGenerationSystem
             Width = width, Height = height, Frames = frames, FrameRate = RequestChecks.FrameRate(options.FrameRate ?? request.Continue?.Fps ?? presets.FrameRate), Steps = steps, Guidance = guidance, GuidanceRescale = 0,
             Sampler = Sampler, Shift = pipeline.Scheduler.FlowShift ?? pipeline.Scheduler.Shift, NetworkCalls = steps * (guidance == 1 ? 1 : 2), MadeFor = new ClipSize(presets.Width, presets.Height, presets.Frames),
             FrameStep = vae.ScaleFactorTemporal, HeldFrames = held, GivenFrames = given, Input = input,
-            PreviewEverySteps = options.PreviewEverySteps, Tiling = options.Tiling, Cache = RequestChecks.Cache(options), Keyframes = keyframes, KeyframeInputs = keyframeInputs, LowNoiseGuidance = guidance == presets.Guidance ? presets.LowNoiseGuidance : null,
+            PreviewEverySteps = options.PreviewEverySteps, Tiling = options.Tiling, Cache = RequestChecks.Cache(options, steps), Keyframes = keyframes, KeyframeInputs = keyframeInputs, LowNoiseGuidance = guidance == presets.Guidance ? presets.LowNoiseGuidance : null,
             Flops = steps * (guidance == 1 ? 1 : 2) * network + WanAutoencoder.DecodeFlops(vae, latentFrames, h, w), Memory = Memory(folder, transformer, vae, latentFrames, h, w, frames, options.Tiling),
         };
     }

@@ -10,10 +10,25 @@ public sealed class FrameWindowsTests
     [InlineData(24, "0")]
     [InlineData(25, "0 9")]
     [InlineData(28, "0 12")]
-    [InlineData(29, "0 12 13")]
+    [InlineData(29, "0 6 13")]
     [InlineData(40, "0 12 24")]
     public void Starts_OfAClip_CoverItWithWindowsOfSixteen(int frames, string starts) =>
         string.Join(' ', new FrameWindows(24, 16, 4).Starts(frames)).ShouldBe(starts);
+
+    [Theory]
+    [InlineData(33)]
+    [InlineData(50)]
+    [InlineData(101)]
+    public void Starts_OfAnyClip_LeaveNoFrameOutAndOverlapAlike(int frames)
+    {
+        var windows = new FrameWindows(24, 16, 4);
+        IReadOnlyList<int> starts = windows.Starts(frames);
+
+        (starts[0], starts[^1] + windows.Length).ShouldBe((0, frames));
+        int[] shared = [.. starts.Zip(starts.Skip(1), (a, b) => a + windows.Length - b)];
+        shared.Min().ShouldBeGreaterThanOrEqualTo(windows.Overlap);
+        (shared.Max() - shared.Min()).ShouldBeLessThanOrEqualTo(1);
+    }
 
     [Fact]
     public void Average_OfTheIdentity_IsTheClip()
