@@ -54,20 +54,22 @@ public static class BenchCommand
         var device = DeviceOption();
         var dtype = DTypeOption();
         var update = new Option<bool>("--update-card") { Description = "Write the scores into the model's README.md." };
-        var retrain = new Option<bool>("--retrain") { Description = "Train the probe anew first, and keep it when it passes its check." };
+        var pairs = new Option<int>("--pairs") { Description = $"Held-out prompts about two things besides, {QualityOptions.MinPrompts} to {HeldOutPairs.Available}, or 0 for none.", HelpName = "n", DefaultValueFactory = _ => defaults.Pairs };
+        var retrain = new Option<bool>("--retrain") { Description = "Train the probe and the finder anew first, and keep each that passes its check." };
+        var finder = new Option<bool>("--retrain-finder") { Description = "Train only the finder, which counts things and reads relations." };
         var json = new Option<bool>("--json") { Description = "Print the report as JSON instead of the table." };
         var command = new Verb("quality", "Judge a model's clips for held-out prompts with probes trained on real clips.",
             "kinora bench quality -o report",
             "kinora bench quality --steps 16 --guidance 3 --update-card",
             "kinora bench quality --retrain")
         {
-            model, output, probes, prompts, seed, steps, guidance, sampler, batch, device, dtype, update, retrain, json,
+            model, output, probes, prompts, pairs, seed, steps, guidance, sampler, batch, device, dtype, update, retrain, finder, json,
         };
         command.SetAction((result, cancellationToken) => EngineWork.Run(() =>
         {
             var options = defaults with
             {
-                Prompts = result.GetValue(prompts), Seed = result.GetValue(seed), Steps = result.GetValue(steps), Guidance = result.GetValue(guidance), Sampler = result.GetValue(sampler), BatchSize = result.GetValue(batch),
+                Prompts = result.GetValue(prompts), Pairs = result.GetValue(pairs), Seed = result.GetValue(seed), Steps = result.GetValue(steps), Guidance = result.GetValue(guidance), Sampler = result.GetValue(sampler), BatchSize = result.GetValue(batch),
             };
             try
             {
@@ -82,17 +84,18 @@ public static class BenchCommand
             using var progress = new ConsoleProgress();
             try
             {
-                if (result.GetValue(retrain))
+                if (result.GetValue(retrain) || result.GetValue(finder))
                 {
                     probeFolder ??= RetrainTarget(result.GetValue(model)!);
-                    Retrain(probeFolder, options, where, progress, cancellationToken);
+                    if (result.GetValue(retrain)) { Retrain(probeFolder, options, where, progress, cancellationToken); }
+                    RetrainFinder(probeFolder, options, where, progress, cancellationToken);
                 }
                 ModelFolder folder = ModelFolder.Find(result.GetValue(model)!);
                 QualityResult measured = QualityBench.Run(folder, probeFolder ?? ProbeFolder.Find(folder.Path), TextClipJudge.Find(folder.Path), options, where, Compute(result.GetValue(dtype)), p => progress.Report(p.Stage, p.Done, p.Total), cancellationToken);
                 string report = result.GetValue(output)!;
                 QualityFolder.Write(report, measured);
                 if (result.GetValue(update)) { ScoreCard.UpdateFile(folder.Path, measured.Report); }
-                CommandSession.Current.Result(result.GetValue(json) ? measured.Report.ToJson().TrimEnd('\n') : $"{ScoreTable.Plain(measured.Report.Rows)}\n\n{ScoreTable.Plain(measured.Report.World)}");
+                CommandSession.Current.Result(result.GetValue(json) ? measured.Report.ToJson().TrimEnd('\n') : $"{ScoreTable.Plain(measured.Report.Rows)}\n\n{(measured.Report.Pairs is { } two ? two.Plain() + "\n\n" : "")}{ScoreTable.Plain(measured.Report.World)}");
                 CommandSession.Current.Remark(string.Create(CultureInfo.InvariantCulture, $"{measured.Report.Clips.Count} clips in {measured.Run.GenerationSeconds:F0} s; look at {Path.Combine(report, "index.html")}"));
                 return ExitCodes.Success;
             }
@@ -332,6 +335,23 @@ public static class BenchCommand
         finally
         {
             probe.Path.Store.Dispose();
+        }
+    }
+
+    private static void RetrainFinder(string folder, QualityOptions options, Device device, ConsoleProgress progress, CancellationToken cancellationToken)
+    {
+        var training = new ThingTrainingOptions();
+        ThingFinder finder = ThingTrainer.Train(ThingFinderConfig.Default, training, device, ProbeFolder.Weights(folder), ThingFinderFolder.CheckpointOf(folder),
+            p => progress.Report("training the finder", p.Step, p.Total, string.Create(CultureInfo.InvariantCulture, $"loss {p.Loss:F3}")), cancellationToken);
+        try
+        {
+            PairGateResult real = PairGate.Check(finder, ProbeGate.CardClips, options.Seed, device, cancellationToken);
+            ThingFinderFolder.Save(folder, finder, training);
+            ProbeFolder.WriteCard(folder, ProbeCard.WithFinder(ProbeFolder.ReadCard(folder), finder, training, real));
+        }
+        finally
+        {
+            finder.Path.Store.Dispose();
         }
     }
 

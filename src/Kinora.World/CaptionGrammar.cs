@@ -35,13 +35,19 @@ public static class CaptionGrammar
         ArgumentNullException.ThrowIfNull(scene);
         if (scene.Relation is not { } relation)
             throw new ArgumentException("a pair has two actors, the scene has one", nameof(scene));
-        static string Plain(Actor a) => $"{Article(Word(a.Color))} {Word(a.Color)} {Word(a.Noun)}";
+        static string Plain(Actor a) => Thing(a.Noun, a.Color);
         Actor first = scene.Actors[0], second = scene.Actors[1];
         string place = SettingPhrases(scene.Setting)[0];
         return relation == Relation.Chases
             ? $"{Plain(first)} chases {Plain(second)} {(first.Motion == Motion.Left ? "to the left" : "to the right")} {place}"
-            : $"{Plain(first)} {RelationPhrases(relation)[0]} {Plain(second)} {place}";
+            : $"{Plain(first)} {Word(relation)} {Plain(second)} {place}";
     }
+
+    /// <summary>"a red balloon".</summary>
+    public static string Thing(Noun noun, ActorColor color) => $"{Article(Word(color))} {Word(color)} {Word(noun)}";
+
+    /// <summary>"left of", "chases".</summary>
+    public static string Word(Relation relation) => relation == Relation.Chases ? "chases" : RelationPhrases(relation)[0];
 
     public static string Word(Noun noun) => NounWords(noun)[0];
 

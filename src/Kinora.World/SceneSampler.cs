@@ -32,6 +32,18 @@ public static class SceneSampler
         return Single(combination, seed, ref random, options ?? new WorldOptions());
     }
 
+    /// <summary>A scene of two actors of which at least one shows a held-out combination, so that no training split shows it.</summary>
+    public static Scene HeldOutPair(ulong seed, WorldOptions? options = null)
+    {
+        var random = Randomness.For(seed, ScenePurpose);
+        while (true)
+        {
+            Scene scene = Pair(seed, ref random, options ?? new WorldOptions());
+            if (HeldOut.Contains(scene))
+                return scene;
+        }
+    }
+
     private static Combination AnyCombination(ref Randomness random)
     {
         while (true)

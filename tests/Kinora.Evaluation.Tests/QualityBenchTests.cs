@@ -24,7 +24,7 @@ public sealed class QualityBenchTests : IDisposable
     public void Run_RandomModel_ScoresNearGuessingAndWritesTheReport()
     {
         string model = WriteModel();
-        var result = QualityBench.Run(ModelFolder.Open(model), ShippedProbe.Folder, null, new QualityOptions { Prompts = 50, RealClips = 50, Seed = 0, Steps = 1, BatchSize = 25 }, Device.Cpu, DType.Float32);
+        var result = QualityBench.Run(ModelFolder.Open(model), ShippedProbe.Folder, null, new QualityOptions { Prompts = 50, Pairs = 50, RealClips = 50, Seed = 0, Steps = 1, BatchSize = 25 }, Device.Cpu, DType.Float32);
         result.Report.Generated["noun"].Share.ShouldBeLessThan(0.3);
         result.Report.Rows.Select(r => r.Name).ShouldBe(["generated", "codec", "real"]);
         result.Report.World.Scores.Select(s => s.Metric).ShouldContain("world.kernel");
@@ -33,11 +33,16 @@ public sealed class QualityBenchTests : IDisposable
 
         string report = Path.Combine(_folder, "report");
         QualityFolder.Write(report, result);
-        Directory.GetFiles(Path.Combine(report, "clips")).Length.ShouldBe(50);
-        QualityReport.FromJson(File.ReadAllText(Path.Combine(report, "report.json"))).Clips.Count.ShouldBe(50);
+        Directory.GetFiles(Path.Combine(report, "clips")).Length.ShouldBe(100);
+        QualityReport.FromJson(File.ReadAllText(Path.Combine(report, "report.json"))).Clips.Count.ShouldBe(100);
+        PairScores pairs = result.Report.Pairs.ShouldNotBeNull();
+        pairs.Two.Select(r => r.Name).ShouldBe(["generated", "codec", "real"]);
+        pairs.Two[0][PairVerdicts.Relation].Share.ShouldBeLessThan(0.5);
+        pairs.Two[2][PairVerdicts.Relation].Share.ShouldBeGreaterThanOrEqualTo(ProbeGate.Required);
+        result.Report.Clips[50].Attributes.Select(a => a.Attribute).ShouldBe(PairVerdicts.Attributes.Where(a => a != PairVerdicts.Nouns || pairs.Two[0].Scores.Any(s => s.Attribute == a)));
         File.ReadAllText(Path.Combine(report, "index.html")).ShouldContain("data:video/mp4;base64,");
         ScoreCard.UpdateFile(model, result.Report);
-        File.ReadAllText(Path.Combine(model, "README.md")).ShouldContain(ScoreCard.Begin);
+        File.ReadAllText(Path.Combine(model, "README.md")).ShouldSatisfyAllConditions(c => c.ShouldContain(ScoreCard.Begin), c => c.ShouldContain("| relation |"));
     }
 
     [Fact]

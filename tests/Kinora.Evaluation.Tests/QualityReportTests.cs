@@ -84,7 +84,7 @@ public sealed class QualityReportTests
         string json = report.ToJson();
         QualityReport.FromJson(json).ToJson().ShouldBe(json);
         Should.Throw<JsonException>(() => QualityReport.FromJson(json.Replace("\"probe_gate\"", "\"probe_gates\"", StringComparison.Ordinal)));
-        Should.Throw<JsonException>(() => QualityReport.FromJson(json.Replace("kinora-quality/2", "kinora-quality/9", StringComparison.Ordinal)));
+        Should.Throw<JsonException>(() => QualityReport.FromJson(json.Replace("kinora-quality/3", "kinora-quality/9", StringComparison.Ordinal)));
         using var document = JsonDocument.Parse(json);
         document.RootElement.GetProperty("passport").GetProperty("model_sha256").GetString().ShouldBe(Passport.ModelSha256);
         document.RootElement.GetProperty("clips")[3].GetProperty("seed").GetString().ShouldBe("103");

@@ -32,6 +32,7 @@ internal static class BenchSystemsCommand
         var only = new Option<bool>("--only-given") { Description = "Rank the models of --model alone." };
         var output = new Option<string>("--output", "-o") { Description = "Folder of the ranking; finished clips in it are not made again.", HelpName = "folder", DefaultValueFactory = _ => "systems" };
         var prompts = new Option<int>("--prompts") { Description = $"Held-out prompts, {QualityOptions.MinPrompts} to {HeldOutPrompts.Available}.", HelpName = "n", DefaultValueFactory = _ => 200 };
+        var pairs = new Option<int>("--pairs") { Description = $"Held-out prompts about two things besides, {QualityOptions.MinPrompts} to {HeldOutPairs.Available}, or 0 for none.", HelpName = "n", DefaultValueFactory = _ => 100 };
         var recipe = new Option<string?>("--recipe") { Description = "The generator's recipe, whose training clips are searched for the nearest; without it, scenes of the training split.", HelpName = "file" };
         var training = new Option<int>("--training-clips") { Description = "Training clips to search.", HelpName = "n", DefaultValueFactory = _ => DefaultTraining };
         var seed = new Option<ulong>("--seed") { Description = "Seed of the first clip; clip i has seed + i.", HelpName = "n" };
@@ -42,7 +43,7 @@ internal static class BenchSystemsCommand
             "kinora bench systems -o systems",
             "kinora bench systems --model my-model/ --recipe recipes/kinora-world.yaml")
         {
-            models, only, output, prompts, recipe, training, seed, device, dtype, json,
+            models, only, output, prompts, pairs, recipe, training, seed, device, dtype, json,
         };
         command.SetAction((result, cancellationToken) => EngineWork.Run(() =>
         {
@@ -55,7 +56,7 @@ internal static class BenchSystemsCommand
             TrainingCorpus corpus = result.GetValue(recipe) is { } file ? OfRecipe(file, result.GetValue(training)) : TrainingCorpus.OfSplit(result.GetValue(training));
             var options = new SystemsOptions
             {
-                Models = ranked, Probes = ProbeFolder.Find(near), TextClip = TextClipJudge.Find(near), Training = corpus, Prompts = result.GetValue(prompts), Seed = result.GetValue(seed), Work = Path.Combine(folder, SystemsFolder.WorkFolder),
+                Models = ranked, Probes = ProbeFolder.Find(near), TextClip = TextClipJudge.Find(near), Training = corpus, Prompts = result.GetValue(prompts), Pairs = result.GetValue(pairs), Seed = result.GetValue(seed), Work = Path.Combine(folder, SystemsFolder.WorkFolder),
             };
             try
             {
@@ -153,13 +154,13 @@ internal static class BenchSystemsCommand
 
     private static string Table(SystemsReport report)
     {
-        var text = new StringBuilder($"{"",3} {"system",-26} {"all four",-22} {"world CLIPSIM",14} {"Fréchet, probe",15} {"s/clip",8} {"peak MB",8} {"M params",9} {"training",9}\n");
+        var text = new StringBuilder($"{"",3} {"system",-26} {"all four",-22} {"relation",-22} {"world CLIPSIM",14} {"Fréchet, probe",15} {"s/clip",8} {"peak MB",8} {"M params",9} {"training",9}\n");
         int rank = 0;
         foreach (SystemResult s in report.Systems)
         {
             string Value(string metric) => s.Sheet.Scores.FirstOrDefault(c => c.Metric == metric) is { } score ? string.Create(CultureInfo.InvariantCulture, $"{score.Value:G4}") : "";
             string place = s.Kind == SystemResult.Ceiling ? "" : string.Create(CultureInfo.InvariantCulture, $"{++rank}");
-            text.Append(CultureInfo.InvariantCulture, $"{place,3} {s.Name,-26} {ScoreTable.Percent(s.Row[ScoreRow.All]),-22} {Value(TextClipJudge.Similarity),14} {Value("world.frechet"),15} {s.SecondsPerClip,8:G3} {s.PeakBytes / 1e6,8:0} {s.Parameters / 1e6,9:F2} {(s.TrainingMinutes is { } t ? string.Create(CultureInfo.InvariantCulture, $"{t:0} min") : ""),9}\n");
+            text.Append(CultureInfo.InvariantCulture, $"{place,3} {s.Name,-26} {ScoreTable.Percent(s.Row[ScoreRow.All]),-22} {(s.Pairs is { } two ? ScoreTable.Percent(two["relation"]) : ""),-22} {Value(TextClipJudge.Similarity),14} {Value("world.frechet"),15} {s.SecondsPerClip,8:G3} {s.PeakBytes / 1e6,8:0} {s.Parameters / 1e6,9:F2} {(s.TrainingMinutes is { } t ? string.Create(CultureInfo.InvariantCulture, $"{t:0} min") : ""),9}\n");
         }
         return text.ToString().TrimEnd();
     }

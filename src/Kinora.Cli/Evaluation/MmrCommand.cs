@@ -3,8 +3,14 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Text;
+using System.Text.Json;
 using Kinora.Cli.Shell;
+using Kinora.Engine;
+using Kinora.Engine.Checkpoints;
+using Kinora.Evaluation.Probes;
+using Kinora.Evaluation.Quality;
 using Kinora.Evaluation.Robustness;
+using Kinora.Models.Generation;
 
 namespace Kinora.Cli.Evaluation;
 
@@ -24,7 +30,7 @@ internal static class MmrCommand
             "kinora evaluate mmr ours.jsonl theirs.jsonl --benchmark world/world-mmr.json",
             "kinora evaluate mmr --benchmark MMR-benchmark.json            audit the file, show the floors")
         {
-            answers, benchmark, published, keep, output, json, CreateWorld(),
+            answers, benchmark, published, keep, output, json, CreateWorld(), CreateProbes(),
         };
         command.SetAction((result, _) =>
         {
@@ -57,6 +63,37 @@ internal static class MmrCommand
             CommandSession.Current.Remark($"{written.Pairs.Count} pairs of questions about {clips} clips");
             return Task.FromResult(ExitCodes.Success);
         });
+        return command;
+    }
+
+    private static Verb CreateProbes()
+    {
+        var benchmark = new Option<string>("--benchmark") { Description = "The questions that `kinora evaluate mmr world` wrote.", HelpName = "file", Required = true };
+        var output = new Option<string>("--output", "-o") { Description = "File of the answers.", HelpName = "file", Required = true };
+        var probes = new Option<string?>("--probes") { Description = "The probes' folder; by default where it is found.", HelpName = "folder" };
+        var command = new Verb("probes", "Let the world's probes answer such a benchmark: what a model that is never misled reaches.",
+            "kinora evaluate mmr probes --benchmark world-mmr/world-mmr.json -o probes.jsonl")
+        {
+            benchmark, output, probes,
+        };
+        command.SetAction((result, cancellationToken) => EngineWork.Run(() =>
+        {
+            MmrBenchmark questions = MmrBenchmark.Read(result.GetRequiredValue(benchmark));
+            using var progress = new ConsoleProgress();
+            int clips = questions.Rows.Select(r => r.Media).Distinct(StringComparer.Ordinal).Count();
+            try
+            {
+                var letters = WorldMmrAnswers.Answer(questions, result.GetValue(probes) ?? ProbeFolder.Find(KinoraOptions.DefaultModel), Device.Cpu, progress: done => progress.Report("looking at clips", done, clips), cancellationToken: cancellationToken);
+                string lines = string.Concat(questions.Rows.Select(r => $"{{\"id\":{JsonSerializer.Serialize(r.Id)},\"question_type\":\"{(r.Positive ? "POS" : "NEG")}\",\"answer\":\"{letters[r.Number]}\"}}\n"));
+                AtomicFile.Write(result.GetRequiredValue(output), file => file.Write(Encoding.UTF8.GetBytes(lines)));
+                CommandSession.Current.Result(result.GetRequiredValue(output));
+                return ExitCodes.Success;
+            }
+            catch (ProbeGateException e)
+            {
+                throw CommandException.Integrity(e.Message, e);
+            }
+        }, cancellationToken));
         return command;
     }
 

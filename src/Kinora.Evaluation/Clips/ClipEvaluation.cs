@@ -177,6 +177,10 @@ public static class ClipEvaluation
                     if (similarity is { } s)
                         values[TextClipJudge.Similarity] = s;
                 }
+                else if (world is { ReadsPairs: true } && world.Reads(clip) && prompt is not null && WorldScores.ParsePair(prompt) is { } pair)
+                {
+                    verdicts = world.ReadPair(clip, pair);
+                }
                 for (int e = 0; e < extractors.Length; e++)
                     features[e].AddRange(rows[e]);
                 described.AddRange(descriptor);

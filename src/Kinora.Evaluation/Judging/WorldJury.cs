@@ -47,6 +47,7 @@ public sealed class WorldJury : IDisposable
 {
     private const int BatchSize = 32;
     private readonly Device _device;
+    private bool _readsNouns;
 
     /// <summary>Loads the networks.</summary>
     /// <param name="probeFolder">The probe.</param>
@@ -60,6 +61,13 @@ public sealed class WorldJury : IDisposable
         ProbeSha256 = ProbeFolder.Sha256(probeFolder);
         try
         {
+            if (ThingFinderFolder.Exists(probeFolder))
+            {
+                Finder = ThingFinderFolder.Load(probeFolder, device);
+                FinderSha256 = ThingFinderFolder.Sha256(probeFolder);
+                if (Finder.Config.Size != Probe.Config.Size || Finder.Config.Frames != Probe.Config.Frames)
+                    throw new ConfigException($"{probeFolder}: the finder reads clips of {Finder.Config.Size}×{Finder.Config.Size}, {Finder.Config.Frames} frames; the probe {Probe.Config.Size}×{Probe.Config.Size}, {Probe.Config.Frames} frames.");
+            }
             Judge = clipFolder is null ? null : TextClipJudge.Load(clipFolder, device);
             if (Judge is { Config: { } c } && (c.Size != Probe.Config.Size || c.Frames != Probe.Config.Frames))
                 throw new ConfigException($"{clipFolder} reads clips of {c.Size}×{c.Size}, {c.Frames} frames; {probeFolder} reads {Probe.Config.Size}×{Probe.Config.Size}, {Probe.Config.Frames} frames.");
@@ -77,6 +85,12 @@ public sealed class WorldJury : IDisposable
     /// <summary>Hash of the probe.</summary>
     public string ProbeSha256 { get; }
 
+    /// <summary>Finds things, for counts and relations; null without one.</summary>
+    public ThingFinder? Finder { get; }
+
+    /// <summary>Hash of the finder; null without one.</summary>
+    public string? FinderSha256 { get; }
+
     /// <summary>The text–clip model; null without one.</summary>
     public TextClipJudge? Judge { get; }
 
@@ -92,6 +106,54 @@ public sealed class WorldJury : IDisposable
         ScoreRow row = ProbeGate.Check(Probe, real, _device, cancellationToken);
         Judge?.Check();
         return (real, row, Read(real, null, cancellationToken));
+    }
+
+    /// <summary>Lets the finder read real clips, and refuses one that does not know them; null without a finder.</summary>
+    /// <exception cref="ProbeGateException">The finder may not judge.</exception>
+    public PairGateResult? CheckFinder(int clips = ProbeGate.DefaultClips, ulong seed = 0, CancellationToken cancellationToken = default)
+    {
+        PairGateResult? result = Finder is null ? null : PairGate.Check(Finder, clips, seed, _device, cancellationToken);
+        _readsNouns = result is { ReadsNouns: true };
+        return result;
+    }
+
+    /// <summary>How many things clips show and, where a scene has two, how they stand; see <see cref="PairVerdicts"/>. Nouns are told after <see cref="CheckFinder"/> found that they may be.</summary>
+    /// <exception cref="InvalidOperationException">There is no finder.</exception>
+    public IReadOnlyList<IReadOnlyList<AttributeVerdict>> ReadThings(SceneClips clips, CancellationToken cancellationToken = default)
+    {
+        var verdicts = PairVerdicts.Read(Finder ?? throw new InvalidOperationException("the probes' folder has no finder."), clips, _device, cancellationToken);
+        return _readsNouns ? verdicts : PairVerdicts.WithoutNouns(verdicts);
+    }
+
+    /// <summary>What a finder saw as scores; "world.count" is of prompts about one and about two things together.</summary>
+    /// <param name="one">Verdicts on clips of prompts about one thing.</param>
+    /// <param name="two">Verdicts on clips of prompts about two.</param>
+    public ScoreSheet ThingSheet(IReadOnlyList<IReadOnlyList<AttributeVerdict>> one, IReadOnlyList<IReadOnlyList<AttributeVerdict>> two)
+    {
+        ArgumentNullException.ThrowIfNull(one);
+        ArgumentNullException.ThrowIfNull(two);
+        Score Of(string metric, AttributeScore s) => new(metric, s.Share, s.Low, s.High, "wilson",
+            new ScorePassport { Protocol = "world-finder-accuracy/1", Features = "world finder", WeightsSha256 = FinderSha256, Count = s.Clips, Settings = new(StringComparer.Ordinal) { ["world"] = WorldFingerprint.Sha256() } });
+
+        var scores = new List<Score>();
+        if (one.Count + two.Count > 0)
+        {
+            var counts = one.Concat(two).Select(v => v[0]).ToList();
+            var details = new SortedDictionary<string, double>(StringComparer.Ordinal);
+            if (one.Count > 0)
+                details["of one"] = PairVerdicts.Row("one", one)[PairVerdicts.Count].Share;
+            if (two.Count > 0)
+                details["of two"] = PairVerdicts.Row("two", two)[PairVerdicts.Count].Share;
+            scores.Add(Of("world.count", AttributeScore.Of(PairVerdicts.Count, counts.Count(v => v.Expected == v.Seen), counts.Count)) with { Details = details });
+        }
+        if (two.Count > 0)
+        {
+            ScoreRow row = PairVerdicts.Row("two", two);
+            if (row.Scores.Any(s => s.Attribute == PairVerdicts.Nouns))
+                scores.Add(Of("world.pair-nouns", row[PairVerdicts.Nouns]));
+            scores.AddRange([Of("world.pair-colors", row[PairVerdicts.Colors]), Of("world.relation", row[PairVerdicts.Relation]), Of("world.pair-all", row[ScoreRow.All])]);
+        }
+        return new ScoreSheet(scores, []);
     }
 
     /// <summary>Reads clips.</summary>
@@ -164,6 +226,7 @@ public sealed class WorldJury : IDisposable
     public void Dispose()
     {
         Probe.Path.Store.Dispose();
+        Finder?.Path.Store.Dispose();
         Judge?.Dispose();
     }
 

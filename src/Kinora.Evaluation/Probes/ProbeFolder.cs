@@ -34,6 +34,9 @@ public static class ProbeFolder
         ModelConfigJson.WriteFile(Path.Combine(folder, ConfigFile), probe.Config, WorldProbeJson.Default.WorldProbeConfig);
     }
 
+    /// <summary>The card; empty without one.</summary>
+    public static string ReadCard(string folder) => File.Exists(Path.Combine(folder, CardFile)) ? File.ReadAllText(Path.Combine(folder, CardFile)) : "";
+
     /// <summary>Writes the card.</summary>
     public static void WriteCard(string folder, string markdown) => AtomicFile.Write(Path.Combine(folder, CardFile), file => file.Write(Encoding.UTF8.GetBytes(markdown)));
 
@@ -64,6 +67,9 @@ public static class ProbeFolder
         for (DirectoryInfo? folder = new(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
             yield return Path.Combine(folder.FullName, "models");
     }
+
+    /// <summary>The file of a probe's weights.</summary>
+    public static string Weights(string folder) => Path.Combine(folder, WeightsFile);
 
     /// <summary>Whether the folder holds a probe.</summary>
     public static bool Exists(string folder) => File.Exists(Path.Combine(folder, WeightsFile)) && File.Exists(Path.Combine(folder, ConfigFile));

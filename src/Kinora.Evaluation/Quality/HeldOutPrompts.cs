@@ -24,9 +24,9 @@ public static class HeldOutPrompts
         return [.. Ordered.Value.Take(count)];
     }
 
-    /// <summary>SHA-256 of the prompts, one line each, in lower-case hexadecimal.</summary>
-    public static string Sha256(IEnumerable<PromptCase> cases) =>
-        Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(string.Concat(cases.Select(c => c.Prompt + "\n")))));
+    /// <summary>SHA-256 of the prompts, one line each, those about two things last, in lower-case hexadecimal.</summary>
+    public static string Sha256(IEnumerable<PromptCase> cases, IEnumerable<PairCase>? pairs = null) =>
+        Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(string.Concat(cases.Select(c => c.Prompt).Concat((pairs ?? []).Select(p => p.Prompt)).Select(p => p + "\n")))));
 
     // Always the combination whose four words have been used least so far, so that every prefix of the list is balanced.
     private static PromptCase[] Order()

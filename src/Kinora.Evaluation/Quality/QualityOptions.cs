@@ -11,6 +11,8 @@ public sealed record QualityOptions
 
     /// <summary>Held-out prompts, one clip each.</summary>
     public int Prompts { get; init; } = 200;
+    /// <summary>Held-out prompts about two things, one clip each; 0 asks none. They follow the others: the first has seed + prompts.</summary>
+    public int Pairs { get; init; } = 100;
     /// <summary>Clip i is generated with seed + i.</summary>
     public ulong Seed { get; init; }
     /// <summary>Sampling steps.</summary>
@@ -30,6 +32,8 @@ public sealed record QualityOptions
         var violations = new List<string>();
         if (Prompts < MinPrompts || Prompts > HeldOutPrompts.Available)
             violations.Add(string.Create(CultureInfo.InvariantCulture, $"--prompts must be within {MinPrompts} and {HeldOutPrompts.Available}, got {Prompts}; fewer clips say nothing about a model"));
+        if (Pairs != 0 && (Pairs < MinPrompts || Pairs > HeldOutPairs.Available))
+            violations.Add(string.Create(CultureInfo.InvariantCulture, $"--pairs must be 0 or within {MinPrompts} and {HeldOutPairs.Available}, got {Pairs}; fewer clips say nothing about a model"));
         if (RealClips < MinPrompts)
             violations.Add(string.Create(CultureInfo.InvariantCulture, $"at least {MinPrompts} real clips are needed, got {RealClips}"));
         if (Steps is < 1 or > 1000)

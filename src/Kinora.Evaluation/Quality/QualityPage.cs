@@ -23,15 +23,16 @@ public static class QualityPage
         page.Append(CultureInfo.InvariantCulture, $"<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width,initial-scale=1\"><title>{Html(p.Model)}: quality</title>\n<style>{Style}</style></head>\n<body><main>\n");
         page.Append(CultureInfo.InvariantCulture, $"<h1>{Html(p.Model)}</h1>\n<p class=\"lead\">{p.Prompts} held-out prompts, one clip each, {p.Sampler}, {p.Steps} steps, guidance {p.Guidance:0.##}.</p>\n");
         Scores(page, report);
+        Pairs(page, report);
         World(page, report);
         page.Append("<h2>Mistakes</h2>\n<div class=\"grid wide\">\n");
         foreach (Confusion confusion in report.Confusions)
             Mistakes(page, confusion);
         page.Append("</div>\n<h2>Clips, worst first</h2>\n<p class=\"note\">Chips show what should be seen; a crossed chip shows what was seen instead.</p>\n<div class=\"filters\"><button data-show=\"\" aria-pressed=\"true\">all</button>");
-        foreach (Confusion confusion in report.Confusions)
+        foreach (string attribute in report.Clips.SelectMany(c => c.Attributes).Select(a => a.Attribute).Distinct())
         {
-            int wrong = report.Clips.Count(c => c.Attributes.Any(a => a.Attribute == confusion.Attribute && a.Expected != a.Seen));
-            page.Append(CultureInfo.InvariantCulture, $"<button data-show=\"{confusion.Attribute}\" aria-pressed=\"false\">{confusion.Attribute} wrong ({wrong})</button>");
+            int wrong = report.Clips.Count(c => c.Attributes.Any(a => a.Attribute == attribute && a.Expected != a.Seen));
+            page.Append(CultureInfo.InvariantCulture, $"<button data-show=\"{attribute}\" aria-pressed=\"false\">{attribute} wrong ({wrong})</button>");
         }
         page.Append("</div>\n<div class=\"grid\" id=\"clips\">\n");
         foreach (ClipVerdict verdict in report.Clips.OrderByDescending(c => c.Wrong).ThenBy(c => c.Number))
@@ -68,6 +69,19 @@ public static class QualityPage
         foreach (AttributeScore score in report.Generated.Scores)
             page.Append(CultureInfo.InvariantCulture, $"<td>{100 * ScoreTable.Chance(score.Attribute):0.##} %</td>");
         page.Append(CultureInfo.InvariantCulture, $"</tr></tbody></table></div>\n<p class=\"note\">95 % Wilson intervals. The probe was checked on the real clips first: every attribute must reach {100 * report.ProbeGate:F0} % there, or no score is computed. The codec row is the most that a generator over this codec can reach.</p>\n");
+    }
+
+    private static void Pairs(StringBuilder page, QualityReport report)
+    {
+        if (report.Pairs is not { } pairs)
+            return;
+        page.Append("<h2>Two things</h2>\n<div class=\"scroll\"><table><thead><tr><th>clips</th><th>n</th>").Append(string.Concat(PairScores.Titles(pairs.Two[0]).Append("one thing counted").Select(t => $"<th>{t}</th>"))).Append("</tr></thead><tbody>");
+        foreach (ScoreRow row in pairs.Two)
+        {
+            page.Append(CultureInfo.InvariantCulture, $"<tr><th scope=\"row\">{ScoreTable.Describe(row.Name)}</th><td>{row.Clips}</td>");
+            page.Append(string.Concat(row.Scores.Select(ScoreTable.Percent).Append(pairs.OneOf(row.Name)).Select(c => $"<td>{c}</td>"))).Append("</tr>");
+        }
+        page.Append(CultureInfo.InvariantCulture, $"</tbody></table></div>\n<p class=\"note\">95 % Wilson intervals. A finder says where things are and what they are; the relation follows from their positions. It was checked on the real clips first: every share, and the share of false relations that it refuses, must reach {100 * report.ProbeGate:F0} %. The last column is of the prompts about one thing.</p>\n");
     }
 
     private static void World(StringBuilder page, QualityReport report)
@@ -149,7 +163,7 @@ public static class QualityPage
         page.Append("<h2>Passport</h2>\n<div class=\"scroll\"><table class=\"passport\"><tbody>");
         foreach (var (name, value) in new (string, string)[]
         {
-            ("model", $"{p.Model}, sha256 {p.ModelSha256}"), ("probe", $"sha256 {p.ProbeSha256}"), ("text–clip model", p.TextClipSha256 is { } c ? $"sha256 {c}" : "none"), ("world", $"sha256 {p.WorldSha256}"), ("prompts", $"{p.Prompts}, sha256 {p.PromptsSha256}"),
+            ("model", $"{p.Model}, sha256 {p.ModelSha256}"), ("probe", $"sha256 {p.ProbeSha256}"), ("finder", p.FinderSha256 is { } f ? $"sha256 {f}" : "none"), ("text–clip model", p.TextClipSha256 is { } c ? $"sha256 {c}" : "none"), ("world", $"sha256 {p.WorldSha256}"), ("prompts", $"{p.Prompts} and {p.PairPrompts} about two things, sha256 {p.PromptsSha256}"),
             ("seeds", $"from {p.Seed}"), ("sampling", string.Create(CultureInfo.InvariantCulture, $"{p.Sampler}, {p.Steps} steps, guidance {p.Guidance:0.##}, rescaling {p.GuidanceRescale:0.##}")),
             ("clips", string.Create(CultureInfo.InvariantCulture, $"{p.Width}×{p.Height}, {p.Frames} frames, {p.FrameRate:0.##} frames per second")), ("run", $"{p.Precision} on {p.Device}, Kinora {p.Kinora}"),
         })

@@ -12,12 +12,16 @@ public sealed record QualityPassport
     public required string Model { get; init; }
     public required string ModelSha256 { get; init; }
     public required string ProbeSha256 { get; init; }
+    /// <summary>The finder that reads counts and relations; null without one.</summary>
+    public string? FinderSha256 { get; init; }
     /// <summary>The text–clip model of world CLIPSIM; null without one.</summary>
     public string? TextClipSha256 { get; init; }
     /// <summary>See <see cref="WorldFingerprint"/>.</summary>
     public required string WorldSha256 { get; init; }
     public required string PromptsSha256 { get; init; }
     public required int Prompts { get; init; }
+    /// <summary>Prompts about two things besides.</summary>
+    public int PairPrompts { get; init; }
     /// <summary>Seed of the first clip, in decimal: JSON readers commonly lose 64-bit integers.</summary>
     public required string Seed { get; init; }
     public required string Sampler { get; init; }
@@ -52,7 +56,7 @@ public sealed record Confusion(string Attribute, IReadOnlyList<string> Classes, 
 public sealed record QualityReport
 {
     /// <summary>The format of this file.</summary>
-    public const string FormatName = "kinora-quality/2";
+    public const string FormatName = "kinora-quality/3";
 
     public required string Format { get; init; }
     public required QualityPassport Passport { get; init; }
@@ -60,6 +64,8 @@ public sealed record QualityReport
     public required double ProbeGate { get; init; }
     /// <summary>"generated", "codec" (real clips through the codec: the most that the generator can reach), "real".</summary>
     public required IReadOnlyList<ScoreRow> Rows { get; init; }
+    /// <summary>How many things clips show, and how two stand to each other; null where that was not asked.</summary>
+    public PairScores? Pairs { get; init; }
     /// <summary>World CLIPSIM and distances in the probe's own outputs, of the generated clips.</summary>
     public required ScoreSheet World { get; init; }
     public required IReadOnlyList<Confusion> Confusions { get; init; }

@@ -23,9 +23,11 @@ public static class ScoreCard
         var text = new StringBuilder();
         text.Append(CultureInfo.InvariantCulture, $"Measured by `kinora bench quality`: {p.Prompts} prompts of combinations that training never saw, one clip each, judged by probes that were trained on real clips. Percent of clips with the right answer, 95 % Wilson intervals.\n\n");
         text.Append(ScoreTable.Markdown(report.Rows));
+        if (report.Pairs is { } pairs)
+            text.Append(CultureInfo.InvariantCulture, $"\n{p.PairPrompts} prompts about two things, of scenes that training never saw, and the count of the one thing that the others ask for:\n\n{pairs.Markdown()}");
         if (report.World.Scores.Count > 0)
             text.Append('\n').Append(ScoreTable.Markdown(report.World));
-        text.Append(CultureInfo.InvariantCulture, $"\nSampler {p.Sampler}, {p.Steps} steps, guidance {p.Guidance:0.##}, seeds from {p.Seed}, {p.Precision} on {p.Device.Split(':')[0]}. Model `{p.ModelSha256[..12]}`, probe `{p.ProbeSha256[..12]}`,{(p.TextClipSha256 is { } c ? $" text–clip model `{c[..12]}`," : "")} world `{p.WorldSha256[..12]}`, prompts `{p.PromptsSha256[..12]}`.\n");
+        text.Append(CultureInfo.InvariantCulture, $"\nSampler {p.Sampler}, {p.Steps} steps, guidance {p.Guidance:0.##}, seeds from {p.Seed}, {p.Precision} on {p.Device.Split(':')[0]}. Model `{p.ModelSha256[..12]}`, probe `{p.ProbeSha256[..12]}`,{(p.FinderSha256 is { } f ? $" finder `{f[..12]}`," : "")}{(p.TextClipSha256 is { } c ? $" text–clip model `{c[..12]}`," : "")} world `{p.WorldSha256[..12]}`, prompts `{p.PromptsSha256[..12]}`.\n");
         return text.ToString();
     }
 

@@ -86,7 +86,7 @@ public static class WorldMmr
         }
     }
 
-    private static string Number(int n) => n switch { 1 => "one", 2 => "two", 3 => "three", 4 => "four", _ => "five" };
+    internal static string Number(int n) => n switch { 1 => "one", 2 => "two", 3 => "three", 4 => "four", _ => "five" };
 
     private static string[] Others(IEnumerable<string> words, Engine.Random.Generator random)
     {

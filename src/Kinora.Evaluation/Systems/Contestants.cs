@@ -11,6 +11,12 @@ using Kinora.World;
 
 namespace Kinora.Evaluation.Systems;
 
+/// <summary>What contestants are asked for.</summary>
+/// <param name="Number">Place among all prompts of the bench, from 0.</param>
+/// <param name="Prompt">The words.</param>
+/// <param name="Scene">A scene that they describe, for a seed.</param>
+internal sealed record AskedClip(int Number, string Prompt, Func<ulong, Scene> Scene);
+
 /// <summary>Something that makes a clip for a prompt.</summary>
 internal interface IContestant : IDisposable
 {
@@ -36,7 +42,7 @@ internal interface IContestant : IDisposable
     void Prepare();
 
     /// <summary>Bytes [F, H, W, 3] of a clip.</summary>
-    byte[] Make(PromptCase prompt, ulong seed, CancellationToken cancellationToken);
+    byte[] Make(AskedClip asked, ulong seed, CancellationToken cancellationToken);
 }
 
 /// <summary>A model folder of any system, with the model's own sampler, steps and guidance.</summary>
@@ -77,11 +83,11 @@ internal sealed class ModelContestant : IContestant
         _pipeline ??= GenerationSystems.Of(_folder).Load(_networks);
     }
 
-    public byte[] Make(PromptCase prompt, ulong seed, CancellationToken cancellationToken)
+    public byte[] Make(AskedClip asked, ulong seed, CancellationToken cancellationToken)
     {
         Prepare();
         using var scope = TensorScope.Enter();
-        var run = new ClipRun(Plan(prompt.Prompt, seed), seed, cancellationToken);
+        var run = new ClipRun(Plan(asked.Prompt, seed), seed, cancellationToken);
         _pipeline!.Generate(run);
         if (run.Frames.Count != _frames || run.Frames[0].Width != _size || run.Frames[0].Height != _size)
             throw new EvaluationException($"{_folder.Path} made {run.Frames.Count} frames of {run.Frames[0].Width}×{run.Frames[0].Height}; {_frames} of {_size}×{_size} were asked for.");
@@ -142,7 +148,7 @@ internal sealed class RetrievalContestant(TrainingCorpus corpus, CaptionIndex in
         // The index was made when the contestant was.
     }
 
-    public byte[] Make(PromptCase prompt, ulong seed, CancellationToken cancellationToken) => corpus.Render(index.Nearest([prompt.Prompt])[0].Index, size, frames);
+    public byte[] Make(AskedClip asked, ulong seed, CancellationToken cancellationToken) => corpus.Render(index.Nearest([asked.Prompt])[0].Index, size, frames);
 
     public void Dispose()
     {
@@ -172,10 +178,10 @@ internal sealed class RealContestant(int size, int frames) : IContestant
         // The world needs no preparation.
     }
 
-    public byte[] Make(PromptCase prompt, ulong seed, CancellationToken cancellationToken)
+    public byte[] Make(AskedClip asked, ulong seed, CancellationToken cancellationToken)
     {
         var rgb = new byte[frames * size * size * 3];
-        Renderer.Render(SceneSampler.Sample(prompt.Combination, FirstSeed + seed), size, size, frames, rgb);
+        Renderer.Render(asked.Scene(FirstSeed + seed), size, size, frames, rgb);
         return rgb;
     }
 
@@ -205,7 +211,7 @@ internal sealed class CodecContestant(ModelFolder folder) : IContestant
         // Its clips exist already.
     }
 
-    public byte[] Make(PromptCase prompt, ulong seed, CancellationToken cancellationToken) => throw new InvalidOperationException("clips of a codec are not made one by one.");
+    public byte[] Make(AskedClip asked, ulong seed, CancellationToken cancellationToken) => throw new InvalidOperationException("clips of a codec are not made one by one.");
 
     public void Dispose()
     {

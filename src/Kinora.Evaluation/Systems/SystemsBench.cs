@@ -12,6 +12,7 @@ using Kinora.Evaluation.Retrieval;
 using Kinora.Evaluation.Scores;
 using Kinora.Models;
 using Kinora.Models.Systems.KinoraWorld;
+using Kinora.World;
 
 namespace Kinora.Evaluation.Systems;
 
@@ -33,6 +34,9 @@ public sealed record SystemsOptions
     /// <summary>Held-out prompts.</summary>
     public int Prompts { get; init; } = 200;
 
+    /// <summary>Held-out prompts about two things besides; 0 asks none.</summary>
+    public int Pairs { get; init; } = 100;
+
     /// <summary>Real clips of the jury's check, of the distances and of the threshold for copies.</summary>
     public int RealClips { get; init; } = ProbeGate.DefaultClips;
 
@@ -47,6 +51,8 @@ public sealed record SystemsOptions
     {
         if (Prompts < QualityOptions.MinPrompts || Prompts > HeldOutPrompts.Available)
             throw new ConfigException(string.Create(CultureInfo.InvariantCulture, $"--prompts must be within {QualityOptions.MinPrompts} and {HeldOutPrompts.Available}, got {Prompts}; fewer clips say nothing about a system."));
+        if (Pairs != 0 && (Pairs < QualityOptions.MinPrompts || Pairs > HeldOutPairs.Available))
+            throw new ConfigException(string.Create(CultureInfo.InvariantCulture, $"--pairs must be 0 or within {QualityOptions.MinPrompts} and {HeldOutPairs.Available}, got {Pairs}; fewer clips say nothing about a system."));
     }
 }
 
@@ -64,7 +70,15 @@ public static class SystemsBench
         options.Validate();
         using var jury = new WorldJury(options.Probes, options.TextClip, device);
         int size = jury.Probe.Config.Size, frames = jury.Probe.Config.Frames;
+        if (options.Pairs > 0 && jury.Finder is null)
+            throw new ConfigException($"{options.Probes} has no finder, which counts things and reads relations. Train one with: kinora bench quality --retrain, or ask no prompts about two things: --pairs 0");
         IReadOnlyList<PromptCase> cases = HeldOutPrompts.Take(options.Prompts);
+        IReadOnlyList<PairCase> pairs = HeldOutPairs.Take(options.Pairs);
+        AskedClip[] asked =
+        [
+            .. cases.Select(c => new AskedClip(c.Number, c.Prompt, seed => SceneSampler.Sample(c.Combination, seed))),
+            .. pairs.Select(p => new AskedClip(cases.Count + p.Number, p.Prompt, _ => p.Scene)),
+        ];
         var leftOut = new List<LeftOutSystem>();
         var folders = new List<ModelFolder>();
         foreach (string model in options.Models)
@@ -73,7 +87,9 @@ public static class SystemsBench
             throw new ConfigException($"two models have the same name ({string.Join(", ", folders.Select(f => f.Name))}); name them apart in their model_index.json or folders.");
 
         progress?.Invoke("checking the jury on real clips", 0, 1);
-        var (real, realRow, realReading) = jury.Check(options.RealClips, cancellationToken: cancellationToken);
+        var (real, _, realReading) = jury.Check(options.RealClips, cancellationToken: cancellationToken);
+        if (pairs.Count > 0)
+            jury.CheckFinder(options.RealClips, cancellationToken: cancellationToken);
         progress?.Invoke("describing training clips", 0, options.Training.Scenes.Count);
         FeatureMatrix training = options.Training.Descriptors(size, frames, n => progress?.Invoke("describing training clips", n, options.Training.Scenes.Count), cancellationToken);
         IReadOnlyList<NearestClip> heldOut = Memorization.Nearest(Describe(Enumerable.Range(0, real.Count).Select(real.Clip), size, frames), training);
@@ -81,7 +97,7 @@ public static class SystemsBench
             ? CaptionIndex.ByEncoder(options.Training.Captions, judge.Texts, $"text encoder of {judge.Name}")
             : CaptionIndex.ByWords(options.Training.Captions);
 
-        string key = TextHash.Of(HeldOutPrompts.Sha256(cases), options.Seed.ToString(CultureInfo.InvariantCulture), device.ToString(), compute.ShortName(), $"{size}x{frames}");
+        string key = TextHash.Of(HeldOutPrompts.Sha256(cases, pairs), options.Seed.ToString(CultureInfo.InvariantCulture), device.ToString(), compute.ShortName(), $"{size}x{frames}");
         var results = new List<SystemResult>();
         var clips = new Dictionary<string, IReadOnlyList<ReadOnlyMemory<byte>>>(StringComparer.Ordinal);
         void Judge(IContestant contestant)
@@ -89,25 +105,35 @@ public static class SystemsBench
             using (contestant)
             {
                 var store = new ClipStore(Path.Combine(options.Work, $"{Safe(contestant.Name)}-{TextHash.Of(contestant.Sha256, key)[..12]}"), frames * size * size * 3);
-                var (made, seconds, peak) = Make(contestant, store, cases, options.Seed, size, frames, progress, cancellationToken);
+                var (made, seconds, peak) = Make(contestant, store, asked, options.Seed, progress, cancellationToken);
                 results.Add(Score(contestant, made, seconds, peak));
             }
         }
 
-        SystemResult Score(IContestant contestant, LabeledClips made, double? seconds, long? peak)
+        // The clips of all prompts, those about two things last.
+        SystemResult Score(IContestant contestant, IReadOnlyList<ReadOnlyMemory<byte>> all, double? seconds, long? peak)
         {
+            LabeledClips made = AsLabeled([.. all.Take(cases.Count)], cases, size, frames);
             progress?.Invoke($"{contestant.Name}: reading clips", 0, made.Count);
-            WorldReading reading = jury.Read(made, [.. cases.Take(made.Count).Select(c => c.Prompt)], cancellationToken);
+            WorldReading reading = jury.Read(made, [.. cases.Select(c => c.Prompt)], cancellationToken);
             ScoreSheet sheet = jury.Sheet(reading, realReading, new DistributionOptions { Seed = options.Seed, FewRemedy = "More prompts make more clips" }, cancellationToken);
             IReadOnlyList<NearestClip> nearest = contestant.Kind == SystemResult.Generator ? Memorization.Nearest(Describe(Enumerable.Range(0, made.Count).Select(made.Clip), size, frames), training) : [];
             if (nearest.Count > 0)
                 sheet = sheet.With(Memorization.Sheet(nearest, heldOut, training.Count, PixelDescriptor.Name, null, options.Seed));
-            clips[contestant.Name] = [.. Enumerable.Range(0, made.Count).Select(made.Clip)];
+            ScoreRow? two = null;
+            if (pairs.Count > 0)
+            {
+                SceneClips Of(IEnumerable<Scene> scenes, IEnumerable<ReadOnlyMemory<byte>> rgb) => new([.. scenes], frames, size, [.. rgb.SelectMany(c => c.ToArray())]);
+                var seen = jury.ReadThings(Of(pairs.Select(p => p.Scene), all.Skip(cases.Count)), cancellationToken);
+                two = PairVerdicts.Row(contestant.Name, seen);
+                sheet = sheet.With(jury.ThingSheet(jury.ReadThings(Of(asked.Take(cases.Count).Select(a => a.Scene(0)), all.Take(cases.Count)), cancellationToken), seen));
+            }
+            clips[contestant.Name] = all;
             return new SystemResult
             {
                 Name = contestant.Name, Kind = contestant.Kind, Sha256 = contestant.Sha256, Parameters = contestant.Parameters, WeightBytes = contestant.WeightBytes, TrainingMinutes = contestant.TrainingMinutes,
                 SecondsPerClip = contestant.Kind == SystemResult.Ceiling ? null : seconds, PeakBytes = contestant.Kind == SystemResult.Ceiling ? null : peak,
-                Row = ScoreRow.Of(contestant.Name, reading.Labels, reading.Answers), Sheet = sheet,
+                Row = ScoreRow.Of(contestant.Name, reading.Labels, reading.Answers), Pairs = two, Sheet = sheet,
                 Nearest = [.. nearest.Select(n => new NearestTraining(n.Index, options.Training.Captions[n.Index], n.Similarity))],
             };
         }
@@ -120,11 +146,12 @@ public static class SystemsBench
         {
             using var networks = new NetworkLoader(folder, new LoadOptions { Device = device, Compute = compute });
             using var pipeline = KinoraWorldPipeline.Load(networks);
-            LabeledClips through = QualityBench.ThroughCodec(pipeline, AsLabeled(clips[RealName], cases, size, frames), options.Prompts, device, compute, null, cancellationToken);
+            IReadOnlyList<ReadOnlyMemory<byte>> shown = clips[RealName];
+            LabeledClips through = QualityBench.ThroughCodec(pipeline, new LabeledClips(shown.Count, frames, size, [.. shown.SelectMany(c => c.ToArray())], new int[shown.Count * ProbeAttribute.All.Count]), shown.Count, device, compute, null, cancellationToken);
             using var codec = new CodecContestant(folder);
-            results.Add(Score(codec, through, null, null));
+            results.Add(Score(codec, [.. Enumerable.Range(0, shown.Count).Select(through.Clip)], null, null));
         }
-        var passport = new SystemsPassport(jury.ProbeSha256, jury.Judge?.WeightsSha256, WorldFingerprint.Sha256(), HeldOutPrompts.Sha256(cases), cases.Count, options.Seed.ToString(CultureInfo.InvariantCulture), size, frames, options.Training.Name,
+        var passport = new SystemsPassport(jury.ProbeSha256, pairs.Count > 0 ? jury.FinderSha256 : null, jury.Judge?.WeightsSha256, WorldFingerprint.Sha256(), HeldOutPrompts.Sha256(cases, pairs), cases.Count, pairs.Count, options.Seed.ToString(CultureInfo.InvariantCulture), size, frames, options.Training.Name,
             device.ToString(), compute.ShortName(), EngineRuntime.Threads, ScorePassport.Version);
         return new SystemsResult(new SystemsReport { Schema = SystemsReport.SchemaName, Passport = passport, Systems = SystemsReport.Ranked(results), LeftOut = leftOut }, clips);
     }
@@ -144,16 +171,16 @@ public static class SystemsBench
         }
     }
 
-    private static (LabeledClips Clips, double Seconds, long? Peak) Make(IContestant contestant, ClipStore store, IReadOnlyList<PromptCase> cases, ulong seed, int size, int frames, Action<string, int, int>? progress, CancellationToken cancellationToken)
+    private static (IReadOnlyList<ReadOnlyMemory<byte>> Clips, double Seconds, long? Peak) Make(IContestant contestant, ClipStore store, IReadOnlyList<AskedClip> asked, ulong seed, Action<string, int, int>? progress, CancellationToken cancellationToken)
     {
         var clips = new List<ReadOnlyMemory<byte>>();
         var seconds = new List<double>();
         long? before = PeakMemory.Restart();
         bool made = false;
-        foreach (PromptCase prompt in cases)
+        foreach (AskedClip prompt in asked)
         {
             cancellationToken.ThrowIfCancellationRequested();
-            progress?.Invoke($"{contestant.Name}: making clips", prompt.Number, cases.Count);
+            progress?.Invoke($"{contestant.Name}: making clips", prompt.Number, asked.Count);
             if (store.Find(prompt.Number) is not { } clip)
             {
                 contestant.Prepare();
@@ -166,7 +193,7 @@ public static class SystemsBench
             clips.Add(clip.Rgb);
             seconds.Add(clip.Seconds);
         }
-        return (AsLabeled(clips, cases, size, frames), Statistics.BootstrapInterval.Quantile([.. seconds.Order()], 0.5), store.Peak(made ? PeakMemory.Above(before) : null));
+        return (clips, Statistics.BootstrapInterval.Quantile([.. seconds.Order()], 0.5), store.Peak(made ? PeakMemory.Above(before) : null));
     }
 
     private static LabeledClips AsLabeled(IReadOnlyList<ReadOnlyMemory<byte>> clips, IReadOnlyList<PromptCase> cases, int size, int frames)

@@ -13,7 +13,7 @@ namespace Kinora.Evaluation.Systems;
 /// <summary>Writes the page.</summary>
 public static class SystemsPage
 {
-    private const int GalleryPrompts = 12;
+    private const int GalleryPrompts = 12, GalleryPairs = 6;
     private static readonly string[] Columns = ["noun", "color", "motion", "setting", ScoreRow.All];
 
     /// <summary>The page of a ranking.</summary>
@@ -30,6 +30,7 @@ public static class SystemsPage
         page.Append(CultureInfo.InvariantCulture, $"<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width,initial-scale=1\"><title>Systems on the procedural world</title>\n<style>{Style}</style></head>\n<body><main>\n");
         page.Append(CultureInfo.InvariantCulture, $"<h1>Systems on the procedural world</h1>\n<p class=\"lead\">{p.Prompts} prompts of combinations that no training split shows, one clip each, {p.Size}×{p.Size}, {p.Frames} frames. Ranked by clips with all four attributes right, then by the mean over attributes.</p>\n");
         Quality(page, report);
+        Pairs(page, report);
         Agreement(page, report);
         Cost(page, report);
         Scatter(page, report);
@@ -67,7 +68,23 @@ public static class SystemsPage
         page.Append("<tr class=\"ceiling\"><td></td><th scope=\"row\">guessing</th>");
         foreach (string column in Columns)
             page.Append(CultureInfo.InvariantCulture, $"<td>{100 * ScoreTable.Chance(column):0.##} %</td>");
-        page.Append("</tr></tbody></table></div>\n<p class=\"note\">95 % Wilson intervals. Real clips and codecs are ceilings and stand outside the ranking. Retrieval can have at most three of the four right: no training clip shows what these prompts ask for together. Prompts ask for one actor: relation and count are not asked.</p>\n");
+        page.Append("</tr></tbody></table></div>\n<p class=\"note\">95 % Wilson intervals. Real clips and codecs are ceilings and stand outside the ranking. Retrieval can have at most three of the four right: no training clip shows what these prompts ask for together. These prompts ask for one thing.</p>\n");
+    }
+
+    private static void Pairs(StringBuilder page, SystemsReport report)
+    {
+        if (!report.Systems.Any(s => s.Pairs is not null))
+            return;
+        page.Append("<h2>Two things</h2>\n<div class=\"scroll\"><table class=\"scores\"><thead><tr><th>system</th>").Append(string.Concat(PairScores.Titles(report.Systems.First(s => s.Pairs is not null).Pairs!).Select(t => $"<th>{t}</th>"))).Append("<th>one thing counted</th></tr></thead><tbody>\n");
+        foreach (SystemResult s in report.Systems.Where(s => s.Pairs is not null))
+        {
+            page.Append(CultureInfo.InvariantCulture, $"<tr{(s.Kind == SystemResult.Ceiling ? " class=\"ceiling\"" : "")}><th scope=\"row\">{Html(s.Name)}</th>");
+            foreach (AttributeScore a in s.Pairs!.Scores)
+                page.Append(CultureInfo.InvariantCulture, $"<td>{100 * a.Share:F1} % <span class=\"note\">{100 * a.Low:F1}–{100 * a.High:F1}</span>{Bar(a.Share, a.Low, a.High, 1)}</td>");
+            double? one = s.Sheet.Scores.FirstOrDefault(c => c.Metric == "world.count")?.Details.GetValueOrDefault("of one");
+            page.Append(CultureInfo.InvariantCulture, $"<td>{100 * one:F1} %</td></tr>\n");
+        }
+        page.Append(CultureInfo.InvariantCulture, $"</tbody></table></div>\n<p class=\"note\">{report.Passport.Pairs} prompts about two things of scenes that no training split shows; 95 % Wilson intervals. A finder says where things are and what they are; the relation follows from their positions. The last column is of the prompts about one thing.</p>\n");
     }
 
     private static void Agreement(StringBuilder page, SystemsReport report)
@@ -141,13 +158,17 @@ public static class SystemsPage
 
     private static void Gallery(StringBuilder page, SystemsReport report, Func<string, int, (string MediaType, byte[] Content)?> clip, Func<int, (string MediaType, byte[] Content)> training)
     {
-        IReadOnlyList<PromptCase> cases = HeldOutPrompts.Take(Math.Min(GalleryPrompts, report.Passport.Prompts));
+        (int Number, string Prompt)[] cases =
+        [
+            .. HeldOutPrompts.Take(Math.Min(GalleryPrompts, report.Passport.Prompts)).Select(c => (c.Number, c.Prompt)),
+            .. HeldOutPairs.Take(Math.Min(GalleryPairs, report.Passport.Pairs)).Select(p => (report.Passport.Prompts + p.Number, p.Prompt)),
+        ];
         SystemResult[] shown = [.. report.Systems.Where(s => clip(s.Name, 0) is not null)];
         page.Append("<h2>The same prompts</h2>\n<div class=\"scroll\"><table class=\"gallery\"><thead><tr><th>prompt</th>");
         foreach (SystemResult s in shown)
             page.Append(CultureInfo.InvariantCulture, $"<th>{Html(s.Name)}</th>{(s.Nearest.Count > 0 ? "<th>its nearest training clip</th>" : "")}");
         page.Append("</tr></thead><tbody>\n");
-        foreach (PromptCase prompt in cases)
+        foreach (var prompt in cases)
         {
             page.Append(CultureInfo.InvariantCulture, $"<tr><th scope=\"row\">{Html(prompt.Prompt)}</th>");
             foreach (SystemResult s in shown)
@@ -166,7 +187,7 @@ public static class SystemsPage
         page.Append("<h2>Passport</h2>\n<div class=\"scroll\"><table class=\"passport\"><tbody>");
         foreach (var (name, value) in new (string, string?)[]
         {
-            ("probe", p.ProbeSha256), ("text–clip model", p.TextClipSha256 ?? "none"), ("world", p.WorldSha256), ("prompts", $"{p.Prompts}, sha256 {p.PromptsSha256}"), ("seeds", $"from {p.Seed}"), ("training clips", p.Training),
+            ("probe", p.ProbeSha256), ("finder", p.FinderSha256 ?? "none"), ("text–clip model", p.TextClipSha256 ?? "none"), ("world", p.WorldSha256), ("prompts", $"{p.Prompts} and {p.Pairs} about two things, sha256 {p.PromptsSha256}"), ("seeds", $"from {p.Seed}"), ("training clips", p.Training),
             ("run", string.Create(CultureInfo.InvariantCulture, $"{p.Precision} on {p.Device}, {p.Threads} threads, Kinora {p.Kinora}")),
         })
         {

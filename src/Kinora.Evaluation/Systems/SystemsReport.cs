@@ -7,10 +7,12 @@ namespace Kinora.Evaluation.Systems;
 
 /// <summary>What two rankings must share to be compared.</summary>
 /// <param name="ProbeSha256">The probe.</param>
+/// <param name="FinderSha256">The finder that counts and reads relations; null where that was not asked.</param>
 /// <param name="TextClipSha256">The text–clip model; null without one.</param>
 /// <param name="WorldSha256">See <see cref="WorldFingerprint"/>.</param>
 /// <param name="PromptsSha256">The prompts.</param>
 /// <param name="Prompts">How many.</param>
+/// <param name="Pairs">Prompts about two things besides.</param>
 /// <param name="Seed">Of the first clip, in decimal.</param>
 /// <param name="Size">Pixels of a side.</param>
 /// <param name="Frames">Frames of a clip.</param>
@@ -19,7 +21,7 @@ namespace Kinora.Evaluation.Systems;
 /// <param name="Precision">What their matrix products ran in.</param>
 /// <param name="Threads">CPU threads of operators: seconds depend on them.</param>
 /// <param name="Kinora">This program's version.</param>
-public sealed record SystemsPassport(string ProbeSha256, string? TextClipSha256, string WorldSha256, string PromptsSha256, int Prompts, string Seed, int Size, int Frames, string Training, string Device, string Precision, int Threads, string Kinora);
+public sealed record SystemsPassport(string ProbeSha256, string? FinderSha256, string? TextClipSha256, string WorldSha256, string PromptsSha256, int Prompts, int Pairs, string Seed, int Size, int Frames, string Training, string Device, string Precision, int Threads, string Kinora);
 
 /// <summary>The training clip that resembles a clip most.</summary>
 /// <param name="Clip">Its number among the training clips.</param>
@@ -60,6 +62,9 @@ public sealed record SystemResult
     /// <summary>Right answers by attribute.</summary>
     public required ScoreRow Row { get; init; }
 
+    /// <summary>Counts, nouns, colors and relation of prompts about two things; null where they were not asked.</summary>
+    public ScoreRow? Pairs { get; init; }
+
     /// <summary>World CLIPSIM, distances in the probe's outputs, similarity to training clips.</summary>
     public required ScoreSheet Sheet { get; init; }
 
@@ -76,9 +81,9 @@ public sealed record LeftOutSystem(string Name, string Reason);
 public sealed record SystemsReport
 {
     /// <summary>The format.</summary>
-    public const string SchemaName = "kinora-systems/1";
+    public const string SchemaName = "kinora-systems/2";
 
-    /// <summary>"kinora-systems/1".</summary>
+    /// <summary>"kinora-systems/2".</summary>
     public required string Schema { get; init; }
 
     /// <summary>How it was measured.</summary>

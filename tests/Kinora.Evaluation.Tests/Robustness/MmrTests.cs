@@ -117,6 +117,17 @@ public sealed class MmrTests : IDisposable
         MmrReport.Of(read, [oracle], AnswerParsing.Strict, keepMalformed: false).Answerers[0].All.RobustnessAccuracy.Share.ShouldBe(1);
     }
 
+    [Fact]
+    public void World_ProbesAnswers_AreRobustWhereTheyCanSee()
+    {
+        MmrBenchmark written = WorldMmr.Write(_folder, 16, seed: 9, size: 128, frames: 17, fps: 8);
+        var letters = WorldMmrAnswers.Answer(written, ShippedProbe.Folder, Kinora.Engine.Device.Cpu, gateClips: 50);
+        letters.Count.ShouldBe(written.Rows.Count);
+        MmrAnswerer probes = MmrReport.Of(written, [MmrAnswers.Baseline(written, "probes", r => letters[r.Number])], AnswerParsing.Strict, keepMalformed: false).Answerers[0];
+        foreach (string category in new[] { "attribute/number", "attribute/color", "context/relation" })
+            probes.Categories.Single(c => c.Category == category).RobustnessAccuracy.Share.ShouldBeGreaterThan(0.8, category);
+    }
+
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
     private static MmrRow Row(int number, string id, bool positive, string truth) => new(number, id, "1.jpg", $"{(number % 2 == 1 ? "Which one?" : "Why is it none?")}\nA. one\nB.two\nC. three\nD. four", truth, positive);

@@ -16,7 +16,7 @@ public sealed class SystemsBenchTests : IDisposable
     public void Run_RandomModelAndRetrieval_RanksThemAndGoesOnWhereItStopped()
     {
         string model = RandomWorldModel.Write(Path.Combine(_folder, "model"));
-        var options = new SystemsOptions { Models = [model, Path.Combine(_folder, "absent")], Probes = ShippedProbe.Folder, Training = TrainingCorpus.OfSplit(1000), Prompts = 50, RealClips = 100, Work = Path.Combine(_folder, "report", SystemsFolder.WorkFolder) };
+        var options = new SystemsOptions { Models = [model, Path.Combine(_folder, "absent")], Probes = ShippedProbe.Folder, Training = TrainingCorpus.OfSplit(1000), Prompts = 50, Pairs = 50, RealClips = 100, Work = Path.Combine(_folder, "report", SystemsFolder.WorkFolder) };
         SystemsResult first = SystemsBench.Run(options, Device.Cpu, DType.Float32);
         SystemsReport report = first.Report;
         report.Systems.Select(s => s.Name).ShouldBe(["retrieval", "random", "real clips", "codec of random"]);
@@ -25,6 +25,9 @@ public sealed class SystemsBenchTests : IDisposable
         retrieval.Row["noun"].Share.ShouldBeGreaterThan(0.5);
         random.Row[ScoreRow.All].Share.ShouldBeLessThan(0.1);
         real.Row[ScoreRow.All].Share.ShouldBeGreaterThan(0.95);
+        real.Pairs.ShouldNotBeNull()["relation"].Share.ShouldBeGreaterThan(0.95);
+        random.Pairs.ShouldNotBeNull()["relation"].Share.ShouldBeLessThan(0.5);
+        random.Sheet.Scores.ShouldContain(s => s.Metric == "world.count");
         random.Parameters!.Value.ShouldBeGreaterThan(1000);
         random.SecondsPerClip!.Value.ShouldBeGreaterThan(0);
         random.TrainingMinutes.ShouldBeNull();
@@ -33,7 +36,7 @@ public sealed class SystemsBenchTests : IDisposable
         real.SecondsPerClip.ShouldBeNull();
 
         string[] made = Directory.GetFiles(options.Work, "*.rgb", SearchOption.AllDirectories);
-        made.Length.ShouldBe(150);
+        made.Length.ShouldBe(300);
         var times = made.ToDictionary(f => f, File.GetLastWriteTimeUtc);
         string lost = made.First(f => f.Contains("random", StringComparison.Ordinal));
         File.Delete(lost);
@@ -49,7 +52,7 @@ public sealed class SystemsBenchTests : IDisposable
         page.ShouldContain("data:video/mp4;base64,");
         string json = File.ReadAllText(Path.Combine(_folder, "report", SystemsFolder.ReportFile));
         SystemsReport.FromJson(json).Systems.Count.ShouldBe(4);
-        Should.Throw<JsonException>(() => SystemsReport.FromJson(json.Replace("kinora-systems/1", "kinora-systems/9", StringComparison.Ordinal)));
+        Should.Throw<JsonException>(() => SystemsReport.FromJson(json.Replace("kinora-systems/2", "kinora-systems/9", StringComparison.Ordinal)));
     }
 
     [Fact]
