@@ -167,7 +167,7 @@ public sealed class ModelFolder
             }
             LoadOptions load = new KinoraOptions().ResolveLoad();
             double minutes = plan.EstimateTime(EngineRuntime.Threads, load.Compute, load.Device).TotalMinutes;
-            string time = minutes < 1 ? FormattableString.Invariant($"{60 * minutes:0} seconds") : minutes < 120 ? FormattableString.Invariant($"{minutes:0} minutes") : FormattableString.Invariant($"{minutes / 60:0} hours");
+            string time = minutes < 1 ? FormattableString.Invariant($"{60 * minutes:0.#} s") : minutes < 120 ? FormattableString.Invariant($"{minutes:0} minutes") : FormattableString.Invariant($"{minutes / 60:0} hours");
             return FormattableString.Invariant($": {plan.Width}x{plan.Height}, {plan.Frames} frame{(plan.Frames == 1 ? "" : "s")}, {plan.Steps} steps take about {time} and {plan.PeakBytes(load) / 1e9:0.0} GB here ({load.Device}, {load.Compute.ShortName()}; generate --dry-run tells it for other options)");
         }
         catch (KinoraException)

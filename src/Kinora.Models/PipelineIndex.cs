@@ -76,6 +76,7 @@ internal static class PipelineIndex
             WanTransformerConfig.Name => WanConfig(model) is { InChannels: var read, OutChannels: var made } && read != made ? WanPipelineIndex.ImageToVideo : WanPipelineIndex.TextToVideo,
             LtxTransformerConfig.Name => model.Has("vae") && LtxVae(model).FoldsDown ? LtxPipelineIndex.Condition : LtxPipelineIndex.TextToVideo,
             CogVideoXTransformerConfig.Name => CogConfig(model) is { InChannels: var read, OutChannels: var made } && read != made ? "CogVideoXImageToVideoPipeline" : "CogVideoXPipeline",
+            null when model.Components.Count == 1 && model.Has("controlnet") => throw new ConfigException($"{model.Path} is a ControlNet: it controls a model of Stable Diffusion, which is given as --model, this as --controlnet {model.Path} and the controlling picture as --control."),
             null => throw new ConfigException($"{model.Path} holds {string.Join(", ", model.Components.Keys.Order(StringComparer.Ordinal))} and no network that makes clips. Give the file or folder of such a network as --model, and this as {string.Join(' ', model.Components.Keys.Order(StringComparer.Ordinal).Select(name => $"--component {name}={model.Path}"))}."),
             _ => throw new ConfigException($"{model.Path}: this version of Kinora runs no pipeline around a {denoiser}."),
         };

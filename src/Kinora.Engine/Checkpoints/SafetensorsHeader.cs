@@ -47,7 +47,7 @@ internal sealed class SafetensorsHeader
         ulong length = BinaryPrimitives.ReadUInt64LittleEndian(firstEightBytes);
         if (length < 2 || length > MaxBytes)
         {
-            throw Damaged(file, Invariant($"the header length is {length}, expected 2 to {MaxBytes}"));
+            throw Damaged(file, Invariant($"the header length is {length}, expected 2 to {MaxBytes}; the file is damaged or not safetensors"));
         }
         if ((long)length > fileLength - 8)
         {

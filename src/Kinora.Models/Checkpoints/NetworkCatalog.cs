@@ -6,6 +6,7 @@ using Kinora.Engine.Checkpoints;
 using Kinora.Models.Systems.AnimateDiff;
 using Kinora.Models.Systems.Clip;
 using Kinora.Models.Systems.CogVideoX;
+using Kinora.Models.Systems.KinoraWorld;
 using Kinora.Models.Systems.Ltx;
 using Kinora.Models.Systems.ModelScope;
 using Kinora.Models.Systems.StableDiffusion;
@@ -91,6 +92,9 @@ public static class NetworkCatalog
         new(LtxAutoencoderConfig.Name, (config, root) => _ = new LtxAutoencoder(root, ModelConfigJson.Read(config, LtxJson.Default.LtxAutoencoderConfig, LtxAutoencoderConfig.Defaults))),
         new(CogVideoXTransformerConfig.Name, (config, root) => _ = new CogVideoXTransformer(root, ModelConfigJson.Read(config, CogVideoXJson.Default.CogVideoXTransformerConfig, CogVideoXTransformerConfig.Defaults))),
         new(CogVideoXAutoencoderConfig.Name, (config, root) => _ = new CogVideoXAutoencoder(root, ModelConfigJson.Read(config, CogVideoXJson.Default.CogVideoXAutoencoderConfig, CogVideoXAutoencoderConfig.Defaults))),
+        new(VideoTransformerConfig.Name, (config, root) => _ = new VideoTransformer(root, ModelConfigJson.Read(config, KinoraWorldJson.Default.VideoTransformerConfig))),
+        new(VideoAutoencoderConfig.Name, (config, root) => _ = new VideoAutoencoder(root, ModelConfigJson.Read(config, KinoraWorldJson.Default.VideoAutoencoderConfig))),
+        new(TextEncoderConfig.Name, (config, root) => _ = new TextEncoder(root, ModelConfigJson.Read(config, KinoraWorldJson.Default.TextEncoderConfig))),
         new("CLIPTextModel", (config, root) => _ = new ClipTextModel(root, ModelConfigJson.Read(config, ClipJson.Default.ClipTextConfig)), ClipModel.IsBuffer),
         new("CLIPTextModelWithProjection", (config, root) => _ = new ClipTextModelWithProjection(root, ModelConfigJson.Read(config, ClipJson.Default.ClipTextConfig)), ClipModel.IsBuffer),
         new("CLIPVisionModel", (config, root) => _ = new ClipVisionModel(root, ModelConfigJson.Read(config, ClipJson.Default.ClipVisionConfig)), ClipVisionModel.IsOmitted),

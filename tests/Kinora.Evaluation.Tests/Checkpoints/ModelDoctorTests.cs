@@ -62,6 +62,18 @@ public sealed class ModelDoctorTests : IDisposable
     }
 
     [Fact]
+    public void Inspect_ControlNet_SaysHowItIsUsed()
+    {
+        string network = NetworkFolder("core/controlnet_sd15");
+
+        string report = ModelDoctor.Inspect(Path.Combine(network, "diffusion_pytorch_model.safetensors")).ToString();
+
+        report.ShouldContain("ControlNetModel");
+        report.ShouldContain("whole");
+        report.ShouldContain("--controlnet ");
+    }
+
+    [Fact]
     public void Inspect_FileBesideItsConfiguration_IsHeldAgainstIt()
     {
         string network = NetworkFolder("dit/wan_transformer_t2v"), weights = Path.Combine(network, "diffusion_pytorch_model.safetensors"), config = Path.Combine(network, "config.json");

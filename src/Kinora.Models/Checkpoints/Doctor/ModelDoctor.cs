@@ -109,7 +109,7 @@ public static partial class ModelDoctor
         }
         else if (components.All(c => !c.IsBroken))
         {
-            advice.AddRange(found.Where(f => f.Undecided is not null && !found.Any(o => o.Name is "unet" or "transformer")).Select(f => $"The {f.Name} alone does not show {f.Undecided}: the network that it is used with decides."));
+            advice.AddRange(found.Where(f => f.Undecided is not null && ConfigBeside(path) is null && !found.Any(o => o.Name is "unet" or "transformer")).Select(f => $"The {f.Name} alone does not show {f.Undecided}: the network that it is used with decides."));
             advice.Add(ModelFolder.Readiness(path));
         }
         return Finish(new ModelReport(path, found.Count > 0 ? found[0].System : null, "single file", components, Grouped(found.Count > 0 ? strays : [.. file.Names]), HubManifest.Check(System.IO.Path.GetDirectoryName(System.IO.Path.GetFullPath(path))!, System.IO.Path.GetFileName(path)), advice));
