@@ -78,11 +78,11 @@ internal static class ColorPlanes
     private static Vector128<byte>[] PickIndices()
     {
         var indices = new Vector128<byte>[9];
+        Span<byte> index = stackalloc byte[16];
         for (int part = 0; part < 3; part++)
         {
             for (int color = 0; color < 3; color++)
             {
-                Span<byte> index = stackalloc byte[16];
                 // An index beyond the register gives 0.
                 for (int pixel = 0; pixel < 16; pixel++)
                 {

@@ -86,7 +86,7 @@ public static class MeasurePass
         }
         finally
         {
-            Task.WaitAny(walking);
+            Task.WaitAny([walking], CancellationToken.None);
         }
         cancellationToken.ThrowIfCancellationRequested();
         walking.GetAwaiter().GetResult();
@@ -134,7 +134,7 @@ public static class MeasurePass
             }
             finally
             {
-                Task.WaitAny(ahead);
+                Task.WaitAny([ahead], CancellationToken.None);
                 queue.Complete();
             }
         }
