@@ -249,6 +249,20 @@ public sealed class StepwiseSamplerTests
         Tensor.LiveCount.ShouldBe(before);
     }
 
+    // The last ᾱ of the betas of each class: those of NoiseScheduleTests, and ∏(1 − β) of Ho et al.'s linear 0.0001 to 0.02.
+    [Theory]
+    [InlineData(0.00157896, "HeunDiscreteScheduler", "KDPM2DiscreteScheduler", "KDPM2AncestralDiscreteScheduler", "DPMSolverSDEScheduler")]
+    [InlineData(0.0046601, "LCMScheduler", "TCDScheduler")]
+    [InlineData(4.03583e-5, "DDPMScheduler", "DDIMScheduler", "PNDMScheduler", "EulerDiscreteScheduler", "EulerAncestralDiscreteScheduler", "LMSDiscreteScheduler", "DPMSolverMultistepScheduler", "DPMSolverSinglestepScheduler", "DEISMultistepScheduler", "UniPCMultistepScheduler", "SASolverScheduler")]
+    public void Create_FileWithoutBetas_TakesThoseOfItsClass(double last, params string[] classNames)
+    {
+        foreach (string className in classNames)
+        {
+            using StepwiseSampler sampler = PublishedSamplers.Create(Read($$"""{ "_class_name": "{{className}}" }"""), new SamplingOptions(8));
+            sampler.Training!.AlphasCumprod[^1].ShouldBe(last, 1e-3 * last, className);
+        }
+    }
+
     [Fact]
     public void Create_UnknownClass_IsRefusedWithTheList() =>
         Should.Throw<ConfigException>(() => PublishedSamplers.Create(new SchedulerConfig { ClassName = "EulerScheduler" }, new SamplingOptions(8))).Message.ShouldContain("EulerDiscreteScheduler");

@@ -95,13 +95,13 @@ public static class PublishedSamplers
 
     private static LcmSampler Lcm(SchedulerConfig c, SamplingOptions o)
     {
-        NoiseSchedule training = Training(c, stableDiffusion: true);
+        NoiseSchedule training = Training(c);
         return new(training, PredictionOf(c), Limit(c, clipByDefault: false), FinalAlpha(c, training), c.TimestepScaling ?? 10, ConsistencySteps(c, o));
     }
 
     private static TcdSampler Tcd(SchedulerConfig c, SamplingOptions o)
     {
-        NoiseSchedule training = Training(c, stableDiffusion: true);
+        NoiseSchedule training = Training(c);
         return new(training, PredictionOf(c), Limit(c, clipByDefault: false), FinalAlpha(c, training), o.Eta ?? 0.3, ConsistencySteps(c, o));
     }
 
@@ -503,13 +503,28 @@ public static class PublishedSamplers
     private static int SolverOrder(SchedulerConfig c) =>
         (c.SolverOrder ?? 2) is >= 1 and <= 3 and var order ? order : throw new ConfigException($"solver_order {c.SolverOrder} is not 1, 2 or 3.");
 
-    private static NoiseSchedule Training(SchedulerConfig c, bool stableDiffusion = false) => NoiseSchedule.Create(
-        c.BetaSchedule ?? (stableDiffusion ? "scaled_linear" : "linear"), c.BetaStart ?? (stableDiffusion ? 0.00085 : 0.0001), c.BetaEnd ?? (stableDiffusion ? 0.012 : 0.02), T(c), c.TrainedBetas, c.RescaleBetasZeroSnr ?? false);
+    private static NoiseSchedule Training(SchedulerConfig c)
+    {
+        var (schedule, start, end) = UsualBetas(c.ClassName);
+        return NoiseSchedule.Create(c.BetaSchedule ?? schedule, c.BetaStart ?? start, c.BetaEnd ?? end, T(c), c.TrainedBetas, c.RescaleBetasZeroSnr ?? false);
+    }
+
+    // What a class trains on where its file does not say. Source: huggingface/diffusers d035dcd7, src/diffusers/schedulers, beta_start, beta_end and
+    // beta_schedule of each __init__ (scheduling_heun_discrete.py and the like: "sensible defaults").
+    private static (string Schedule, double Start, double End) UsualBetas(string className) => className switch
+    {
+        "LCMScheduler" or "TCDScheduler" or "CogVideoXDDIMScheduler" or "CogVideoXDPMScheduler" => ("scaled_linear", 0.00085, 0.012),
+        "HeunDiscreteScheduler" or "KDPM2DiscreteScheduler" or "KDPM2AncestralDiscreteScheduler" or "DPMSolverSDEScheduler" => ("linear", 0.00085, 0.012),
+        _ => ("linear", 0.0001, 0.02),
+    };
 
     private static NoiseSchedule WithFiniteTerminal(SchedulerConfig c) => c.RescaleBetasZeroSnr ?? false ? Training(c).WithFiniteTerminal() : Training(c);
 
-    private static NoiseSchedule CogVideoXTraining(SchedulerConfig c) => NoiseSchedule.CreateShifted(
-        c.BetaSchedule ?? "scaled_linear", c.BetaStart ?? 0.00085, c.BetaEnd ?? 0.012, T(c), c.TrainedBetas, c.SnrShiftScale ?? 3, c.RescaleBetasZeroSnr ?? false);
+    private static NoiseSchedule CogVideoXTraining(SchedulerConfig c)
+    {
+        var (schedule, start, end) = UsualBetas(c.ClassName);
+        return NoiseSchedule.CreateShifted(c.BetaSchedule ?? schedule, c.BetaStart ?? start, c.BetaEnd ?? end, T(c), c.TrainedBetas, c.SnrShiftScale ?? 3, c.RescaleBetasZeroSnr ?? false);
+    }
 
     private static double FinalAlpha(SchedulerConfig c, NoiseSchedule training, bool oneByDefault = true) => c.SetAlphaToOne ?? oneByDefault ? 1 : training.AlphasCumprod[0];
 
