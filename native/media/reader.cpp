@@ -163,11 +163,12 @@ struct km_reader {
   }
 
   // `what` failed with a libav code while opening: damage by truncation explains more than the demuxer can.
+  // A code of 0: what was found says it all.
   [[noreturn]] void fail_open(int code, const std::string& what) {
     if (structure.truncated) km::fail(KM_TRUNCATED, km::with_log(structure.text, *log));
     km_status status = status_of_content(code);
-    if (code == AVERROR_INVALIDDATA || code == AVERROR_EOF) status = KM_NOT_MEDIA;
-    km::fail(status, km::with_log(what + ": " + km::text_of(code), *log));
+    if (code == 0 || code == AVERROR_INVALIDDATA || code == AVERROR_EOF) status = KM_NOT_MEDIA;
+    km::fail(status, km::with_log(code == 0 ? what : what + ": " + km::text_of(code), *log));
   }
 
   void open_input() {
@@ -206,7 +207,7 @@ struct km_reader {
       if (index >= static_cast<int>(format->nb_streams) || format->streams[index]->codecpar->codec_type != AVMEDIA_TYPE_VIDEO) km::fail(KM_INVALID_ARGUMENT, "stream " + std::to_string(index) + " is not a video stream; the container has " + std::to_string(format->nb_streams) + " streams");
     } else {
       index = av_find_best_stream(format, AVMEDIA_TYPE_VIDEO, -1, -1, nullptr, 0);
-      if (index < 0) fail_open(AVERROR_INVALIDDATA, "it holds no video stream");
+      if (index < 0) fail_open(0, "it holds no video stream");
     }
     stream = format->streams[index];
     for (unsigned i = 0; i < format->nb_streams; i++) format->streams[i]->discard = static_cast<int>(i) == index ? AVDISCARD_DEFAULT : AVDISCARD_ALL;

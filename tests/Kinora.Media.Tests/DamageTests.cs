@@ -135,6 +135,26 @@ public sealed class DamageTests
     }
 
     [Fact]
+    public void Open_SoundAlone_SaysThatNoVideoIsThere()
+    {
+        const int Rate = 8000;
+        using var folder = new TemporaryFolder();
+        using (var wave = new BinaryWriter(File.Create(folder["sound.wav"])))
+        {
+            // A canonical WAVE file: 8-bit mono, one second of silence.
+            wave.Write("RIFF"u8); wave.Write(36 + Rate); wave.Write("WAVEfmt "u8); wave.Write(16); wave.Write((short)1); wave.Write((short)1);
+            wave.Write(Rate); wave.Write(Rate); wave.Write((short)1); wave.Write((short)8); wave.Write("data"u8); wave.Write(Rate);
+            wave.Write(Enumerable.Repeat((byte)128, Rate).ToArray());
+        }
+
+        var e = Should.Throw<MediaException>(() => VideoReader.Open(folder["sound.wav"]));
+
+        e.Kind.ShouldBe(MediaErrorKind.NotMedia);
+        e.Message.ShouldContain("it holds no video stream");
+        e.Message.ShouldNotContain("Invalid data");
+    }
+
+    [Fact]
     public void Open_Playlist_ReachesNoOtherFile()
     {
         using var folder = new TemporaryFolder();
