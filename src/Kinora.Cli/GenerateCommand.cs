@@ -77,7 +77,7 @@ public static class GenerateCommand
         };
         command.SetAction(async (result, cancellationToken) =>
         {
-            var kinora = new KinoraOptions { Model = result.GetRequiredValue(model), Device = result.GetRequiredValue(device), DType = result.GetRequiredValue(dtype), Weights = result.GetRequiredValue(weights), Offload = result.GetRequiredValue(offload), Parts = ComponentArguments.Parse(result.GetValue(components) ?? [], result.GetValue(motionAdapter)), Loras = [.. (result.GetValue(loras) ?? []).Select(LoraChoice.Parse)], LoraMode = ParseLoraMode(result.GetRequiredValue(loraMode)) };
+            var kinora = new KinoraOptions { Model = result.GetRequiredValue(model), Device = result.GetRequiredValue(device), DType = result.GetRequiredValue(dtype), Weights = result.GetRequiredValue(weights), Offload = result.GetRequiredValue(offload), Parts = ComponentArguments.Parse(result.GetValue(components) ?? [], result.GetValue(motionAdapter)), Loras = [.. (result.GetValue(loras) ?? []).Select(LoraChoice.Find)], LoraMode = ParseLoraMode(result.GetRequiredValue(loraMode)) };
             ModelFolder folder = ModelFolder.Find(kinora);
             var (width, height) = ParseSize(result.GetValue(size));
             string? imagePath = result.GetValue(image), clipPath = result.GetValue(continued), maskPath = result.GetValue(mask), controlPath = result.GetValue(control);

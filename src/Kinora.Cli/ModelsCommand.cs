@@ -69,7 +69,7 @@ public static class ModelsCommand
             int layout = Array.IndexOf(Layouts, wanted);
             if (layout < 0) { throw CommandException.Usage($"--to: expected {string.Join(", ", Layouts)}, got {wanted}."); }
             DType? floats = result.GetValue(dtype) is { } type ? DTypeExtensions.Parse(type) : null;
-            IReadOnlyList<string> written = ModelConversion.Convert(result.GetRequiredValue(path), result.GetRequiredValue(output), (ModelLayout)layout, floats, [.. (result.GetValue(loras) ?? []).Select(LoraChoice.Parse)]);
+            IReadOnlyList<string> written = ModelConversion.Convert(result.GetRequiredValue(path), result.GetRequiredValue(output), (ModelLayout)layout, floats, [.. (result.GetValue(loras) ?? []).Select(LoraChoice.Find)]);
             foreach (string file in written)
             {
                 CommandSession.Current.Result(file);

@@ -26,6 +26,7 @@ public static class ReplayCommand
         var model = new Option<string?>("--model") { Description = "The model folder, when it is not found by the name in the manifest.", HelpName = "model" };
         var components = new Option<string[]>("--component") { Description = "NAME=PATH: where a component of the clip's model is now, when it has moved; or the folder that gave the others. May be repeated.", HelpName = "name=path" };
         var loras = new Option<string[]>("--lora") { Description = "Where a LoRA file of the clip is now, when it has moved. May be repeated; which is which is told by content.", HelpName = "file" };
+        var controlNet = new Option<string?>("--controlnet") { Description = "Where the clip's ControlNet is now, when it has moved.", HelpName = "path" };
         var device = new Option<string?>("--device") { Description = "cpu, cuda or cuda:1. Default: the manifest's.", HelpName = "device" };
         var dtype = new Option<string?>("--dtype") { Description = "fp32 or bf16. Default: the manifest's.", HelpName = "type" };
         var json = new Option<bool>("--json") { Description = "Print the result as JSON." };
@@ -34,7 +35,7 @@ public static class ReplayCommand
             "kinora replay balloon.mp4 -o again.mp4",
             "kinora replay corgi.mp4 --component vae=/weights/vae.safetensors --lora /weights/style.safetensors")
         {
-            clip, verify, output, input, model, components, loras, device, dtype, json,
+            clip, verify, output, input, model, components, loras, controlNet, device, dtype, json,
         };
         command.SetAction(async (result, cancellationToken) =>
         {
@@ -43,7 +44,7 @@ public static class ReplayCommand
             GenerationManifest recorded = ReadManifest(path);
             var kinora = new KinoraOptions { Model = result.GetValue(model) ?? recorded.Model, Device = result.GetValue(device) ?? recorded.Device, DType = result.GetValue(dtype) ?? recorded.DType, Weights = recorded.Weights ?? "auto", Parts = PartsOf(recorded, ComponentArguments.Parse(result.GetValue(components) ?? [])), Loras = LorasOf(recorded, result.GetValue(loras) ?? []), LoraMode = GenerateCommand.ParseLoraMode(recorded.LoraMode ?? "auto") };
             bool verified = result.GetValue(verify) || again is null;
-            GenerationPlan plan = Plan(ModelFolder.Find(kinora), recorded, path, result.GetValue(input));
+            GenerationPlan plan = Plan(ModelFolder.Find(kinora), recorded, path, result.GetValue(input), result.GetValue(controlNet));
             CheckModel(plan.Folder, recorded, verified);
             MatchKernels(recorded);
 
@@ -121,8 +122,27 @@ public static class ReplayCommand
             : lora.Path);
     }
 
-    private static GenerationPlan Plan(ModelFolder folder, GenerationManifest recorded, string path, string? inputPath)
+    // The recorded place, the model's own one, or where it is said to be now.
+    private static string? ControlNetOf(ModelFolder folder, GenerationManifest recorded, string? moved)
     {
+        const string Component = "controlnet";
+        if (recorded.Control is not { } control)
+        {
+            return moved is null ? null : throw CommandException.Input($"--controlnet {moved}: the clip was made without a ControlNet.");
+        }
+        string place = moved ?? (!Path.Exists(control.ControlNet) && folder.Has(Component) ? folder.Component(Component) : control.ControlNet);
+        if (!Path.Exists(place))
+        {
+            throw CommandException.Input(moved is null ? $"the clip was made with the ControlNet {place}, which is not there. Say where it is now: --controlnet PATH." : $"--controlnet {place}: there is no such file or folder.");
+        }
+        return control.ControlNetSha256 is { } then && ModelFolder.Sha256Of(place) is var now && now != then
+            ? throw CommandException.Integrity($"{place} is not the ControlNet that the clip was made with (SHA-256 {then[..12]}, this is {now[..12]}). If the original is elsewhere: --controlnet PATH.")
+            : place;
+    }
+
+    private static GenerationPlan Plan(ModelFolder folder, GenerationManifest recorded, string path, string? inputPath, string? controlNetPath)
+    {
+        string? controlNet = ControlNetOf(folder, recorded, controlNetPath);
         var request = new VideoGenerationRequest { Prompt = recorded.Story is null ? recorded.Prompt : "", NegativePrompt = recorded.NegativePrompt, Story = recorded.Story ?? [] };
         if (recorded.Input is { } input)
         {
@@ -145,7 +165,7 @@ public static class ReplayCommand
         {
             Seed = recorded.Seed, Width = recorded.Width, Height = recorded.Height, Frames = recorded.Frames, FrameRate = recorded.FrameRate,
             Steps = recorded.Steps, Guidance = recorded.Guidance, GuidanceRescale = recorded.GuidanceRescale, Sampler = recorded.Sampler,
-            ImageStrength = recorded.Input?.Strength, ControlNet = recorded.Control?.ControlNet, ControlStrength = recorded.Control?.Strength,
+            ImageStrength = recorded.Input?.Strength, ControlNet = controlNet, ControlStrength = recorded.Control?.Strength,
             Cache = recorded.Cache?.Threshold, Motion = recorded.Input?.Motion, ImageNoise = recorded.Input?.Noise, Tiling = VaeTilingExtensions.Parse(recorded.VaeTiling ?? "auto"),
         });
         if (plan.ControlInput?.Sha256 != recorded.Control?.Sha256)
@@ -160,7 +180,7 @@ public static class ReplayCommand
         {
             throw CommandException.Integrity($"{path} has {changed.Path} as frame {changed.Frame}, which has changed since.");
         }
-        return plan with { Input = recorded.Input, ControlInput = recorded.Control, KeyframeInputs = recorded.Keyframes ?? [] };
+        return plan with { Input = recorded.Input, ControlInput = recorded.Control is null ? null : recorded.Control with { ControlNet = controlNet! }, KeyframeInputs = recorded.Keyframes ?? [] };
     }
 
     private static string FindFile(string? recorded, string clipPath, string? named)

@@ -273,29 +273,39 @@ public sealed class ModelFolder
         (string Name, string Hash)[] all = [.. Files().Select(f => (f.Name, HashOf(f.Path))).Concat(WorkedOut()).OrderBy(f => f.Name, StringComparer.Ordinal)];
         Dictionary<string, string> parts = Components.Keys.Where(IsElsewhere).ToDictionary(c => c, c => Together(all.Where(f => f.Name.StartsWith(c + '/', StringComparison.Ordinal))), StringComparer.Ordinal);
         return (Together(all), parts);
+    }
 
-        static string Together(IEnumerable<(string Name, string Hash)> files)
+    /// <summary>SHA-256, in lower-case hexadecimal, of a network that stands alone: its weights and configuration, whatever a single file is called.</summary>
+    /// <param name="place">A folder, a file of weights, or an index of shards.</param>
+    public static string Sha256Of(string place)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(place);
+        return Together(FilesAt(place).Select(f => (f.Name, Checkpoint.HashFile(f.Path))).OrderBy(f => f.Name, StringComparer.Ordinal));
+    }
+
+    private static string Together(IEnumerable<(string Name, string Hash)> files)
+    {
+        var lines = new StringBuilder();
+        foreach (var (name, hash) in files)
         {
-            var lines = new StringBuilder();
-            foreach (var (name, hash) in files)
-            {
-                lines.Append(hash).Append("  ").Append(name).Append('\n');
-            }
-            return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(lines.ToString())));
+            lines.Append(hash).Append("  ").Append(name).Append('\n');
         }
+        return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(lines.ToString())));
     }
 
     private bool IsElsewhere(string component) =>
         Parts.Components.ContainsKey(component) || (Parts.Folder is { } folder && Component(component) == System.IO.Path.Combine(folder, component));
 
     // Names are those within the model, wherever a component stands.
-    private IEnumerable<(string Name, string Path)> Files() => Components.Keys.SelectMany(component =>
+    private IEnumerable<(string Name, string Path)> Files() => Components.Keys.SelectMany(component => FilesAt(Component(component)).Select(f => ($"{component}/{f.Name}", f.Path)));
+
+    // The files of a network and their names within it.
+    private static IEnumerable<(string Name, string Path)> FilesAt(string path)
     {
-        string path = Component(component);
         string[] files = File.Exists(path) ? FilesOf(path) : Directory.Exists(path) ? [.. Directory.GetFiles(path).Where(f => HashedExtensions.Contains(System.IO.Path.GetExtension(f), StringComparer.Ordinal)).Union(WeightFiles(path))] : [];
         // A file given as a component may be called anything.
-        return files.Select(file => ($"{component}/{(files is [var only] && only == path ? "file" + System.IO.Path.GetExtension(path) : System.IO.Path.GetFileName(file))}", file));
-    });
+        return files.Select(file => (files is [var only] && only == path ? "file" + System.IO.Path.GetExtension(path) : System.IO.Path.GetFileName(file), file));
+    }
 
     // A file, or an index with its shards.
     private static string[] FilesOf(string path)

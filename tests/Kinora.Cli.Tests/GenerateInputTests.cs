@@ -62,6 +62,7 @@ public sealed class GenerateInputTests : IClassFixture<TinyModel>, IDisposable
     [InlineData("--sampler magic", "magic", "euler")]
     [InlineData("--device tpu", "tpu", "cuda")]
     [InlineData("--sed 1", "unknown option --sed", "Did you mean --seed?")]
+    [InlineData("--last-image end.png", "unknown option --last-image", "--keyframe last=FILE")]
     public async Task Flag_Impossible_IsRefusedAndSaysWhatIsPossible(string flags, string message, string remedy)
     {
         var run = await RefuseAsync(ExitCodes.Usage, message, ["a red balloon", .. flags.Split(' ')]);

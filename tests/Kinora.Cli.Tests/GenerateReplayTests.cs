@@ -4,6 +4,7 @@ using System.Text.Json;
 using Kinora.Cli.Shell;
 using Kinora.Engine;
 using Kinora.Engine.Checkpoints;
+using Kinora.Evaluation.Tests.Generation;
 using Kinora.Media;
 using Kinora.Models.Generation;
 
@@ -84,13 +85,51 @@ public sealed class GenerateReplayTests : IClassFixture<TinyModel>, IDisposable
 
     [Theory]
     [InlineData("style.safetensors:strong", "is no weight")]
-    [InlineData("gone.safetensors:0.5", "gone.safetensors")]
+    [InlineData("gone.safetensors:0.5", "LoRA gone.safetensors: there is no such file.")]
     public async Task Generate_WithALoraThatCannotBeRead_IsRefused(string value, string message)
     {
         var run = await Cli.RunAsync("generate", "a red balloon", "-o", Path.Combine(_folder, "clip.mp4"), "--model", _model.Folder, "--lora", value);
-        run.ExitCode.ShouldNotBe(ExitCodes.Success);
+        run.ExitCode.ShouldBe(ExitCodes.Input);
         run.Error.ShouldContain(message);
         File.Exists(Path.Combine(_folder, "clip.mp4")).ShouldBeFalse();
+    }
+
+    [Fact]
+    public async Task Replay_ControlNetThatMoved_IsFoundWhereItIsSaidToBeAndRefusedWhenItIsAnother()
+    {
+        using var model = new TinyStableDiffusion("sd15_tiny_pndm");
+        string golden = Path.Combine(AppContext.BaseDirectory, "Fixtures", "Golden", "core", "controlnet_sd15"), net = Path.Combine(_folder, "net"), moved = Path.Combine(_folder, "moved"), path = Path.Combine(_folder, "clip.png"), control = Path.Combine(_folder, "edges.png");
+        Directory.CreateDirectory(net);
+        File.Copy(Path.Combine(golden, "config.json"), Path.Combine(net, "config.json"));
+        File.Copy(Path.Combine(golden, "weights.safetensors"), Path.Combine(net, "diffusion_pytorch_model.safetensors"));
+        ImageFile.WritePng(control, new VideoFrame(24, 16, new byte[24 * 16 * 3]));
+        var made = await Cli.RunAsync("generate", "a cat", "--model", model.Folder, "--size", "24x16", "--steps", "3", "--seed", "5", "--dtype", "fp32", "--device", "cpu", "--control", control, "--controlnet", net, "-o", path);
+        made.ExitCode.ShouldBe(ExitCodes.Success, made.Error);
+        Manifest(path).Control!.ControlNet.ShouldBe(net);
+        async Task<(int ExitCode, string Error)> ReplayAsync(params string[] args)
+        {
+            var run = await Cli.RunAsync(["replay", path, "--verify", "--model", model.Folder, .. args]);
+            return (run.ExitCode, run.Error);
+        }
+        Directory.Move(net, moved);
+
+        (await ReplayAsync()).ShouldSatisfyAllConditions(r => r.ExitCode.ShouldBe(ExitCodes.Input), r => r.Error.ShouldContain("--controlnet PATH"));
+        var found = await ReplayAsync("--controlnet", moved);
+        found.ExitCode.ShouldBe(ExitCodes.Success, found.Error);
+
+        File.AppendAllText(Path.Combine(moved, "config.json"), " ");
+        (await ReplayAsync("--controlnet", moved)).ShouldSatisfyAllConditions(r => r.ExitCode.ShouldBe(ExitCodes.Integrity), r => r.Error.ShouldContain("is not the ControlNet"));
+    }
+
+    [Fact]
+    public async Task Replay_ControlNetOfAClipWithoutOne_IsRefused()
+    {
+        string path = await GenerateAsync("clip.png", "--frames", "1", "--seed", "3");
+
+        var run = await Cli.RunAsync("replay", path, "--verify", "--model", _model.Folder, "--controlnet", _folder);
+
+        run.ExitCode.ShouldBe(ExitCodes.Input);
+        run.Error.ShouldContain("made without a ControlNet");
     }
 
     [Fact]

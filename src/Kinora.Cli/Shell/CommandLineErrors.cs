@@ -47,7 +47,7 @@ internal static class CommandLineErrors
         {
             string bare = flag.Split('=')[0];
             var known = Options(command).SelectMany(o => o.Aliases.Append(o.Name)).Where(n => n.StartsWith("--", StringComparison.Ordinal));
-            return $"unknown option {bare}.{Suggest(bare, known)}{(command.Arguments.Count > 0 ? " Text that begins with a dash goes after \"--\"." : "")}";
+            return $"unknown option {bare}.{(ByOtherName(bare, command) is { } meant ? $" Write {meant}." : Suggest(bare, known))}{(command.Arguments.Count > 0 ? " Text that begins with a dash goes after \"--\"." : "")}";
         }
 
         if (result.UnmatchedTokens.Count > 0)
@@ -72,6 +72,10 @@ internal static class CommandLineErrors
         int divider = tokens.FindIndex(t => t.Type == TokenType.DoubleDash);
         return divider >= 0 && tokens.FindIndex(t => string.Equals(t.Value, word, StringComparison.Ordinal)) > divider;
     }
+
+    // What other programs call an option of this command.
+    private static string? ByOtherName(string word, Command command) =>
+        word is "--last-image" or "--last-frame" or "--end-image" && command.Options.Any(o => o.Name == "--keyframe") ? "--keyframe last=FILE" : null;
 
     private static string Suggest(string word, IEnumerable<string> known) => NearestWord.Of(word, known) is { } nearest ? $" Did you mean {nearest}?" : "";
 }

@@ -161,8 +161,10 @@ public sealed record ManifestLora
 /// <summary>What controlled a clip besides words.</summary>
 public sealed record ManifestControl
 {
-    /// <summary>The folder of the ControlNet.</summary>
+    /// <summary>The folder or file of the ControlNet.</summary>
     public required string ControlNet { get; init; }
+    /// <summary>SHA-256 of its weights and configuration, whatever a single file was called; null in clips of versions that did not record it.</summary>
+    public string? ControlNetSha256 { get; init; }
     /// <summary>Its strength.</summary>
     public required double Strength { get; init; }
     /// <summary>SHA-256 of the picture's RGB bytes before it was resized.</summary>

@@ -191,7 +191,7 @@ public sealed class KinoraVideoGenerator : IVideoGenerator, IDisposable
         PartsSha256 = model.PartsSha256.Count == 0 ? null : model.PartsSha256,
         Loras = model.Networks.Options.Loras is { Count: > 0 } loras ? [.. loras.Select(l => new ManifestLora { Path = Path.GetFullPath(l.Path), Weight = l.Weight, Sha256 = Checkpoint.HashFile(l.Path) })] : null,
         LoraMode = model.Networks.Options.Loras.Count > 0 ? model.Networks.Options.LoraMode.ToString().ToLowerInvariant() : null,
-        Control = plan.ControlInput,
+        Control = plan.ControlInput is { } control ? control with { ControlNet = Path.GetFullPath(control.ControlNet), ControlNetSha256 = ModelFolder.Sha256Of(control.ControlNet) } : null,
         Story = plan.Story.Count == 0 ? null : plan.Story,
         Keyframes = plan.KeyframeInputs.Count == 0 ? null : plan.KeyframeInputs,
         Device = model.Networks.Device.ToString(),

@@ -187,6 +187,11 @@ public sealed class StableDiffusionGenerationTests
 
         (await HashAt(0)).ShouldBe(without);
         (await HashAt(1)).ShouldNotBe(without);
+        ManifestControl recorded = (await generator.GenerateAsync(words with { Control = Gray(24, 16) }, Small with { ControlNet = controlNet }))[0].Manifest.Control!;
+        recorded.ControlNetSha256.ShouldBe(ModelFolder.Sha256Of(controlNet));
+        File.AppendAllText(Path.Combine(controlNet, "config.json"), " ");
+        recorded.ControlNetSha256.ShouldNotBe(ModelFolder.Sha256Of(controlNet));
+        Should.Throw<ConfigException>(() => GenerationPlan.Create(ModelFolder.Open(model.Folder), words with { Control = Gray(24, 16) }, Small with { ControlNet = controlNet + "-gone" })).Message.ShouldContain("control-gone: there is no such file or folder");
         Should.Throw<GenerationRequestException>(() => GenerationPlan.Create(ModelFolder.Open(model.Folder), words with { Control = Gray(24, 16) }, Small)).Message.ShouldContain("--controlnet");
     }
 

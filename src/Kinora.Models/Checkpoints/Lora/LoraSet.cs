@@ -25,6 +25,15 @@ public sealed record LoraChoice(string Path, double Weight = 1)
             ? new LoraChoice(text[..colon], weight)
             : throw new ConfigException($"{text}: '{text[(colon + 1)..]}' is no weight; write a number behind the colon, as in style.safetensors:0.8.");
     }
+
+    /// <summary>Reads the same, of a file that must be there.</summary>
+    /// <exception cref="ConfigException">There is no such file, or what stands behind the colon is no weight.</exception>
+    public static LoraChoice Find(string text)
+    {
+        LoraChoice choice = Parse(text);
+        return File.Exists(choice.Path) ? choice
+            : throw new ConfigException($"LoRA {choice.Path}: {(Directory.Exists(choice.Path) ? "this is a folder; name the file of weights in it" : "there is no such file")}.");
+    }
 }
 
 /// <summary>When changes are added to weights.</summary>

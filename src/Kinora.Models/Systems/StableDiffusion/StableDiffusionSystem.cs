@@ -181,6 +181,10 @@ public sealed class StableDiffusionSystem : IGenerationSystem
         {
             throw new GenerationRequestException("control", "a controlling picture was given without the ControlNet that reads it: name its folder or file with --controlnet.");
         }
+        if (!Path.Exists(found))
+        {
+            throw new ConfigException($"ControlNet {found}: there is no such file or folder.");
+        }
         ControlNetConfig config = ControlNetConfigOf(folder, found);
         config.Validate();
         return config.CrossAttentionDim == unet.CrossAttentionDim[0] && config.BlockOutChannels.SequenceEqual(unet.BlockOutChannels) && config.AdditionEmbedType == unet.AdditionEmbedType ? found

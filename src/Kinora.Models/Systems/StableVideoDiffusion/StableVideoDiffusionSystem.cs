@@ -42,7 +42,11 @@ public sealed class StableVideoDiffusionSystem : IGenerationSystem
         unet.Validate();
         vae.Validate();
         const string What = "Stable Video Diffusion";
-        RequestChecks.Refuse(What, ("prompt", request.Prompt.Length > 0), ("negative prompt", request.NegativePrompt.Length > 0), ("mask", request.Mask is not null),
+        if (request.Prompt.Length > 0)
+        {
+            throw new GenerationRequestException("prompt", $"{What} animates a picture without words and takes no prompt: leave the prompt out, or have a picture made from it with --image-model.");
+        }
+        RequestChecks.Refuse(What, ("negative prompt", request.NegativePrompt.Length > 0), ("mask", request.Mask is not null),
             ("image strength", options.ImageStrength is not null), ("guidance rescale", options.GuidanceRescale is > 0), ("sampler", options.Sampler is not null && options.Sampler != StableDiffusionSamplers.NameOf(scheduler)));
         if ((request.FirstFrame ?? request.Continue?.Frames[^1]) is not { } picture)
         {
