@@ -195,8 +195,8 @@ public static class ClipEvaluation
             throw new EvaluationException($"{options.Clips}: none of {Words.Count(files.Count, "clip")} could be judged; {skipped[0].Name}: {skipped[0].Reason}.");
 
         var sheet = Means(records, flow, lpips, clipScores, vbench, options);
-        if (vbench is not null)
-            sheet = sheet.With(new ScoreSheet([], [.. vbench.Dimensions.Where(d => records.TrueForAll(r => !r.Values.ContainsKey(d.Name))).Select(d => new RefusedScore(d.Name, "needs prompts, and no clip has one: give them with --prompts"))]));
+        string[] byPrompts = [.. clipScores is null ? [] : new[] { ClipScores.Similarity }, .. vbench?.Dimensions.Select(d => d.Name) ?? []];
+        sheet = sheet.With(new ScoreSheet([], [.. byPrompts.Where(name => records.TrueForAll(r => !r.Values.ContainsKey(name))).Select(name => new RefusedScore(name, "needs prompts, and no clip has one: give them with --prompts"))]));
         FeatureMatrix? generated = null, real = null;
         for (int e = 0; e < extractors.Length; e++)
         {

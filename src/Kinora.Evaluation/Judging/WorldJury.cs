@@ -214,13 +214,16 @@ public sealed class WorldJury : IDisposable
         }
 
         var named = options with { Features = "world probe logits", WeightsSha256 = ProbeSha256, FrechetName = "world.frechet", KernelName = "world.kernel" };
-        ScoreSheet distances = DistributionSuite.Compare(reading.Logits, real.Logits, named, cancellationToken: cancellationToken);
+        ScoreSheet distances = DistributionSuite.Compare(Of("generated clips", reading.Logits), Of("real clips", real.Logits), named, cancellationToken: cancellationToken);
         sheet = sheet.With(distances with { Scores = [.. distances.Scores.Where(s => s.Metric.StartsWith("world.", StringComparison.Ordinal))], Refused = [.. distances.Refused.Where(r => r.Metric.StartsWith("world.", StringComparison.Ordinal))] });
 
         int nouns = Probe.Config.Attributes[0].Classes.Count;
         double[] nounShares = [.. Enumerable.Range(0, reading.Count).SelectMany(i => Softmax(reading.Logits.Row(i)[..nouns]))];
         return sheet.With(DistributionSuite.Inception(new FeatureMatrix("noun probabilities", reading.Count, nouns, nounShares), "world.inception-score", named));
     }
+
+    // What a message calls it: a refusal names both sides.
+    private static FeatureMatrix Of(string clips, FeatureMatrix outputs) => new($"{outputs.Name} of {clips}", outputs.Count, outputs.Dimension, outputs.Values);
 
     /// <summary>Frees the networks.</summary>
     public void Dispose()
