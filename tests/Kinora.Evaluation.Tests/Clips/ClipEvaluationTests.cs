@@ -1,11 +1,14 @@
 // A folder of clips from end to end: lossless GIF-sized clips of the world, so that the probe knows them.
 
 using Kinora.Engine;
+using Kinora.Engine.Checkpoints;
 using Kinora.Evaluation.Clips;
 using Kinora.Evaluation.Comparison;
 using Kinora.Evaluation.Distributions;
 using Kinora.Evaluation.Scores;
 using Kinora.Media;
+using Kinora.Models.Generation;
+using Kinora.Models.Systems.Clip;
 using Kinora.World;
 
 namespace Kinora.Evaluation.Tests.Clips;
@@ -38,7 +41,7 @@ public sealed class ClipEvaluationTests : IDisposable
         report.Skipped.Select(s => s.Name).ShouldBe(["z-other-size.mp4", "zz-broken.mp4"]);
         report.Sheet["world.noun"].Value.ShouldBeGreaterThan(0.9);
         report.Sheet["world.all"].Interval.ShouldBe("wilson");
-        report.Sheet.Refused.Select(r => r.Metric).ShouldContain("world.frechet");
+        report.Sheet.Refused.First(r => r.Metric == "world.frechet").Reason.ShouldContain("probe outputs of generated clips: 12, probe outputs of real clips: ");
         report.Sheet[FrameScores.PixelMse].Low.ShouldNotBeNull();
 
         string folder = Path.Combine(_folder, "report");
@@ -54,6 +57,24 @@ public sealed class ClipEvaluationTests : IDisposable
         same.Mismatched.ShouldBeEmpty();
         EvaluationReport other = read with { Sheet = read.Sheet with { Scores = [.. read.Sheet.Scores.Select(s => s with { Passport = s.Passport with { Protocol = "other/1" } })] } };
         Should.Throw<ProtocolException>(() => ReportComparison.Of(read, other, null, null, 200, 1)).Message.ShouldContain("protocol: pixel-mse/1 and other/1");
+    }
+
+    [Fact]
+    public void Run_ClipModelWithoutPrompts_SaysWhyThereIsNoClipsim()
+    {
+        const int Vocabulary = 120, Most = 77;
+        string clips = Directory.CreateDirectory(Path.Combine(_folder, "bare")).FullName, clip = Directory.CreateDirectory(Path.Combine(_folder, "clip")).FullName, config = Path.Combine(clip, "config.json");
+        Gray(1, 2, 3).Save(Path.Combine(clips, "a.mp4"));
+        new RandomModelFolder(clip).AddClipTokenizer(".", 'a', 'z', Vocabulary, Most);
+        File.WriteAllText(config, $$"""{"model_type":"clip","projection_dim":8,"text_config":{"vocab_size":{{Vocabulary}},"hidden_size":16,"intermediate_size":32,"num_hidden_layers":1,"num_attention_heads":2,"max_position_embeddings":{{Most}},"eos_token_id":{{Vocabulary - 1}}},"vision_config":{"hidden_size":16,"intermediate_size":32,"num_hidden_layers":1,"num_attention_heads":2,"image_size":16,"patch_size":8} }""");
+        File.WriteAllText(Path.Combine(clip, "preprocessor_config.json"), """{"size":16,"crop_size":16}""");
+        var root = ParameterPath.Root(new InitializedParameters(3));
+        using (root.Store) { SafetensorsWriter.Write(Path.Combine(clip, "model.safetensors"), new ClipModel(root, ClipConfig.Read(File.ReadAllBytes(config), config)).Parameters().Select(p => KeyValuePair.Create(p.Name, p.Value))); }
+
+        ScoreSheet sheet = ClipEvaluation.Run(new ClipEvaluationOptions { Clips = clips, Clip = clip }, Device.Cpu).Report.Sheet;
+
+        sheet[ClipScores.Coherency].Value.ShouldBeInRange(-1.001, 1.001);
+        sheet.Refused.ShouldHaveSingleItem().ShouldBe(new RefusedScore(ClipScores.Similarity, "needs prompts, and no clip has one: give them with --prompts"));
     }
 
     [Fact]
