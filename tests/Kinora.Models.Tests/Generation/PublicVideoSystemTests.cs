@@ -160,7 +160,7 @@ public sealed class PublicVideoSystemTests
         using TinyVideoFolder tiny = TinyVideoFolder.StableVideoDiffusion();
         ModelFolder folder = ModelFolder.Open(tiny.Path);
         Refusal(folder, new VideoGenerationRequest(""), new VideoGenerationOptions()).ShouldContain("give one with --image");
-        Refusal(folder, new VideoGenerationRequest("a cat") { FirstFrame = Photo }, new VideoGenerationOptions()).ShouldContain("takes no prompt");
+        Refusal(folder, new VideoGenerationRequest("a cat") { FirstFrame = Photo }, new VideoGenerationOptions()).ShouldContain("--image-model");
         Refusal(folder, new VideoGenerationRequest("") { FirstFrame = Photo }, new VideoGenerationOptions { Width = 26, Height = 16 }).ShouldContain("multiple of 4");
         Refusal(folder, new VideoGenerationRequest("") { FirstFrame = Photo }, new VideoGenerationOptions { Width = 24, Height = 16, Motion = 256 }).ShouldContain("within 0 and 255");
         GenerationPlan plan = GenerationPlan.Create(folder, new VideoGenerationRequest("") { FirstFrame = Photo }, new VideoGenerationOptions { Width = 24, Height = 16 });
