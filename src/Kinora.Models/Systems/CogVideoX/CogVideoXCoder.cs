@@ -90,6 +90,8 @@ internal sealed class CogVideoXDecoder : Module
         foreach (var block in _mid) h = block.Forward(h, z, history);
         for (var i = 0; i < _stages.Length; i++)
         {
+            // Freed maps serve others of their size alone: those of the stage and of the part before would stay unused.
+            EngineRuntime.TrimHostMemory();
             foreach (var block in _stages[i]) h = block.Forward(h, z, history);
             if (i == _upsamplers.Length) continue;
             h = h.Doubled(_upsamplers[i].Forward);

@@ -122,6 +122,7 @@ internal sealed class CogVideoXResidualBlock : Module
         var (h, residual) = _convShortcut is null
             ? (_conv1.Forward(x.Map(norm1), history).Stored(), x)
             : x.StoredWith(norm1, (rows, top) => _conv1.Forward(rows, history, top, x.Height), _convShortcut.Forward);
+        if (_convShortcut is not null) EngineRuntime.TrimHostMemory();                           // maps of C channels are of no more use
         var sum = _conv2.Forward(h.Map(Silu(_norm2(h, z))), history).Plus(residual).StoredOver(residual);
         h.Free();
         return sum;

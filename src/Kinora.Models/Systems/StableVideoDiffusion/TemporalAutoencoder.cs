@@ -134,7 +134,12 @@ public sealed class TemporalAutoencoder : Module
         {
             using var scope = TensorScope.Enter();
             var map = FeatureRows.Of(_midBlock.Forward(_convIn.Forward(z), z.Size(0)), positions);
-            for (int i = 0; i < _upBlocks.Length; i++) map = _upBlocks[i].Forward(map, store: i < _upBlocks.Length - 2);
+            for (int i = 0; i < _upBlocks.Length; i++)
+            {
+                // Freed maps serve others of their size alone.
+                EngineRuntime.TrimHostMemory();
+                map = _upBlocks[i].Forward(map, store: i < _upBlocks.Length - 2);
+            }
             var pictures = map.Map(map.Norm(_convNormOut)).Convolved(_convOut.Forward).Stored();
             map.Free();
             return scope.Keep(AlongTime(pictures.Rows(), z.Size(0)));                            // [F, C, H, W]
