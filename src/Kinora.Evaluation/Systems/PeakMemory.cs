@@ -1,4 +1,5 @@
 using System.Globalization;
+using Kinora.Engine;
 
 namespace Kinora.Evaluation.Systems;
 
@@ -7,9 +8,14 @@ internal static class PeakMemory
 {
     private const string Refs = "/proc/self/clear_refs", Status = "/proc/self/status", Peak = "VmHWM:", Now = "VmRSS:", ResetPeak = "5";
 
-    /// <summary>Starts counting anew: the resident bytes now, or null where the system does not allow it.</summary>
+    /// <summary>
+    /// Starts counting anew: the resident bytes now, or null where the system does not allow it. What earlier work left to be used again goes back to the
+    /// system first, else it would hide what is measured.
+    /// </summary>
     public static long? Restart()
     {
+        GC.Collect();
+        EngineRuntime.TrimHostMemory();
         try
         {
             File.WriteAllText(Refs, ResetPeak);

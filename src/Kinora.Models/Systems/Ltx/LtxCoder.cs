@@ -100,7 +100,11 @@ internal sealed class LtxDecoder : Module
         var h = _convIn.Forward(z, stream);
         var t = timestep is null ? null : timestep.To(DType.Float32) * _timestepScale!;          // [B]
         TensorScope.Replace(ref h, _mid.Forward(h, t, noise, stream));
-        foreach (var block in _up) TensorScope.Replace(ref h, block.Forward(h, t, noise, stream));
+        foreach (var block in _up)
+        {
+            EngineRuntime.TrimHostMemory();                                                     // freed maps serve others of their size alone
+            TensorScope.Replace(ref h, block.Forward(h, t, noise, stream));
+        }
         TensorScope.Replace(ref h, LtxResidualBlock.Norm(h));
         if (t is not null)
         {

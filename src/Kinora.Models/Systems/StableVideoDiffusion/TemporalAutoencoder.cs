@@ -198,7 +198,9 @@ public sealed class TemporalAutoencoder : Module
         /// <param name="store">Whether the map of twice the size is put into memory.</param>
         public FeatureRows Forward(FeatureRows x, bool store)
         {
-            foreach (var resnet in _resnets) x = resnet.Forward(x);
+            x = _resnets[0].Forward(x);
+            EngineRuntime.TrimHostMemory();                                                      // the first block may change the width
+            foreach (var resnet in _resnets.Skip(1)) x = resnet.Forward(x);
             if (_upsampler is not { } up) return x;
             var doubled = x.Doubled(rows => up.Forward(rows));
             return store ? doubled.InMemory() : doubled;
