@@ -14,6 +14,20 @@ using Kinora.Models.Systems.Wan;
 
 namespace Kinora.Models.Checkpoints.Dialects;
 
+internal static class LevelShapes
+{
+    /// <summary>Output widths of the weights that a name gives for level 0, 1, … as long as there are any.</summary>
+    public static List<int> Widths(IWeights weights, Func<int, FormattableString> name)
+    {
+        var widths = new List<int>();
+        while (weights.Find(KeyMap.Name(name(widths.Count)))?.Shape is [var width, ..])
+        {
+            widths.Add((int)width);
+        }
+        return widths;
+    }
+}
+
 internal static class ClipShapes
 {
     private const int HeadDim = 64, OpenAiWidth = 768, HugeWidth = 1280, HugeLayers = 32;
@@ -175,11 +189,7 @@ internal static class MotionShapes
     /// <param name="file">The file, for the table of positions: its length is the longest clip.</param>
     public static string? Adapter(IWeights weights, IWeights file)
     {
-        var widths = new List<int>();
-        while (weights.Find(KeyMap.Name($"down_blocks.{widths.Count}.motion_modules.0.proj_in.weight"))?.Shape is [var width, _])
-        {
-            widths.Add((int)width);
-        }
+        List<int> widths = LevelShapes.Widths(weights, level => $"down_blocks.{level}.motion_modules.0.proj_in.weight");
         string? positions = file.Names.FirstOrDefault(n => n.EndsWith("pos_encoder.pe", StringComparison.Ordinal));
         if (widths.Count == 0 || positions is null || file.Find(positions)!.Shape is not [_, var longest, _])
         {
@@ -350,11 +360,7 @@ internal static class StableDiffusionShapes
     /// <summary>The autoencoder's configuration; null when the weights are not whole. XL's has the same shapes and another scale of latents.</summary>
     public static string? Vae(IWeights weights)
     {
-        var widths = new List<int>();
-        while (weights.Find(KeyMap.Name($"encoder.down_blocks.{widths.Count}.resnets.0.conv1.weight"))?.Shape is [var width, ..])
-        {
-            widths.Add((int)width);
-        }
+        List<int> widths = LevelShapes.Widths(weights, level => $"encoder.down_blocks.{level}.resnets.0.conv1.weight");
         if (widths.Count == 0 || weights.Find("decoder.conv_in.weight")?.Shape is not [_, var latent, _, _])
         {
             return null;
@@ -391,11 +397,7 @@ internal static class StableDiffusionShapes
         {
             return null;
         }
-        var widths = new List<int>();
-        while (weights.Find(KeyMap.Name($"down_blocks.{widths.Count}.resnets.0.conv1.weight"))?.Shape is [var width, ..])
-        {
-            widths.Add((int)width);
-        }
+        List<int> widths = LevelShapes.Widths(weights, level => $"down_blocks.{level}.resnets.0.conv1.weight");
         if (widths.Count == 0)
         {
             return null;
